@@ -1,0 +1,427 @@
+package sessiontree.event;
+
+import static sessiontree.event.Problem.ENTRY_AFTER_END;
+import static sessiontree.event.Problem.INVALID_ENTRY;
+import static sessiontree.event.Problem.INVALID_JSON;
+import static sessiontree.event.Problem.INVALID_MESSAGE;
+import static sessiontree.event.Problem.SESSION_ID_MISMATCH;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParseException;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Set;
+
+/**
+ * Takes one message apart: checks every rule that needs no knowledge of the session, and writes
+ * each EVENT as the child it will be in the tree. What a client sent inside an entry is copied as
+ * its very bytes (numbers to the last digit, escapes as they were), without white space and
+ * trailing commas.
+ *
+ * <p>Memory is a small multiple of the message's size; depth is bounded, so nothing a client sends
+ * can exhaust the stack. Not safe for several threads: one a message.
+ */
+public final class MessageParser {
+  /** Levels of nesting, the message's own array being the first. */
+  public static final int MAX_DEPTH = 100;
+
+  /** Characters of one number. */
+  public static final int MAX_NUMBER_LENGTH = 1_000;
+
+  private static final JsonFactory FACTORY =
+      JsonFactory.builder()
+          .enable(JsonReadFeature.ALLOW_TRAILING_COMMA)
+          // Names are the client's, and not worth to be kept for as long as the process lives.
+          .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+          .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
+          // A message has a size limit, so its strings need no other; numbers are measured here.
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNestingDepth(MAX_DEPTH)
+                  .maxNumberLength(Integer.MAX_VALUE)
+                  .maxStringLength(Integer.MAX_VALUE)
+                  .maxNameLength(Integer.MAX_VALUE)
+                  .build())
+          .build();
+
+  private static final byte[] TIMESTAMP = ascii("{\"type\":\"EVENT\",\"timestamp\":");
+  private static final byte[] NAME = ascii(",\"name\":");
+
+  private final byte[] message;
+  private final int offset;
+  private final String sessionId;
+  private final JsonParser json;
+
+  // The batch as far as it is read.
+  private byte[] children;
+  private int size;
+  private int count;
+  private Batch.Bound start;
+  private int startIndex = -1;
+  private int secondStartIndex = -1;
+  private Batch.Bound end;
+
+  // The entry being read: its place, and its known members as spans of the message.
+  private int index;
+  private final Set<String> names = new HashSet<>();
+  private String type;
+  private String entrySessionId;
+  private int timestampFrom;
+  private int timestampTo;
+  private int nameFrom;
+  private int nameTo;
+
+  // The additional members of the entry being read, as they will stand in the tree, each after a
+  // comma.
+  private byte[] members = new byte[256];
+  private int membersSize;
+
+  private MessageParser(JsonParser json, byte[] message, int offset, int length, String sessionId) {
+    this.json = json;
+    this.message = message;
+    this.offset = offset;
+    this.sessionId = sessionId;
+    this.children = new byte[Math.max(64, length + length / 4)];
+  }
+
+  /**
+   * Returns the message's entries.
+   *
+   * @param bytes hold the message, UTF-8 known to be valid (see {@link Utf8})
+   * @param sessionId the session it was sent to
+   * @throws ProblemException if it breaks a rule: the first problem found
+   */
+  public static Batch parse(byte[] bytes, int offset, int length, String sessionId)
+      throws ProblemException {
+    int from = offset;
+    int to = offset + length;
+    if (startsWithByteOrderMark(
+        bytes, from, to)) { // some editors write one (RFC 8259, section 8.1)
+      from += 3;
+      if (startsWithByteOrderMark(bytes, from, to)) { // which Jackson would pass over
+        throw new ProblemException(INVALID_JSON, "the message begins with two byte order marks");
+      }
+    }
+    for (int i = from; i < Math.min(to, from + 4); i++) {
+      if (bytes[i] == 0) { // Jackson would guess UTF-16 or UTF-32
+        throw new ProblemException(
+            INVALID_JSON, "the message is not UTF-8 JSON: byte " + (i - offset) + " is 0");
+      }
+    }
+    try (JsonParser json = FACTORY.createParser(bytes, from, to - from)) {
+      return new MessageParser(json, bytes, from, to - from, sessionId).message();
+    } catch (StreamConstraintsException e) {
+      throw new ProblemException(
+          INVALID_JSON, "the message is nested deeper than " + MAX_DEPTH + " levels");
+    } catch (JsonParseException e) {
+      throw new ProblemException(INVALID_JSON, detail(e));
+    } catch (IOException e) {
+      throw new ProblemException(INVALID_JSON, "the message is not JSON");
+    }
+  }
+
+  private static boolean startsWithByteOrderMark(byte[] bytes, int from, int to) {
+    return to - from >= 3
+        && bytes[from] == (byte) 0xef
+        && bytes[from + 1] == (byte) 0xbb
+        && bytes[from + 2] == (byte) 0xbf;
+  }
+
+  /** Where the message is wrong, and Jackson's words for it, but for those about its settings. */
+  private static String detail(JsonParseException e) {
+    String what = e.getOriginalMessage().replaceAll("[^ -~]", "?");
+    what = what.split("[:(, ]*(enable |maybe |\\(Feature|Feature|\\[Source|\\(start marker)", 2)[0];
+    String where = "byte " + Math.max(0, e.getLocation().getByteOffset());
+    return where + ": " + (what.length() > 200 ? what.substring(0, 200) + "..." : what);
+  }
+
+  private Batch message() throws IOException, ProblemException {
+    JsonToken first = json.nextToken();
+    if (first == null) {
+      throw new ProblemException(INVALID_JSON, "the message is empty");
+    }
+    if (first != JsonToken.START_ARRAY) {
+      throw new ProblemException(INVALID_MESSAGE, "", "a message is an array of entries");
+    }
+    for (index = 0; json.nextToken() != JsonToken.END_ARRAY; index++) {
+      if (end != null) {
+        throw new ProblemException(ENTRY_AFTER_END, entry(), "nothing comes after SESSION_END");
+      }
+      if (!json.hasToken(JsonToken.START_OBJECT)) {
+        throw new ProblemException(INVALID_ENTRY, entry(), "an entry is an object");
+      }
+      entryMembers();
+      finishEntry();
+    }
+    if (json.nextToken() != null) {
+      throw new ProblemException(INVALID_JSON, "something follows the message's array");
+    }
+    if (index == 0) {
+      throw new ProblemException(INVALID_MESSAGE, "", "a message holds one or more entries");
+    }
+    return new Batch(
+        Arrays.copyOf(children, size), count, start, startIndex, secondStartIndex, end);
+  }
+
+  private void entryMembers() throws IOException, ProblemException {
+    names.clear();
+    type = null;
+    entrySessionId = null;
+    timestampFrom = timestampTo = nameFrom = nameTo = -1;
+    membersSize = 0;
+    while (json.nextToken() != JsonToken.END_OBJECT) {
+      String name = json.currentName();
+      int memberFrom = position();
+      if (!names.add(name)) {
+        throw new ProblemException(INVALID_ENTRY, member(name), "the member is named twice");
+      }
+      JsonToken value = json.nextToken();
+      switch (name) {
+        case "type" -> type = text(value, name);
+        case "session_id" -> entrySessionId = text(value, name);
+        case "timestamp" -> {
+          if (!value.isNumeric()) {
+            throw new ProblemException(
+                INVALID_ENTRY, member(name), "a timestamp is a number of seconds");
+          }
+          timestampFrom = position();
+          timestampTo = scalarEnd(timestampFrom, value);
+        }
+        case "name" -> { // checked when the type is known: the others may have any
+          nameFrom = nameTo = position();
+          if (value == JsonToken.VALUE_STRING) {
+            nameTo = scalarEnd(nameFrom, value);
+          } else {
+            int kept = membersSize;
+            copyValue(value); // for its limits
+            membersSize = kept;
+          }
+        }
+        default -> {
+          append(',');
+          append(message, memberFrom, stringEnd(memberFrom));
+          append(':');
+          copyValue(value);
+        }
+      }
+    }
+  }
+
+  private String text(JsonToken value, String name) throws IOException, ProblemException {
+    if (value != JsonToken.VALUE_STRING) {
+      throw new ProblemException(INVALID_ENTRY, member(name), "the member is a string");
+    }
+    return json.getText();
+  }
+
+  private void finishEntry() throws ProblemException {
+    if (type == null) {
+      throw missing("type");
+    }
+    boolean event = type.equals("EVENT");
+    if (!event && !type.equals("SESSION_START") && !type.equals("SESSION_END")) {
+      throw new ProblemException(
+          INVALID_ENTRY,
+          member("type"),
+          "a type is SESSION_START, EVENT or SESSION_END; got " + SessionId.shown(type));
+    }
+    if (timestampFrom < 0) {
+      throw missing("timestamp");
+    }
+    long key = key();
+    if (entrySessionId == null ? !event : !entrySessionId.equals(sessionId)) {
+      if (entrySessionId == null) {
+        throw missing("session_id");
+      }
+      throw new ProblemException(
+          SESSION_ID_MISMATCH,
+          member("session_id"),
+          "the message was sent to session "
+              + sessionId
+              + "; the entry names "
+              + SessionId.shown(entrySessionId));
+    }
+    if (event) {
+      finishEvent(key);
+    } else if (type.equals("SESSION_END")) {
+      end = bound(key);
+    } else if (start == null) {
+      start = bound(key);
+      startIndex = index;
+    } else if (start.key() != key && secondStartIndex < 0) {
+      secondStartIndex = index;
+    }
+  }
+
+  private void finishEvent(long key) throws ProblemException {
+    if (nameFrom < 0) {
+      throw missing("name");
+    }
+    if (nameTo - nameFrom <= 2) { // not a string, or only its quotes
+      throw new ProblemException(INVALID_ENTRY, member("name"), "a name is a non-empty string");
+    }
+    int length =
+        TIMESTAMP.length
+            + (timestampTo - timestampFrom)
+            + NAME.length
+            + (nameTo - nameFrom)
+            + membersSize
+            + 1;
+    children = grown(children, size, Children.HEADER_BYTES + length);
+    Children.putHeader(children, size, key, length);
+    size += Children.HEADER_BYTES;
+    put(TIMESTAMP, 0, TIMESTAMP.length);
+    put(message, timestampFrom, timestampTo);
+    put(NAME, 0, NAME.length);
+    put(message, nameFrom, nameTo);
+    put(members, 0, membersSize);
+    children[size++] = '}';
+    count++;
+  }
+
+  private long key() throws ProblemException {
+    long key = Timestamp.nanos(message, timestampFrom, timestampTo);
+    if (key >= 0) {
+      return key;
+    }
+    String shown =
+        SessionId.shown(
+            new String(
+                message, timestampFrom, timestampTo - timestampFrom, StandardCharsets.US_ASCII));
+    throw new ProblemException(
+        INVALID_ENTRY,
+        member("timestamp"),
+        key == Timestamp.LOOKS_LIKE_MILLIS
+            ? "a timestamp is in seconds since 1970; "
+                + shown
+                + " looks like milliseconds: divide it by 1000"
+            : "a timestamp is at least 0 and less than "
+                + Timestamp.LIMIT_SECONDS
+                + " seconds since 1970; got "
+                + shown);
+  }
+
+  private Batch.Bound bound(long key) {
+    return new Batch.Bound(
+        key,
+        new String(message, timestampFrom, timestampTo - timestampFrom, StandardCharsets.US_ASCII));
+  }
+
+  /**
+   * Copies the value the parser is at, whatever it holds, into the members. Recursion is bounded by
+   * {@link #MAX_DEPTH}.
+   */
+  private void copyValue(JsonToken value) throws IOException, ProblemException {
+    switch (value) {
+      case START_OBJECT -> {
+        append('{');
+        for (boolean first = true; json.nextToken() != JsonToken.END_OBJECT; first = false) {
+          if (!first) {
+            append(',');
+          }
+          int from = position();
+          append(message, from, stringEnd(from));
+          append(':');
+          copyValue(json.nextToken());
+        }
+        append('}');
+      }
+      case START_ARRAY -> {
+        append('[');
+        boolean first = true;
+        for (JsonToken element;
+            (element = json.nextToken()) != JsonToken.END_ARRAY;
+            first = false) {
+          if (!first) {
+            append(',');
+          }
+          copyValue(element);
+        }
+        append(']');
+      }
+      default -> {
+        int from = position();
+        append(message, from, scalarEnd(from, value));
+      }
+    }
+  }
+
+  /** Where the parser's token begins in the message. */
+  private int position() {
+    return offset + (int) json.currentTokenLocation().getByteOffset();
+  }
+
+  /** Has the parser check the scalar at the position to its end, and returns that end. */
+  private int scalarEnd(int from, JsonToken value) throws IOException, ProblemException {
+    if (value == JsonToken.VALUE_STRING) {
+      json.finishToken();
+      return stringEnd(from);
+    }
+    int length = json.getTextLength();
+    if (value.isNumeric() && length > MAX_NUMBER_LENGTH) {
+      throw new ProblemException(
+          INVALID_JSON,
+          entry(),
+          "a number has at most " + MAX_NUMBER_LENGTH + " characters; got " + length);
+    }
+    return from + length;
+  }
+
+  /** Where the well-formed string that begins at the position ends, behind its closing quote. */
+  private int stringEnd(int from) {
+    int i = from + 1;
+    while (message[i] != '"') {
+      i += message[i] == '\\' ? 2 : 1;
+    }
+    return i + 1;
+  }
+
+  private ProblemException missing(String name) {
+    return new ProblemException(INVALID_ENTRY, entry(), "the entry has no " + name);
+  }
+
+  private String entry() {
+    return "/" + index;
+  }
+
+  /** The entry's, where the name is too long, or is no text, to be repeated. */
+  private String member(String name) {
+    if (name.length() > 100 || !StandardCharsets.UTF_8.newEncoder().canEncode(name)) {
+      return entry();
+    }
+    return entry() + "/" + name.replace("~", "~0").replace("/", "~1");
+  }
+
+  private void put(byte[] from, int start, int end) {
+    System.arraycopy(from, start, children, size, end - start);
+    size += end - start;
+  }
+
+  private void append(char c) {
+    members = grown(members, membersSize, 1);
+    members[membersSize++] = (byte) c;
+  }
+
+  private void append(byte[] from, int start, int end) {
+    members = grown(members, membersSize, end - start);
+    System.arraycopy(from, start, members, membersSize, end - start);
+    membersSize += end - start;
+  }
+
+  private static byte[] grown(byte[] bytes, int used, int more) {
+    return bytes.length - used >= more
+        ? bytes
+        : Arrays.copyOf(bytes, Math.max(used + more, bytes.length * 2));
+  }
+
+  private static byte[] ascii(String text) {
+    return text.getBytes(StandardCharsets.US_ASCII);
+  }
+}

@@ -1,0 +1,50 @@
+package sessiontree.event;
+
+import java.util.Locale;
+
+/**
+ * What can be wrong, for a client. The code is stable, and is what programs branch on; the title is
+ * for people. How each is told over HTTP is said once, in the web package.
+ */
+public enum Problem {
+  INVALID_SESSION_ID("The session id is not valid"),
+  INVALID_JSON("The message is not JSON"),
+  INVALID_MESSAGE("The message is not an array of entries"),
+  INVALID_ENTRY("An entry is not valid"),
+  SESSION_NOT_STARTED("The session has no SESSION_START"),
+  SESSION_ALREADY_STARTED("The session has another SESSION_START"),
+  SESSION_ID_MISMATCH("The entry names another session"),
+  ENTRY_AFTER_END("An entry follows SESSION_END"),
+  TOO_MANY_WRITERS("The session has too many writers"),
+  INVALID_PARAMETER("A parameter is not valid"),
+  UPGRADE_REQUIRED("This is a WebSocket endpoint"),
+  SESSION_NOT_FOUND("There is no such session"),
+  SESSION_IN_PROGRESS("The session has not ended"),
+  SESSION_COMPLETE("The session has ended"),
+  SESSION_DELETED("The session was deleted"),
+  MESSAGE_TOO_BIG("The message is too big"),
+  MESSAGE_OUT_OF_ORDER("A message number was skipped"),
+  UNAUTHORIZED("A token is needed"),
+  ORIGIN_NOT_ALLOWED("The origin is not allowed"),
+  STORAGE_UNAVAILABLE("The storage takes nothing at the moment"),
+  TOO_MANY_CONNECTIONS("There are too many connections"),
+  NOT_FOUND("There is nothing here"),
+  METHOD_NOT_ALLOWED("The method is not allowed here");
+
+  private final String code = name().toLowerCase(Locale.ROOT);
+  private final String title;
+
+  Problem(String title) {
+    this.title = title;
+  }
+
+  /** The stable code, such as {@code invalid_entry}. */
+  public String code() {
+    return code;
+  }
+
+  /** The same few words for every occurrence. */
+  public String title() {
+    return title;
+  }
+}

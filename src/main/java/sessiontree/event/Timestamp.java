@@ -1,0 +1,100 @@
+package sessiontree.event;
+
+import java.util.Arrays;
+
+/**
+ * UNIX epoch seconds, as the JSON number a client sent, turned into the nanoseconds that entries
+ * are ordered by. Digits beyond the nanosecond do not count.
+ */
+final class Timestamp {
+  /** Timestamps are below it, so that nanoseconds fit into a long: the year 2262. */
+  static final long LIMIT_SECONDS = 9_223_372_036L;
+
+  /** A number of so many digits before the point, 100000000000 or more, looks like milliseconds. */
+  private static final int MILLIS_DIGITS = 12;
+
+  /** No timestamp. */
+  static final long OUT_OF_RANGE = -1;
+
+  /** No timestamp, and so large that it looks like milliseconds. */
+  static final long LOOKS_LIKE_MILLIS = -2;
+
+  private static final int NANO_DIGITS = 9;
+
+  private Timestamp() {}
+
+  /**
+   * Returns the nanoseconds, or {@link #OUT_OF_RANGE}, or {@link #LOOKS_LIKE_MILLIS}. The cost is
+   * the number's length, whatever its exponent.
+   *
+   * @param number holds a well-formed JSON number from one position to another
+   */
+  static long nanos(byte[] number, int from, int to) {
+    int i = from;
+    boolean negative = number[i] == '-';
+    if (negative) {
+      i++;
+    }
+    byte[] digits = new byte[to - i];
+    int count = 0;
+    int point = 0; // digits before the decimal point
+    boolean fraction = false;
+    for (; i < to; i++) {
+      byte b = number[i];
+      if (b == '.') {
+        fraction = true;
+      } else if (b >= '0' && b <= '9') {
+        if (count > 0 || b != '0') {
+          digits[count++] = (byte) (b - '0');
+          point += fraction ? 0 : 1;
+        } else if (fraction) {
+          point--;
+        }
+      } else {
+        break;
+      }
+    }
+    if (count == 0) {
+      return 0;
+    }
+    if (negative) {
+      return OUT_OF_RANGE;
+    }
+    long exponent = point + (i < to ? exponent(number, i + 1, to) : 0);
+    if (exponent >= MILLIS_DIGITS) { // and the first digit is not zero
+      return LOOKS_LIKE_MILLIS;
+    }
+    long value = scaled(digits, count, (int) Math.max(exponent, -NANO_DIGITS) + NANO_DIGITS);
+    if (value < LIMIT_SECONDS * 1_000_000_000L && value >= 0) {
+      return value;
+    }
+    return OUT_OF_RANGE;
+  }
+
+  /** The first of the digits, padded with zeros, as a whole number; negative on overflow. */
+  private static long scaled(byte[] digits, int count, int take) {
+    byte[] taken = Arrays.copyOf(Arrays.copyOf(digits, Math.min(count, take)), take);
+    long value = 0;
+    for (byte digit : taken) {
+      if (value > (Long.MAX_VALUE - digit) / 10) {
+        return -1;
+      }
+      value = value * 10 + digit;
+    }
+    return value;
+  }
+
+  /** Saturates far above what matters. */
+  private static long exponent(byte[] number, int from, int to) {
+    int i = from;
+    boolean negative = number[i] == '-';
+    if (number[i] == '-' || number[i] == '+') {
+      i++;
+    }
+    long value = 0;
+    for (; i < to; i++) {
+      value = Math.min(value * 10 + (number[i] - '0'), 1_000_000_000_000L);
+    }
+    return negative ? -value : value;
+  }
+}

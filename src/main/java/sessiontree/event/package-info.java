@@ -1,0 +1,9 @@
+/**
+ * What a client sends and gets back: messages, entries, trees, and what can be wrong with them.
+ * Knows no other package.
+ *
+ * <p>An entry is parsed once, here, and turned into a <em>child</em>: the key it is ordered by and
+ * the bytes it will have in the tree ({@link sessiontree.event.Children}). From there on nobody
+ * looks inside it again.
+ */
+package sessiontree.event;
