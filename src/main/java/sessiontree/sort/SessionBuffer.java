@@ -1,0 +1,184 @@
+package sessiontree.sort;
+
+import java.util.Arrays;
+import sessiontree.event.Children;
+
+/**
+ * The children of one session that are in memory, in the order stored, and sorted when they are
+ * asked for. What comes in order costs no sort.
+ *
+ * <p>Memory: the children's bytes (12 and the text each), at most twice of it while it grows and is
+ * below {@link #SMALL_BYTES}; sorting takes another 24 bytes a child, and half of it more for a
+ * moment. Not safe for several threads.
+ */
+public final class SessionBuffer {
+  /** Batches up to this size are copied together, larger ones are kept as they come. */
+  private static final int SMALL_BYTES = 4 << 10;
+
+  private static final int CHUNK_BYTES = 64 << 10;
+
+  private byte[][] chunks = new byte[1][];
+  private int[] used = new int[1];
+  private int last = -1;
+  private boolean shared; // the last chunk is a batch's own array, not to be written into
+  private int count;
+  private long bytes;
+  private long allocated;
+  private boolean ordered = true;
+  private long lastKey = Long.MIN_VALUE;
+
+  /**
+   * Adds children behind those that are here.
+   *
+   * @param children laid out as {@link Children}; the array is kept, and must not change
+   */
+  public void add(byte[] children, int count) {
+    if (count == 0) {
+      return;
+    }
+    for (int i = 0;
+        i < children.length && ordered;
+        i += Children.HEADER_BYTES + Children.length(children, i)) {
+      long key = Children.key(children, i);
+      ordered = key >= lastKey;
+      lastKey = key;
+    }
+    this.count += count;
+    bytes += children.length;
+    if (children.length > SMALL_BYTES) {
+      newChunk(children, children.length);
+      shared = true;
+      return;
+    }
+    if (last < 0 || shared || used[last] + children.length > CHUNK_BYTES) {
+      newChunk(new byte[children.length], 0);
+      shared = false;
+    } else if (used[last] + children.length > chunks[last].length) {
+      int capacity =
+          Math.max(used[last] + children.length, Math.min(CHUNK_BYTES, chunks[last].length * 2));
+      allocated += capacity - chunks[last].length;
+      chunks[last] = Arrays.copyOf(chunks[last], capacity);
+    }
+    System.arraycopy(children, 0, chunks[last], used[last], children.length);
+    used[last] += children.length;
+  }
+
+  private void newChunk(byte[] chunk, int filled) {
+    last++;
+    if (last == chunks.length) {
+      chunks = Arrays.copyOf(chunks, last * 2);
+      used = Arrays.copyOf(used, last * 2);
+    }
+    chunks[last] = chunk;
+    used[last] = filled;
+    allocated += chunk.length;
+  }
+
+  /** How many children are here. */
+  public int count() {
+    return count;
+  }
+
+  /** Bytes of children, their headers included. */
+  public long bytes() {
+    return bytes;
+  }
+
+  /** Bytes of memory that are held for them. */
+  public long allocated() {
+    return allocated;
+  }
+
+  /** The children in order. Nothing may be added while it is used. */
+  public Cursor sorted() {
+    return ordered ? new InOrder() : new Sorted();
+  }
+
+  private final class InOrder implements Cursor {
+    private int chunk;
+    private int at;
+    private int length = -1;
+
+    @Override
+    public boolean next() {
+      at += length < 0 ? 0 : length;
+      if (chunk <= last && at == used[chunk]) {
+        chunk++;
+        at = 0;
+      }
+      if (chunk > last) {
+        length = 0;
+        return false;
+      }
+      length = Children.length(chunks[chunk], at);
+      at += Children.HEADER_BYTES;
+      return true;
+    }
+
+    @Override
+    public long key() {
+      return Children.key(chunks[chunk], at - Children.HEADER_BYTES);
+    }
+
+    @Override
+    public byte[] array() {
+      return chunks[chunk];
+    }
+
+    @Override
+    public int offset() {
+      return at;
+    }
+
+    @Override
+    public int length() {
+      return length;
+    }
+  }
+
+  private final class Sorted implements Cursor {
+    private final long[] keys = new long[count];
+    private final long[] places = new long[count]; // chunk, and offset in it
+    private int next;
+
+    Sorted() {
+      int n = 0;
+      for (int c = 0; c <= last; c++) {
+        for (int i = 0; i < used[c]; i += Children.HEADER_BYTES + Children.length(chunks[c], i)) {
+          keys[n] = Children.key(chunks[c], i);
+          places[n++] = (long) c << 32 | i;
+        }
+      }
+      StableSort.sort(keys, places);
+    }
+
+    @Override
+    public boolean next() {
+      if (next == count) {
+        return false;
+      }
+      next++;
+      return true;
+    }
+
+    @Override
+    public long key() {
+      return keys[next - 1];
+    }
+
+    @Override
+    public byte[] array() {
+      return chunks[(int) (places[next - 1] >>> 32)];
+    }
+
+    @Override
+    public int offset() {
+      return (int) places[next - 1] + Children.HEADER_BYTES;
+    }
+
+    @Override
+    public int length() {
+      return Children.length(array(), (int) places[next - 1]);
+    }
+  }
+}
