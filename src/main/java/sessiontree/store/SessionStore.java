@@ -1,0 +1,56 @@
+package sessiontree.store;
+
+import java.io.IOException;
+import java.util.Optional;
+
+/**
+ * Keeps sessions: takes what is appended to them, durably and in order, and gives back the tree of
+ * a complete one. What may be appended to a session is not its business (see the session package),
+ * but that two do not append against each other is. Safe for any number of threads, except where a
+ * method says otherwise.
+ */
+public interface SessionStore extends AutoCloseable {
+
+  /**
+   * The session of that id, whether anything is stored of it or not. At any time at most one is in
+   * use for an id.
+   *
+   * @param id known to be valid
+   * @throws IOException if what is stored cannot be read
+   */
+  StoredSession open(String id) throws IOException;
+
+  /** What is stored of a session now, without opening it. */
+  SessionState state(String id) throws IOException;
+
+  /**
+   * The tree of a complete session, open for reading; empty for any other. Whoever asked closes it.
+   *
+   * @throws IOException if it cannot be read, or is damaged
+   */
+  Optional<Tree> tree(String id) throws IOException;
+
+  /** False from the first write that failed until one has succeeded. */
+  boolean healthy();
+
+  /**
+   * Stores and answers what has been appended, and returns when all is on disk. Nothing may be
+   * appended any more.
+   */
+  @Override
+  void close() throws IOException;
+
+  /** A session that is in use. */
+  interface StoredSession {
+
+    /** What is stored: every append that has been answered is in it, and none that was refused. */
+    SessionState state();
+
+    /**
+     * Queues an append and returns at once; the answer comes by its {@link Append.Answer}. Appends
+     * to one session are stored and answered in the order of the calls, which must not be made by
+     * two threads at a time.
+     */
+    void append(Append append);
+  }
+}

@@ -1,0 +1,60 @@
+package sessiontree.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Keeps what became of an append. */
+public final class Answered implements Append.Answer {
+  private final CompletableFuture<Boolean> outcome = new CompletableFuture<>();
+  private final CompletableFuture<Void> flushed = new CompletableFuture<>();
+  private final AtomicInteger times = new AtomicInteger();
+
+  @Override
+  public void stored() {
+    times.incrementAndGet();
+    outcome.complete(true);
+  }
+
+  @Override
+  public void failed() {
+    times.incrementAndGet();
+    outcome.complete(false);
+  }
+
+  @Override
+  public void flush() {
+    if (outcome.isDone()) {
+      flushed.complete(null);
+    }
+  }
+
+  /** How often it was answered so far. */
+  public int times() {
+    return times.get();
+  }
+
+  /** Waits for the answer, which must be that the append is stored, and for its flush. */
+  public void assertStored() throws InterruptedException {
+    assertThat(await()).as("stored").isTrue();
+  }
+
+  /** Waits for the answer, which must be that nothing is stored, and for its flush. */
+  public void assertRefused() throws InterruptedException {
+    assertThat(await()).as("stored").isFalse();
+  }
+
+  private boolean await() throws InterruptedException {
+    try {
+      boolean stored = outcome.get(30, TimeUnit.SECONDS);
+      flushed.get(30, TimeUnit.SECONDS);
+      return stored;
+    } catch (ExecutionException | TimeoutException e) {
+      throw new AssertionError(outcome.isDone() ? "no flush came" : "no answer came", e);
+    }
+  }
+}

@@ -1,0 +1,420 @@
+package sessiontree.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static sessiontree.Messages.end;
+import static sessiontree.Messages.event;
+import static sessiontree.Messages.message;
+import static sessiontree.Messages.start;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import sessiontree.Messages;
+import sessiontree.event.Batch;
+import sessiontree.store.SessionState.Phase;
+
+/** What every store promises. */
+public abstract class SessionStoreContract {
+  protected SessionStore store;
+
+  /** Opens the store of this test: a new one, or, if what is stored survives, that again. */
+  protected abstract SessionStore openStore() throws IOException;
+
+  @BeforeEach
+  void open() throws IOException {
+    store = openStore();
+  }
+
+  @AfterEach
+  void close() throws Exception {
+    store.close();
+  }
+
+  @Test
+  void unknownSession_isNew_andHasNoTree() throws IOException {
+    assertThat(store.open("a").state()).isEqualTo(SessionState.NEW);
+    assertThat(store.state("a")).isEqualTo(SessionState.NEW);
+    assertThat(store.tree("a")).isEmpty();
+  }
+
+  @Test
+  void append_isInTheState_whenItIsAnswered() throws Exception {
+    Appender session = appender("a");
+    session.append(message(start(100), event(101, "x"), event(102, "y"))).assertStored();
+    assertState("a", Phase.OPEN, 1, 3, Map.of());
+    assertThat(store.state("a").startKey()).isEqualTo(100_000_000_000L);
+
+    session.append(message(event(103, "z"))).assertStored();
+    assertState("a", Phase.OPEN, 2, 4, Map.of());
+    assertThat(session.session().state()).isEqualTo(store.state("a"));
+  }
+
+  @Test
+  void append_isAnsweredOnce() throws Exception {
+    Appender session = appender("a");
+    List<Answered> answers = new ArrayList<>();
+    answers.add(session.append(message(start(100))));
+    answers.add(session.append(null));
+    answers.add(session.appendExpecting(7, message(event(101, "x"))));
+    answers.add(session.append(message(end(102))));
+    store.close();
+    assertThat(answers).extracting(Answered::times).containsOnly(1);
+  }
+
+  @Test
+  void append_ofAnotherSequence_isRefused_andChangesNothing() throws Exception {
+    Appender session = appender("a");
+    session.append(message(start(100))).assertStored();
+    SessionState before = store.state("a");
+    for (long expected : new long[] {0, 2, -1, Long.MAX_VALUE}) {
+      session.appendExpecting(expected, message(event(101, "no"), end(102))).assertRefused();
+    }
+    assertThat(store.state("a")).isEqualTo(before);
+
+    session.append(message(event(103, "x"), end(104))).assertStored();
+    assertThat(tree("a")).isEqualTo(Messages.tree(100, 104, List.of(event(103, "x"))));
+  }
+
+  @Test
+  void append_ofNothing_isAnsweredAfterThoseBeforeIt() throws Exception {
+    Appender session = appender("a");
+    Answered first = session.append(message(start(100)));
+    Answered second = session.append(message(event(101, "x")));
+    CompletableFuture<Integer> before = new CompletableFuture<>();
+    session.append(null, null, 0, onStored(() -> before.complete(first.times() + second.times())));
+    assertThat(before.get(30, TimeUnit.SECONDS)).isEqualTo(2);
+    assertState("a", Phase.OPEN, 2, 2, Map.of());
+  }
+
+  @Test
+  void append_ofNothing_thatExpectsAnotherSequence_isRefused() throws Exception {
+    appender("a").appendExpecting(1, null).assertRefused();
+    assertThat(store.state("a")).isEqualTo(SessionState.NEW);
+  }
+
+  @Test
+  void append_ofNothing_toACompleteSession_isAnswered() throws Exception {
+    complete("a", message(start(100), end(101)));
+    appender("a").append(null).assertStored();
+  }
+
+  @Test
+  void append_behindTheEnd_isAnsweredAfterIt() throws Exception {
+    Appender session = appender("a");
+    List<String> large = new ArrayList<>(List.of(start(0)));
+    IntStream.range(0, 20_000).forEach(i -> large.add(event(20_000 - i, "x")));
+    session.append(message(large)).assertStored();
+
+    Answered ending = session.append(message(end(1)));
+    CompletableFuture<Integer> before = new CompletableFuture<>();
+    session.append(null, null, 0, onStored(() -> before.complete(ending.times())));
+    assertThat(before.get(30, TimeUnit.SECONDS)).isEqualTo(1);
+  }
+
+  @Test
+  void append_ofWhatIsStoredAlready_keepsOnlyTheWritersNumber() throws Exception {
+    Appender session = appender("a");
+    session.append(message(start(100)), "w", 1).assertStored();
+    session.append(message(start(100)), "w", 2).assertStored();
+    assertState("a", Phase.OPEN, 2, 1, Map.of("w", 2L));
+  }
+
+  @Test
+  void writersNumbers_areKept() throws Exception {
+    Appender session = appender("a");
+    session.append(message(start(100)), "one", 1).assertStored();
+    session.append(message(event(101, "x")), "two", 7).assertStored();
+    session.append(message(event(101, "x"))).assertStored();
+    session.append(message(event(101, "x")), "one", Long.MAX_VALUE).assertStored();
+    Map<String, Long> writers = Map.of("one", Long.MAX_VALUE, "two", 7L);
+    assertState("a", Phase.OPEN, 4, 4, writers);
+
+    session.append(message(end(102)), "three", 1).assertStored();
+    assertThat(store.state("a").writers())
+        .isEqualTo(Map.of("one", Long.MAX_VALUE, "two", 7L, "three", 1L));
+  }
+
+  @Test
+  void sessionThatIsOpenedAgain_isGoneOnWith() throws Exception {
+    appender("a").append(message(start(100), event(102, "x"))).assertStored();
+    Appender again = appender("a");
+    assertThat(again.session().state()).isEqualTo(store.state("a"));
+    again.append(message(event(101, "y"), end(103))).assertStored();
+    assertThat(tree("a"))
+        .isEqualTo(Messages.tree(100, 103, List.of(event(101, "y"), event(102, "x"))));
+  }
+
+  @Test
+  void sessions_doNotDisturbEachOther() throws Exception {
+    Appender one = appender("a");
+    Appender other = appender("A");
+    one.append(message(start(100), event(101, "one")), "w", 1);
+    other.append(message(start(200), event(201, "other")), "w", 2);
+    one.appendExpecting(7, message(end(102))).assertRefused();
+    other.append(message(end(202))).assertStored();
+
+    assertState("a", Phase.OPEN, 1, 2, Map.of("w", 1L));
+    assertThat(store.tree("a")).isEmpty();
+    assertThat(tree("A")).isEqualTo(Messages.tree(200, 202, List.of(event(201, "other"))));
+  }
+
+  @Test
+  void appendThatEndsTheSession_isAnsweredWhenTheTreeCanBeRead() throws Exception {
+    Appender session = appender("a");
+    session.append(message(start(100)));
+    CompletableFuture<String> tree = new CompletableFuture<>();
+    session.append(
+        message(end(101)),
+        null,
+        0,
+        onStored(
+            () -> {
+              try {
+                tree.complete(store.state("a").phase() + " " + tree("a"));
+              } catch (Throwable e) {
+                tree.completeExceptionally(e);
+              }
+            }));
+    assertThat(tree.get(30, TimeUnit.SECONDS))
+        .isEqualTo("COMPLETE " + Messages.tree(100, 101, List.of()));
+  }
+
+  @Test
+  void openSession_hasNoTree() throws Exception {
+    appender("a").append(message(start(100), event(101, "x"))).assertStored();
+    assertThat(store.tree("a")).isEmpty();
+  }
+
+  @Test
+  void completeSession_hasEntriesAndWriters() throws Exception {
+    Appender session = appender("a");
+    session.append(message(start(100), event(101, "x")), "w", 1);
+    session.append(message(event(101, "y"), end(102)), "v", 3).assertStored();
+    for (SessionState state : List.of(store.state("a"), store.open("a").state())) {
+      assertThat(state.phase()).isEqualTo(Phase.COMPLETE);
+      assertThat(state.entries()).isEqualTo(4);
+      assertThat(state.writers()).isEqualTo(Map.of("w", 1L, "v", 3L));
+    }
+  }
+
+  @Test
+  void tree_keepsTimestampsAsTheyWereSent() throws Exception {
+    complete("a", message(start("1e2"), event("1.50", "x"), event("15e-1", "y"), end("0.0")));
+    assertThat(tree("a"))
+        .isEqualTo(Messages.tree("1e2", "0.0", List.of(event("1.50", "x"), event("15e-1", "y"))));
+  }
+
+  static LongStream seeds() {
+    return new Random().longs(20);
+  }
+
+  @ParameterizedTest
+  @MethodSource("seeds")
+  void tree_isInOrder_equalTimestampsInTheOrderStored(long seed) throws Exception {
+    Random random = new Random(seed);
+    Appender session = appender("a");
+    Map<Integer, List<String>> stored = new TreeMap<>();
+    session.append(message(start(0)));
+    int range = 1 + random.nextInt(200);
+    for (int batch = random.nextInt(30); batch > 0; batch--) {
+      List<String> events = new ArrayList<>();
+      for (int i = random.nextInt(50); i >= 0; i--) {
+        int timestamp = random.nextInt(range);
+        String event = event(timestamp, "é" + "x".repeat(random.nextInt(300)) + batch + "." + i);
+        events.add(event);
+        stored.computeIfAbsent(timestamp, t -> new ArrayList<>()).add(event);
+      }
+      session.append(message(events));
+    }
+    session.append(message(end(range))).assertStored();
+
+    List<String> ordered = stored.values().stream().flatMap(List::stream).toList();
+    assertThat(tree("a")).as("seed %d", seed).isEqualTo(Messages.tree(0, range, ordered));
+    assertThat(store.state("a").entries()).as("seed %d", seed).isEqualTo(ordered.size() + 2);
+  }
+
+  @Test
+  void answers_comeOneAtATime_andInOrder() throws Exception {
+    int appends = 300;
+    AtomicInteger inside = new AtomicInteger();
+    AtomicBoolean overlapped = new AtomicBoolean();
+    List<List<Integer>> orders = new ArrayList<>();
+    for (int s = 0; s < 4; s++) {
+      orders.add(Collections.synchronizedList(new ArrayList<>()));
+    }
+    inParallel(
+        orders.size(),
+        s -> {
+          Appender session = appender("s" + s);
+          for (int i = 0; i < appends; i++) {
+            int number = i;
+            Batch batch = i == 0 ? message(start(0)) : i % 3 == 0 ? null : message(event(i, "x"));
+            session.append(
+                batch,
+                null,
+                0,
+                onStored(
+                    () -> {
+                      overlapped.compareAndSet(false, inside.incrementAndGet() != 1);
+                      orders.get(s).add(number);
+                      inside.decrementAndGet();
+                    }));
+          }
+          session.append(null).assertStored();
+        });
+    assertThat(orders).containsOnly(IntStream.range(0, appends).boxed().toList());
+    assertThat(overlapped).isFalse();
+  }
+
+  @Test
+  void manyThreads_appendToManySessions() throws Exception {
+    int sessions = 25;
+    inParallel(
+        8,
+        thread -> {
+          List<Appender> appenders = new ArrayList<>();
+          for (int s = 0; s < sessions; s++) {
+            appenders.add(appender(thread + "-" + s));
+            appenders.get(s).append(message(start(s)), "w", 1);
+          }
+          for (int i = 0; i < 20; i++) {
+            for (int s = 0; s < sessions; s++) {
+              String name = thread + "-" + s + "-" + i;
+              appenders.get(s).append(message(event(-i + 20, name)), "w", i + 2);
+            }
+          }
+          for (Appender appender : appenders) {
+            appender.append(message(end(99)), "w", 99).assertStored();
+          }
+        });
+    for (int thread = 0; thread < 8; thread++) {
+      for (int s = 0; s < sessions; s++) {
+        String id = thread + "-" + s;
+        List<String> events =
+            IntStream.range(0, 20)
+                .boxed()
+                .sorted(Comparator.reverseOrder())
+                .map(i -> event(-i + 20, id + "-" + i))
+                .toList();
+        assertThat(tree(id)).isEqualTo(Messages.tree(s, 99, events));
+        assertThat(store.state(id).writers()).isEqualTo(Map.of("w", 99L));
+      }
+    }
+  }
+
+  @Test
+  void close_answersEverything() throws Exception {
+    List<Answered> answers = new ArrayList<>();
+    for (int s = 0; s < 50; s++) {
+      Appender session = appender("s" + s);
+      answers.add(session.append(message(start(0))));
+      answers.add(session.append(message(event(1, "x"))));
+      answers.add(session.append(null));
+      answers.add(session.append(message(end(2))));
+    }
+    store.close();
+    assertThat(answers).extracting(Answered::times).containsOnly(1);
+    for (Answered answered : answers) {
+      answered.assertStored();
+    }
+  }
+
+  @Test
+  void store_isHealthy() throws Exception {
+    assertThat(store.healthy()).isTrue();
+    complete("a", message(start(100), end(101)));
+    assertThat(store.healthy()).isTrue();
+  }
+
+  protected final Appender appender(String id) throws IOException {
+    return new Appender(store.open(id));
+  }
+
+  protected final void complete(String id, Batch batch) throws Exception {
+    appender(id).append(batch).assertStored();
+  }
+
+  protected final String tree(String id) {
+    try {
+      Tree tree = store.tree(id).orElseThrow(() -> new AssertionError(id + " has no tree"));
+      try (InputStream content = tree.content()) {
+        byte[] bytes = content.readAllBytes();
+        assertThat(tree.bytes()).isEqualTo(bytes.length);
+        return new String(bytes, StandardCharsets.UTF_8);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  protected final void assertState(
+      String id, Phase phase, long sequence, long entries, Map<String, Long> writers)
+      throws IOException {
+    SessionState state = store.state(id);
+    assertThat(state)
+        .isEqualTo(new SessionState(phase, sequence, entries, state.startKey(), writers));
+  }
+
+  private static Append.Answer onStored(Runnable action) {
+    return new Append.Answer() {
+      @Override
+      public void stored() {
+        action.run();
+      }
+
+      @Override
+      public void failed() {}
+
+      @Override
+      public void flush() {}
+    };
+  }
+
+  /** What one of several threads does. */
+  private interface Work {
+    void run(int thread) throws Exception;
+  }
+
+  private static void inParallel(int threads, Work work) throws Exception {
+    ExecutorService executor = Executors.newFixedThreadPool(threads);
+    try {
+      List<Future<Void>> done = new ArrayList<>();
+      for (int i = 0; i < threads; i++) {
+        int thread = i;
+        done.add(
+            executor.submit(
+                () -> {
+                  work.run(thread);
+                  return null;
+                }));
+      }
+      for (Future<Void> one : done) {
+        one.get(60, TimeUnit.SECONDS);
+      }
+    } finally {
+      executor.shutdownNow();
+    }
+  }
+}
