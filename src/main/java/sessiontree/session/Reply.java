@@ -1,0 +1,26 @@
+package sessiontree.session;
+
+import sessiontree.event.ProblemException;
+
+/**
+ * Told what became of a message. Replies to the messages of one sender come in the order they were
+ * sent. They come by the sender's thread or the store's, so they must not wait for anything.
+ */
+public interface Reply {
+  /**
+   * The message is stored, or was before.
+   *
+   * @param entries how many the session has with it
+   * @param complete whether the session has ended, and its tree can be read
+   */
+  void stored(long entries, boolean complete);
+
+  /** The message was refused, and changed nothing. */
+  void refused(ProblemException problem);
+
+  /**
+   * Comes after one of the above, when no other replies are at hand: the time to send what was
+   * gathered.
+   */
+  void flush();
+}

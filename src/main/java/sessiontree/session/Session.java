@@ -1,0 +1,376 @@
+package sessiontree.session;
+
+import static sessiontree.event.Problem.MESSAGE_OUT_OF_ORDER;
+import static sessiontree.event.Problem.SESSION_ALREADY_STARTED;
+import static sessiontree.event.Problem.SESSION_COMPLETE;
+import static sessiontree.event.Problem.SESSION_NOT_STARTED;
+import static sessiontree.event.Problem.STORAGE_UNAVAILABLE;
+import static sessiontree.event.Problem.TOO_MANY_WRITERS;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import sessiontree.event.Batch;
+import sessiontree.event.ProblemException;
+import sessiontree.store.Append;
+import sessiontree.store.SessionState;
+import sessiontree.store.SessionState.Phase;
+import sessiontree.store.SessionStore.StoredSession;
+
+/**
+ * A session that somebody is streaming to, posting to, or watching: the rules of what may come
+ * next, and the numbers of its writers.
+ *
+ * <p>The rules are checked against what the session will be when all that is queued has been
+ * stored, so nobody waits for the disk. If the store fails, the session falls back to what is
+ * stored; whatever was checked against more than that is refused by the store, as it expects
+ * another sequence. Safe for several threads.
+ */
+public final class Session {
+  /** Named writers that a session takes. */
+  public static final int MAX_WRITERS = 10_000;
+
+  /**
+   * Told that the session is complete: its tree can be read, and nothing is stored in it any more.
+   */
+  public interface Watcher {
+    void completed(long entries);
+  }
+
+  private final String id;
+  private final StoredSession stored;
+
+  /** How many use it; guarded by the map of {@link Sessions}. */
+  int users;
+
+  // What is stored together with what is queued; all guarded by this.
+  private Phase phase;
+  private long sequence;
+  private long entries;
+  private long startKey;
+  private final Map<String, Long> writers = new HashMap<>();
+
+  /** Appends that are not answered yet. */
+  private int queued;
+
+  /**
+   * Counts the times the session fell back; an append of an earlier era does not make it fall back
+   * again.
+   */
+  private int era;
+
+  private final List<Watcher> watchers = new ArrayList<>(1);
+
+  Session(String id, StoredSession stored) {
+    this.id = id;
+    this.stored = stored;
+    load();
+    if (phase == Phase.ENDED) { // its tree is being made: the store answers when it can be read
+      append(new Queued(IGNORED, null, true), null, false, null, 0);
+    }
+  }
+
+  public String id() {
+    return id;
+  }
+
+  private void load() {
+    SessionState state = stored.state();
+    phase = state.phase();
+    sequence = state.sequence();
+    entries = state.entries();
+    startKey = state.startKey();
+    writers.clear();
+    writers.putAll(state.writers());
+  }
+
+  /** From now on the watcher is told of the session's completion; at once if it is complete. */
+  public void watch(Watcher watcher) {
+    long complete;
+    synchronized (this) {
+      if (phase != Phase.COMPLETE) {
+        watchers.add(watcher);
+        return;
+      }
+      complete = entries;
+    }
+    watcher.completed(complete);
+  }
+
+  public synchronized void unwatch(Watcher watcher) {
+    watchers.remove(watcher);
+  }
+
+  /** The number of the writer's last message, queued ones included; 0 when there is none. */
+  public synchronized long lastNumber(String writer) {
+    return writer == null ? 0 : writers.getOrDefault(writer, 0L);
+  }
+
+  /**
+   * Asks what is stored when all that is queued now is. Nothing is told of a session that has
+   * ended: its watchers are.
+   *
+   * @param writer a name, or null
+   */
+  public void sync(String writer, Synced synced) {
+    Reply reply;
+    synchronized (this) {
+      if (phase == Phase.ENDED || phase == Phase.COMPLETE) {
+        return;
+      }
+      reply = new SyncReply(writer, lastNumber(writer), synced);
+      if (queued > 0) {
+        append(new Queued(reply, null, false), null, false, null, 0);
+        return;
+      }
+    }
+    reply.stored(entries(), false);
+    reply.flush();
+  }
+
+  private synchronized long entries() {
+    return entries;
+  }
+
+  /** Told what is stored of a session. */
+  public interface Synced {
+    /**
+     * Comes as a {@link Reply} does.
+     *
+     * @param messages the number of the writer's last message; 0 when there is none
+     */
+    void synced(long entries, long messages);
+  }
+
+  private final class SyncReply implements Reply {
+    private final String writer;
+    private final long messages;
+    private final Synced synced;
+
+    SyncReply(String writer, long messages, Synced synced) {
+      this.writer = writer;
+      this.messages = messages;
+      this.synced = synced;
+    }
+
+    @Override
+    public void stored(long entries, boolean complete) {
+      synced.synced(entries, messages);
+    }
+
+    @Override
+    public void refused(
+        ProblemException problem) { // something queued before it failed: what is stored is less
+      sync(writer, synced);
+    }
+
+    @Override
+    public void flush() {}
+  }
+
+  /**
+   * Stores a message.
+   *
+   * @param writer the sender's name, or null
+   * @param number the message's number of that writer
+   * @param consecutive whether a number that skips one is refused
+   * @param batch what it holds, if it could be read
+   * @param unreadable why it could not be read, or null
+   */
+  public void submit(
+      String writer,
+      long number,
+      boolean consecutive,
+      Batch batch,
+      ProblemException unreadable,
+      Reply reply) {
+    ProblemException problem = null;
+    long now;
+    boolean complete;
+    synchronized (this) {
+      boolean known = writer != null && number <= lastNumber(writer);
+      if (!known) {
+        try {
+          checkWriter(writer, number, consecutive);
+          if (unreadable != null) {
+            throw unreadable;
+          }
+          boolean keepsStart = check(batch);
+          boolean nothing =
+              batch.count() == 0 && !keepsStart && batch.end() == null && writer == null;
+          if (!nothing) {
+            append(new Queued(reply, null, batch.end() != null), batch, keepsStart, writer, number);
+            return;
+          }
+        } catch (ProblemException e) {
+          problem = e;
+        }
+      }
+      if (queued > 0) { // nothing is to be stored, but its turn comes after what is
+        append(new Queued(reply, problem, false), null, false, null, 0);
+        return;
+      }
+      now = entries;
+      complete = phase == Phase.COMPLETE;
+    }
+    answer(reply, problem, now, complete);
+    reply.flush();
+  }
+
+  private void checkWriter(String writer, long number, boolean consecutive)
+      throws ProblemException {
+    if (writer == null) {
+      return;
+    }
+    long expected = lastNumber(writer) + 1;
+    if (consecutive && number > expected) {
+      throw new ProblemException(
+              MESSAGE_OUT_OF_ORDER, "message " + number + " would skip some; expected " + expected)
+          .with("expected", expected);
+    }
+    if (writers.size() >= MAX_WRITERS && !writers.containsKey(writer)) {
+      throw new ProblemException(
+          TOO_MANY_WRITERS, "a session takes " + MAX_WRITERS + " named writers");
+    }
+  }
+
+  /** Whether the batch's SESSION_START is to be kept; throws if the batch may not come now. */
+  private boolean check(Batch batch) throws ProblemException {
+    if (phase == Phase.ENDED || phase == Phase.COMPLETE) {
+      throw new ProblemException(
+          SESSION_COMPLETE, "the session has its SESSION_END; nothing more is stored in it");
+    }
+    if (phase == Phase.NEW && batch.startIndex() != 0) {
+      throw new ProblemException(
+          SESSION_NOT_STARTED, "/0", "the first entry of a session is its SESSION_START");
+    }
+    if (phase == Phase.OPEN && batch.start() != null && batch.start().key() != startKey) {
+      throw alreadyStarted(batch.startIndex());
+    }
+    if (batch.secondStartIndex() >= 0) {
+      throw alreadyStarted(batch.secondStartIndex());
+    }
+    return phase == Phase.NEW;
+  }
+
+  private static ProblemException alreadyStarted(int index) {
+    return new ProblemException(
+        SESSION_ALREADY_STARTED,
+        "/" + index,
+        "the session has a SESSION_START of another timestamp");
+  }
+
+  /** Guarded by this. */
+  private void append(Queued answer, Batch batch, boolean keepsStart, String writer, long number) {
+    Append append = new Append(sequence, batch, keepsStart, writer, number, answer);
+    if (batch != null) {
+      sequence++;
+      entries += append.entries();
+      if (keepsStart) {
+        phase = Phase.OPEN;
+        startKey = batch.start().key();
+      }
+      if (batch.end() != null) {
+        phase = Phase.ENDED;
+      }
+      if (writer != null) {
+        writers.put(writer, number);
+      }
+    }
+    answer.entries = entries;
+    answer.era = era;
+    queued++;
+    stored.append(append);
+  }
+
+  private static void answer(
+      Reply reply, ProblemException problem, long entries, boolean complete) {
+    if (problem != null) {
+      reply.refused(problem);
+    } else {
+      reply.stored(entries, complete);
+    }
+  }
+
+  /** An append on its way. */
+  private final class Queued implements Append.Answer {
+    private final Reply reply;
+    private final ProblemException problem;
+    private final boolean ends;
+
+    // Set before the store sees it.
+    private long entries;
+    private int era;
+
+    /**
+     * Tells the reply when the append is answered.
+     *
+     * @param problem what to tell when all before it is answered, or null
+     * @param ends whether the session is complete when the append is answered
+     */
+    Queued(Reply reply, ProblemException problem, boolean ends) {
+      this.reply = reply;
+      this.problem = problem;
+      this.ends = ends;
+    }
+
+    @Override
+    public void stored() {
+      List<Watcher> told = List.of();
+      boolean complete;
+      synchronized (Session.this) {
+        if (ends) {
+          phase = Phase.COMPLETE;
+          told = List.copyOf(watchers);
+          watchers.clear();
+        }
+        complete = phase == Phase.COMPLETE;
+      }
+      answer(reply, problem, entries, complete);
+      for (Watcher watcher : told) {
+        watcher.completed(entries);
+      }
+      answered();
+    }
+
+    @Override
+    public void failed() {
+      synchronized (Session.this) {
+        if (era == Session.this.era) {
+          Session.this.era++;
+          load();
+        }
+      }
+      reply.refused(
+          new ProblemException(
+              STORAGE_UNAVAILABLE,
+              "the message could not be stored; nothing of it was kept, and it may be sent again"));
+      answered();
+    }
+
+    /** Not before the reply was told: what is answered without the store must not overtake it. */
+    private void answered() {
+      synchronized (Session.this) {
+        queued--;
+      }
+    }
+
+    @Override
+    public void flush() {
+      reply.flush();
+    }
+  }
+
+  private static final Reply IGNORED =
+      new Reply() {
+        @Override
+        public void stored(long entries, boolean complete) {}
+
+        @Override
+        public void refused(ProblemException problem) {}
+
+        @Override
+        public void flush() {}
+      };
+}

@@ -1,0 +1,81 @@
+package sessiontree.session;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.Map;
+import sessiontree.store.Append;
+import sessiontree.store.SessionState;
+import sessiontree.store.SessionState.Phase;
+import sessiontree.store.SessionStore.StoredSession;
+
+/** What a store keeps of a session, where the test says when an append is answered, and how. */
+final class FakeStored implements StoredSession {
+  private final Deque<Append> queue = new ArrayDeque<>();
+  private final Map<String, Long> writers = new HashMap<>();
+  private Phase phase = Phase.NEW;
+  private long sequence;
+  private long entries;
+  private long startKey;
+
+  @Override
+  public SessionState state() {
+    return new SessionState(phase, sequence, entries, startKey, Map.copyOf(writers));
+  }
+
+  @Override
+  public void append(Append append) {
+    queue.add(append);
+  }
+
+  /** Appends that are not answered. */
+  int queued() {
+    return queue.size();
+  }
+
+  /** Appends that are not answered and have something to store. */
+  long queuedBatches() {
+    return queue.stream().filter(append -> append.batch() != null).count();
+  }
+
+  /** Stores and answers the oldest, or refuses it if it expects another sequence. */
+  void storeNext() {
+    Append append = queue.remove();
+    if (append.expected() != sequence) {
+      answerFailed(append);
+      return;
+    }
+    if (append.batch() != null) {
+      sequence++;
+      entries += append.entries();
+      if (append.keepsStart()) {
+        phase = Phase.OPEN;
+        startKey = append.batch().start().key();
+      }
+      if (append.batch().end() != null) {
+        phase = Phase.COMPLETE;
+      }
+      if (append.writer() != null) {
+        writers.put(append.writer(), append.number());
+      }
+    }
+    append.answer().stored();
+    append.answer().flush();
+  }
+
+  void storeAll() {
+    while (!queue.isEmpty()) {
+      storeNext();
+    }
+  }
+
+  /** Answers the oldest as a write that failed. */
+  void failNext() {
+    answerFailed(queue.remove());
+  }
+
+  private static void answerFailed(Append append) {
+    append.answer().failed();
+    append.answer().flush();
+  }
+}

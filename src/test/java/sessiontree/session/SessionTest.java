@@ -1,0 +1,561 @@
+package sessiontree.session;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static sessiontree.Messages.end;
+import static sessiontree.Messages.event;
+import static sessiontree.Messages.message;
+import static sessiontree.Messages.start;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import sessiontree.event.Batch;
+import sessiontree.event.Problem;
+import sessiontree.event.ProblemException;
+
+/** The rules of a session, over a store whose answers come when the test says so. */
+class SessionTest {
+  private static final Batch START = message(start(100));
+  private static final Batch EVENT = message(event(101, "x"));
+  private static final Batch END = message(end(102));
+
+  private final FakeStored stored = new FakeStored();
+  private final Session session = new Session("s", stored);
+
+  /** What was told, to whom, in order; without the flushes. */
+  private final List<String> told = new ArrayList<>();
+
+  private int flushes;
+
+  /** Writes down what it is told. */
+  private class Told implements Reply {
+    private final String label;
+
+    Told(String label) {
+      this.label = label;
+    }
+
+    @Override
+    public void stored(long entries, boolean complete) {
+      told.add(label + ": " + (complete ? "complete " : "stored ") + entries);
+    }
+
+    @Override
+    public void refused(ProblemException problem) {
+      String pointer = problem.pointer() == null ? "" : " " + problem.pointer();
+      String fact =
+          problem.factName() == null ? "" : " " + problem.factName() + " " + problem.fact();
+      told.add(label + ": " + problem.problem().code() + pointer + fact);
+    }
+
+    @Override
+    public void flush() {
+      flushes++;
+    }
+  }
+
+  private void submit(String label, Batch batch) {
+    session.submit(null, 0, false, batch, null, new Told(label));
+  }
+
+  private void submit(String label, String writer, long number, Batch batch) {
+    session.submit(writer, number, false, batch, null, new Told(label));
+  }
+
+  private void submitConsecutive(String label, String writer, long number, Batch batch) {
+    session.submit(writer, number, true, batch, null, new Told(label));
+  }
+
+  private void sync(String writer) {
+    session.sync(
+        writer, (entries, messages) -> told.add("synced " + entries + " entries, " + messages));
+  }
+
+  /** Submits and stores, and forgets what was told. */
+  private void given(Batch... batches) {
+    for (Batch batch : batches) {
+      submit("given", batch);
+    }
+    stored.storeAll();
+    told.clear();
+  }
+
+  @Test
+  void event_behindAQueuedStart_isTaken_andAnsweredWhenItIsDurable() {
+    submit("start", START);
+    submit("event", EVENT);
+    assertThat(stored.queuedBatches()).isEqualTo(2);
+    assertThat(told).isEmpty();
+
+    stored.storeNext();
+    assertThat(told).containsExactly("start: stored 1");
+    stored.storeNext();
+    assertThat(told).containsExactly("start: stored 1", "event: stored 2");
+  }
+
+  @Test
+  void reply_isFollowedByAFlush() {
+    submit("refused", EVENT);
+    assertThat(flushes).isEqualTo(1);
+    submit("start", START);
+    stored.storeNext();
+    assertThat(flushes).isEqualTo(2);
+  }
+
+  @Test
+  void message_beforeTheStart_isRefused() {
+    submit("event", EVENT);
+    submit("end", END);
+    submit("late", message(event(1, "x"), start(100)));
+    assertThat(told)
+        .containsExactly(
+            "event: session_not_started /0",
+            "end: session_not_started /0",
+            "late: session_not_started /0");
+    assertThat(stored.queued()).isZero();
+  }
+
+  @Test
+  void wholeSession_mayBeOneMessage() {
+    submit("all", message(start(100), event(101, "x"), end(102)));
+    stored.storeAll();
+    assertThat(told).containsExactly("all: complete 3");
+  }
+
+  @Test
+  void duplicate_ofAQueuedMessage_isAnsweredWhenThatIsDurable_andNotStored() {
+    given(START);
+    submit("first", "w", 1, EVENT);
+    submit("again", "w", 1, EVENT);
+    assertThat(stored.queuedBatches()).isEqualTo(1);
+    assertThat(told).isEmpty();
+
+    stored.storeAll();
+    assertThat(told).containsExactly("first: stored 2", "again: stored 2");
+  }
+
+  @Test
+  void duplicate_ofAStoredMessage_isAnsweredAtOnce() {
+    submit("first", "w", 1, START);
+    stored.storeAll();
+    submit("again", "w", 1, START);
+    assertThat(told).containsExactly("first: stored 1", "again: stored 1");
+    assertThat(stored.queued()).isZero();
+  }
+
+  @Test
+  void duplicate_ofTheStoredEnd_isAnsweredThatTheSessionIsComplete() {
+    submit("all", "w", 1, message(start(100), end(102)));
+    submit("queued", "w", 1, message(start(100), end(102)));
+    stored.storeAll();
+    submit("again", "w", 1, message(start(100), end(102)));
+    assertThat(told).containsExactly("all: complete 2", "queued: complete 2", "again: complete 2");
+  }
+
+  @Test
+  void duplicate_ofAMessageThatCouldNotBeStored_isRefusedToo_andTheNumberIsFree() {
+    given(START);
+    submit("first", "w", 1, EVENT);
+    submit("again", "w", 1, EVENT);
+    stored.failNext();
+    assertThat(session.lastNumber("w")).isZero();
+    stored.storeAll();
+    submit("anew", "w", 1, EVENT);
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly(
+            "first: storage_unavailable", "again: storage_unavailable", "anew: stored 2");
+  }
+
+  @Test
+  void sameNumber_ofAnotherWriter_isAnotherMessage() {
+    given(START);
+    submit("one", "w", 1, EVENT);
+    submit("other", "W", 1, EVENT);
+    stored.storeAll();
+    assertThat(told).containsExactly("one: stored 2", "other: stored 3");
+  }
+
+  @Test
+  void withoutAWriter_numbersMeanNothing() {
+    given(START);
+    submit("one", null, 1, EVENT);
+    submit("other", null, 1, EVENT);
+    stored.storeAll();
+    assertThat(told).containsExactly("one: stored 2", "other: stored 3");
+    assertThat(session.lastNumber(null)).isZero();
+  }
+
+  @Test
+  void lastNumber_countsWhatIsQueued() {
+    submit("start", "w", 4, START);
+    assertThat(session.lastNumber("w")).isEqualTo(4);
+    assertThat(session.lastNumber("other")).isZero();
+  }
+
+  @Test
+  void refusal_comesAfterTheRepliesToWhatIsQueued() {
+    submit("start", START);
+    submit("other start", message(start(99)));
+    submit("event", EVENT);
+    assertThat(told).isEmpty();
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly(
+            "start: stored 1", "other start: session_already_started /0", "event: stored 2");
+  }
+
+  /** A sender goes on while a reply to it is on its way, so that may not be overtaken. */
+  @Test
+  void refusal_isNotGiven_whileAnEarlierReplyIsBeingGiven() {
+    given(START);
+    Reply slow =
+        new Told("event") {
+          @Override
+          public void stored(long entries, boolean complete) {
+            submit("other start", message(start(99)));
+            super.stored(entries, complete);
+          }
+        };
+    session.submit(null, 0, false, EVENT, null, slow);
+    stored.storeAll();
+    assertThat(told).containsExactly("event: stored 2", "other start: session_already_started /0");
+  }
+
+  @Test
+  void refusal_isNotGiven_whileAnEarlierFailureIsBeingTold() {
+    given(START);
+    Reply slow =
+        new Told("event") {
+          @Override
+          public void refused(ProblemException problem) {
+            submit("other start", message(start(99)));
+            super.refused(problem);
+          }
+        };
+    session.submit(null, 0, false, EVENT, null, slow);
+    stored.failNext();
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly("event: storage_unavailable", "other start: session_already_started /0");
+  }
+
+  @Test
+  void unreadableMessage_isRefusedInItsPlace_forItsOwnReason() {
+    submit("start", "w", 1, START);
+    ProblemException unreadable = new ProblemException(Problem.INVALID_ENTRY, "/2/name", "no");
+    session.submit("w", 2, true, null, unreadable, new Told("unreadable"));
+    stored.storeAll();
+    assertThat(told).containsExactly("start: stored 1", "unreadable: invalid_entry /2/name");
+    assertThat(session.lastNumber("w")).isEqualTo(1);
+  }
+
+  @Test
+  void startOfTheSameTimestamp_isARetry_andNotCounted() {
+    given(START);
+    submit("retry", message(start("1.00e2")));
+    assertThat(told).containsExactly("retry: stored 1");
+    assertThat(stored.queued()).isZero();
+
+    submit("with more", message(start("100.0"), event(101, "x"), start(100), event(102, "y")));
+    stored.storeAll();
+    assertThat(told).containsExactly("retry: stored 1", "with more: stored 3");
+    assertThat(stored.state().entries()).isEqualTo(3);
+  }
+
+  @Test
+  void startOfTheSameTimestampAsAQueuedOne_isARetry_answeredWhenThatIsDurable() {
+    submit("start", START);
+    submit("retry", START);
+    assertThat(told).isEmpty();
+    stored.storeAll();
+    assertThat(told).containsExactly("start: stored 1", "retry: stored 1");
+  }
+
+  @Test
+  void retriedStart_ofAWriter_isKeptUnderItsNumber() {
+    given(START);
+    submit("retry", "w", 1, START);
+    stored.storeAll();
+    assertThat(told).containsExactly("retry: stored 1");
+    assertThat(stored.state().writers()).containsEntry("w", 1L);
+  }
+
+  @Test
+  void startOfAnotherTimestamp_isRefusedWithItsPlace() {
+    given(START);
+    submit("first", message(start(99)));
+    submit("third", message(event(101, "x"), event(101, "x"), start(101)));
+    submit("behind a retry", message(start(100), start(101)));
+    assertThat(told)
+        .containsExactly(
+            "first: session_already_started /0",
+            "third: session_already_started /2",
+            "behind a retry: session_already_started /1");
+    assertThat(stored.state().entries()).isEqualTo(1);
+  }
+
+  @Test
+  void twoStartsOfDifferentTimestamps_areRefusedInANewSession() {
+    submit("two in one", message(start(100), event(101, "x"), start("100.000000001")));
+    assertThat(told).containsExactly("two in one: session_already_started /2");
+    submit("start", START);
+    stored.storeAll();
+    assertThat(told).last().isEqualTo("start: stored 1");
+  }
+
+  @Test
+  void message_behindTheEnd_isRefused_afterTheEndIsAnswered() {
+    given(START);
+    submit("end", END);
+    submit("event", EVENT);
+    submit("end again", END);
+    assertThat(told).isEmpty();
+    stored.storeAll();
+    submit("later", EVENT);
+    assertThat(told)
+        .containsExactly(
+            "end: complete 2",
+            "event: session_complete",
+            "end again: session_complete",
+            "later: session_complete");
+  }
+
+  @Test
+  void message_toASessionThatWasCompleteBefore_isRefused() {
+    given(START, END);
+    Session later = new Session("s", stored);
+    later.submit(null, 0, false, EVENT, null, new Told("event"));
+    assertThat(told).containsExactly("event: session_complete");
+  }
+
+  @Test
+  void watchers_areToldOnce_afterTheReplyToTheEnd() {
+    given(START);
+    Session.Watcher gone = entries -> told.add("gone: " + entries);
+    session.watch(entries -> told.add("one: " + entries));
+    session.watch(gone);
+    session.watch(entries -> told.add("other: " + entries));
+    session.unwatch(gone);
+    submit("end", END);
+    submit("behind", EVENT);
+    assertThat(told).isEmpty();
+
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly("end: complete 2", "one: 2", "other: 2", "behind: session_complete");
+  }
+
+  @Test
+  void watcher_ofACompleteSession_isToldAtOnce() {
+    given(START, END);
+    session.watch(entries -> told.add("late: " + entries));
+    new Session("s", stored).watch(entries -> told.add("later: " + entries));
+    assertThat(told).containsExactly("late: 2", "later: 2");
+  }
+
+  @Test
+  void watcher_isNotTold_whenTheEndCouldNotBeStored_butWhenItIs() {
+    given(START);
+    session.watch(entries -> told.add("watcher: " + entries));
+    submit("end", END);
+    submit("behind", EVENT);
+    stored.failNext();
+    submit("event", EVENT);
+    submit("end again", END);
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly(
+            "end: storage_unavailable",
+            "behind: storage_unavailable",
+            "event: stored 2",
+            "end again: complete 3",
+            "watcher: 3");
+  }
+
+  @Test
+  void afterAFailure_whatWasCheckedAgainstMoreIsRefused_andWhatComesThenIsStored() {
+    given(START);
+    submit("failing", "w", 1, EVENT);
+    submit("old era", "w", 2, EVENT);
+    stored.failNext();
+    assertThat(session.lastNumber("w")).isZero();
+    submit("new era", "w", 1, EVENT);
+    stored.storeNext(); // the old era's
+    submit("next", "w", 2, EVENT); // is behind the new era's, as the old era's did not fall back
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly(
+            "failing: storage_unavailable",
+            "old era: storage_unavailable",
+            "new era: stored 2",
+            "next: stored 3");
+    assertThat(session.lastNumber("w")).isEqualTo(2);
+  }
+
+  @Test
+  void afterAFailedStart_theSessionIsNew() {
+    submit("start", START);
+    submit("event", EVENT);
+    stored.failNext();
+    submit("no start", EVENT);
+    submit("other start", message(start(99)));
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly(
+            "start: storage_unavailable",
+            "event: storage_unavailable",
+            "no start: session_not_started /0",
+            "other start: stored 1");
+  }
+
+  @Test
+  void afterASecondFailure_theSessionFallsBackAgain() {
+    given(START);
+    for (int i = 0; i < 3; i++) {
+      submit("failing", EVENT);
+      submit("behind", EVENT);
+      stored.failNext();
+      stored.storeAll();
+    }
+    submit("event", EVENT);
+    stored.storeAll();
+    assertThat(told).hasSize(7).last().isEqualTo("event: stored 2");
+  }
+
+  @Test
+  void sync_tellsWhatIsStored_whenWhatWasQueuedIsDurable() {
+    sync("w");
+    submit("start", "w", 1, START);
+    submit("event", "w", 2, EVENT);
+    sync("w");
+    sync("other");
+    sync(null);
+    submit("later", "w", 3, EVENT);
+    assertThat(told).containsExactly("synced 0 entries, 0");
+
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly(
+            "synced 0 entries, 0",
+            "start: stored 1",
+            "event: stored 2",
+            "synced 2 entries, 2",
+            "synced 2 entries, 0",
+            "synced 2 entries, 0",
+            "later: stored 3");
+  }
+
+  @Test
+  void sync_triesAgain_afterAFailure_andTellsWhatIsStoredThen() {
+    given(START);
+    submit("failing", "w", 1, EVENT);
+    sync("w");
+    stored.failNext();
+    submit("new era", "w", 1, message(event(1, "a"), event(2, "b")));
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly(
+            "failing: storage_unavailable", "new era: stored 3", "synced 3 entries, 1");
+  }
+
+  @Test
+  void sync_afterAFailureOfAllThatWasQueued_tellsWhatIsLeft() {
+    given(START);
+    submit("failing", "w", 1, EVENT);
+    sync("w");
+    stored.failNext();
+    stored.failNext();
+    stored.storeAll();
+    assertThat(told).containsExactly("failing: storage_unavailable", "synced 1 entries, 0");
+  }
+
+  @Test
+  void sync_ofASessionThatHasEnded_tellsNothing_asItsWatchersAreTold() {
+    given(START);
+    session.watch(entries -> told.add("watcher: " + entries));
+    submit("end", END);
+    sync(null);
+    stored.storeAll();
+    sync(null);
+    assertThat(told).containsExactly("end: complete 2", "watcher: 2");
+  }
+
+  @Test
+  void writer_beyondTheLimit_isRefused_andThoseThereGoOn() {
+    given(START);
+    for (int i = 0; i < Session.MAX_WRITERS; i++) {
+      submit("writer", "w" + i, 1, EVENT);
+    }
+    stored.storeAll();
+    assertThat(told).hasSize(10_000).allMatch(line -> line.startsWith("writer: stored"));
+
+    told.clear();
+    submit("10,001st", "one more", 1, EVENT);
+    submit("there already", "w7", 2, EVENT);
+    submit("nameless", EVENT);
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly(
+            "10,001st: too_many_writers", "there already: stored 10002", "nameless: stored 10003");
+    assertThat(session.lastNumber("one more")).isZero();
+  }
+
+  @Test
+  void numberThatSkipsOne_isRefusedWithTheExpected_whereNumbersAreConsecutive() {
+    submitConsecutive("second", "w", 2, START);
+    submitConsecutive("first", "w", 1, START);
+    submitConsecutive("third", "w", 3, EVENT);
+    submitConsecutive("second", "w", 2, EVENT);
+    submitConsecutive("other's second", "v", 2, EVENT);
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly(
+            "second: message_out_of_order expected 1",
+            "first: stored 1",
+            "third: message_out_of_order expected 2",
+            "second: stored 2",
+            "other's second: message_out_of_order expected 1");
+  }
+
+  @Test
+  void numberThatSkipsOne_isTaken_whereRefusedMessagesAreCounted() {
+    submit("second", "w", 2, START);
+    submit("fifth", "w", 5, EVENT);
+    stored.storeAll();
+    assertThat(told).containsExactly("second: stored 1", "fifth: stored 2");
+    assertThat(session.lastNumber("w")).isEqualTo(5);
+  }
+
+  @Test
+  void refusedMessage_isNotKeptUnderItsNumber() {
+    submitConsecutive("too early", "w", 1, EVENT);
+    assertThat(session.lastNumber("w")).isZero();
+    submitConsecutive("again", "w", 1, START);
+    submitConsecutive("refused while queued", "w", 2, message(start(99)));
+    submitConsecutive("again", "w", 2, EVENT);
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly(
+            "too early: session_not_started /0",
+            "again: stored 1",
+            "refused while queued: session_already_started /0",
+            "again: stored 2");
+  }
+
+  @Test
+  void session_goesOnWithWhatIsStored() {
+    submit("start", "w", 3, START);
+    stored.storeAll();
+    told.clear();
+    Session later = new Session("s", stored);
+    assertThat(later.lastNumber("w")).isEqualTo(3);
+    later.submit("w", 3, false, EVENT, null, new Told("duplicate"));
+    later.submit(null, 0, false, message(start(99)), null, new Told("other start"));
+    later.submit("w", 4, false, EVENT, null, new Told("event"));
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly(
+            "duplicate: stored 1", "other start: session_already_started /0", "event: stored 2");
+  }
+}
