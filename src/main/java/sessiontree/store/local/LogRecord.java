@@ -1,0 +1,130 @@
+package sessiontree.store.local;
+
+import java.nio.BufferUnderflowException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import sessiontree.event.Batch;
+
+/**
+ * What the write-ahead log keeps of one append. How it lies in bytes is told in the package's
+ * manual.
+ *
+ * @param lsn log sequence number: 1 for the log's first record, and one more for each
+ * @param sequence how many records the session had before this one
+ * @param writer the writer's name; empty for none
+ * @param start the session's SESSION_START, or null
+ * @param end its SESSION_END, or null
+ * @param count how many children there are
+ * @param children laid out as {@link sessiontree.event.Children}
+ */
+record LogRecord(
+    long lsn,
+    String id,
+    long sequence,
+    String writer,
+    long number,
+    Batch.Bound start,
+    Batch.Bound end,
+    int count,
+    byte[] children) {
+
+  /** Bytes of a body without its children, at most. */
+  static final int MAX_HEAD_BYTES = 4096;
+
+  /** Bytes of a body at least. */
+  static final int MIN_BODY_BYTES = 1 + 8 + 8 + 1;
+
+  private static final byte APPEND = 1;
+  private static final byte PROBE = 2;
+  private static final int HAS_START = 1;
+  private static final int HAS_END = 2;
+
+  /**
+   * Puts the body up to the children.
+   *
+   * @param synced the offset in the record's segment before which everything is durable
+   */
+  void putHead(ByteBuffer to, long synced) {
+    to.put(isProbe() ? PROBE : APPEND).putLong(lsn).putLong(synced);
+    putShort(to, id);
+    to.putLong(sequence);
+    putShort(to, writer);
+    to.putLong(number).put((byte) ((start == null ? 0 : HAS_START) | (end == null ? 0 : HAS_END)));
+    putBound(to, start);
+    putBound(to, end);
+    to.putInt(count);
+  }
+
+  private static void putShort(ByteBuffer to, String text) {
+    to.put((byte) text.length()).put(text.getBytes(StandardCharsets.US_ASCII));
+  }
+
+  static void putBound(ByteBuffer to, Batch.Bound bound) {
+    if (bound != null) {
+      to.putLong(bound.key()).putShort((short) bound.text().length());
+      to.put(bound.text().getBytes(StandardCharsets.US_ASCII));
+    }
+  }
+
+  /** The LSN of a body, which may be anything. */
+  static long lsn(ByteBuffer body) {
+    return body.getLong(body.position() + 1);
+  }
+
+  /** The offset before which the body's segment was durable when it was written. */
+  static long synced(ByteBuffer body) {
+    return body.getLong(body.position() + 9);
+  }
+
+  /** Reads a body whose checksum was right; returns null if it is no record all the same. */
+  static LogRecord read(ByteBuffer body) {
+    try {
+      byte type = body.get();
+      if (type != APPEND && type != PROBE) {
+        return null;
+      }
+      long lsn = body.getLong();
+      body.getLong(); // synced
+      String id = text(body, body.get() & 0xff);
+      long sequence = body.getLong();
+      String writer = text(body, body.get() & 0xff);
+      long number = body.getLong();
+      int flags = body.get();
+      Batch.Bound start = (flags & HAS_START) == 0 ? null : bound(body);
+      Batch.Bound end = (flags & HAS_END) == 0 ? null : bound(body);
+      int count = body.getInt();
+      byte[] children = new byte[body.remaining()];
+      body.get(children);
+      return new LogRecord(lsn, id, sequence, writer, number, start, end, count, children);
+    } catch (BufferUnderflowException e) {
+      return null;
+    }
+  }
+
+  static Batch.Bound bound(ByteBuffer from) {
+    long key = from.getLong();
+    return new Batch.Bound(key, text(from, from.getShort()));
+  }
+
+  private static String text(ByteBuffer from, int length) {
+    if (length < 0 || length > from.remaining()) {
+      throw new BufferUnderflowException();
+    }
+    byte[] bytes = new byte[length];
+    from.get(bytes);
+    return new String(bytes, StandardCharsets.US_ASCII);
+  }
+
+  /** A record that changes nothing: it tells whether the log can be written. */
+  static LogRecord probe(long lsn) {
+    return new LogRecord(lsn, "", 0, "", 0, null, null, 0, new byte[0]);
+  }
+
+  boolean isProbe() {
+    return id.isEmpty();
+  }
+
+  int entries() {
+    return count + (start == null ? 0 : 1) + (end == null ? 0 : 1);
+  }
+}

@@ -1,0 +1,259 @@
+package sessiontree.store.local;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.zip.CRC32C;
+
+/**
+ * A file of the write-ahead log: a header, and records one after another. See the package's manual.
+ */
+final class Segment implements AutoCloseable {
+  static final int HEADER_BYTES = 32;
+
+  /** Before each record's body: its length and its checksum, 4 bytes each. */
+  static final int RECORD_HEADER_BYTES = 8;
+
+  static final String SUFFIX = ".wal";
+  private static final byte[] MAGIC = "sessiontree.wal1".getBytes(StandardCharsets.US_ASCII);
+  private static final int READ_BYTES = 256 << 10;
+
+  private final Path path;
+  private final long firstLsn;
+  private Disk.DiskFile file;
+
+  private Segment(Path path, long firstLsn, Disk.DiskFile file) {
+    this.path = path;
+    this.firstLsn = firstLsn;
+    this.file = file;
+  }
+
+  static boolean isSegment(Path file) {
+    return file.getFileName().toString().matches("[0-9a-f]{16}\\" + SUFFIX);
+  }
+
+  /** The number in a segment's name. */
+  static long firstLsn(Path file) {
+    return Long.parseLong(file.getFileName().toString().substring(0, 16), 16);
+  }
+
+  /** Makes a segment that is durable, and empty. */
+  static Segment create(Disk disk, Path directory, long firstLsn) throws IOException {
+    Path path = directory.resolve(String.format(Locale.ROOT, "%016x", firstLsn) + SUFFIX);
+    Disk.DiskFile file = disk.create(path);
+    try {
+      ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
+      header.put(MAGIC).putLong(firstLsn);
+      header.putInt(crc(header.array(), 0, header.position())).rewind();
+      file.write(header, 0);
+      file.force();
+      disk.sync(directory);
+      return new Segment(path, firstLsn, file);
+    } catch (IOException e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Opens a segment. Null if it is the newest and was never finished: then no record can be in it.
+   */
+  static Segment open(Disk disk, Path path, boolean newest) throws IOException {
+    Disk.DiskFile file = disk.open(path);
+    try {
+      ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
+      file.read(header, 0);
+      int expected = crc(header.array(), 0, MAGIC.length + 8);
+      int actual = header.getInt(MAGIC.length + 8);
+      if (file.size() >= HEADER_BYTES
+          && expected == actual
+          && header.rewind().slice(0, MAGIC.length).equals(ByteBuffer.wrap(MAGIC))) {
+        return new Segment(path, header.getLong(MAGIC.length), file);
+      }
+      // The header is forced before the first record is written.
+      if (newest && file.size() <= HEADER_BYTES) {
+        file.close();
+        return null;
+      }
+      if (file.size() < HEADER_BYTES) {
+        throw new DamageException(
+            path, "the file ends within its header, at offset " + file.size());
+      }
+      throw new DamageException(
+          path,
+          String.format(
+              "checksum mismatch at offset 0: expected %08x, got %08x", expected, actual));
+    } catch (IOException e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  Path path() {
+    return path;
+  }
+
+  long firstLsn() {
+    return firstLsn;
+  }
+
+  Disk.DiskFile file() {
+    return file;
+  }
+
+  long size() throws IOException {
+    return file.size();
+  }
+
+  /**
+   * Reads the records in order. Returns where the last ends.
+   *
+   * @param newest whether a torn tail is to be expected; it ends the segment. Anywhere else it is
+   *     damage
+   */
+  long replay(boolean newest, WriteAheadLog.Replay replay) throws IOException {
+    long size = size();
+    Reader reader = new Reader(size);
+    long lsn = firstLsn;
+    for (LogRecord record; (record = reader.next(lsn)) != null; lsn++) {
+      replay.record(record);
+    }
+    if (reader.position < size && !(newest && isTornTail(reader.position, size, lsn))) {
+      throw new DamageException(
+          path, "damaged record at offset " + reader.position + ": " + reader.why);
+    }
+    return reader.position;
+  }
+
+  /** Returns where the last sound record that ends at or before the limit does end. */
+  long verify(long limit) throws IOException {
+    Reader reader = new Reader(Math.min(limit, size()));
+    for (long lsn = firstLsn; reader.next(lsn) != null; lsn++) {}
+    return reader.position;
+  }
+
+  /**
+   * Whether what is behind the last sound record may be the remains of a group that was being
+   * written when the power failed. It is not if a sound record stands behind it that was written
+   * when it was durable already.
+   */
+  private boolean isTornTail(long from, long size, long lsn) throws IOException {
+    byte[] tail = new byte[Math.toIntExact(size - from)];
+    file.read(ByteBuffer.wrap(tail), from);
+    ByteBuffer buffer = ByteBuffer.wrap(tail);
+    for (int i = 1; i + RECORD_HEADER_BYTES + LogRecord.MIN_BODY_BYTES <= tail.length; i++) {
+      int length = buffer.getInt(i);
+      int body = i + RECORD_HEADER_BYTES;
+      if (length < LogRecord.MIN_BODY_BYTES || length > tail.length - body) {
+        continue;
+      }
+      long found = LogRecord.lsn(buffer.slice(body, length));
+      if (found > lsn
+          && found - lsn <= tail.length
+          && crc(tail, body, length) == buffer.getInt(i + 4)) {
+        LogRecord record = LogRecord.read(buffer.slice(body, length));
+        if (record != null && LogRecord.synced(buffer.slice(body, length)) > from) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Makes durable what is before the offset, and cuts off what is behind it. If a force failed
+   * before the process ended, what can be read may yet not be on disk, and no page would be written
+   * by another force: so all of it is written again.
+   */
+  void rewrite(long offset) throws IOException {
+    ByteBuffer buffer = ByteBuffer.allocate(READ_BYTES);
+    for (long at = 0; at < offset; at += buffer.limit()) {
+      buffer.clear().limit((int) Math.min(buffer.capacity(), offset - at));
+      if (file.read(buffer, at) < buffer.limit()) {
+        throw new DamageException(path, "the file ends before offset " + offset);
+      }
+      file.write(buffer.flip(), at);
+    }
+    cut(offset);
+  }
+
+  /** Cuts off what is behind the offset, durably. */
+  void cut(long offset) throws IOException {
+    file.truncate(offset);
+    file.force();
+  }
+
+  @Override
+  public void close() throws IOException {
+    file.close();
+  }
+
+  static int crc(byte[] bytes, int offset, int length) {
+    CRC32C crc = new CRC32C();
+    crc.update(bytes, offset, length);
+    return (int) crc.getValue();
+  }
+
+  /** Reads record after record through a buffer. */
+  private final class Reader {
+    private final long limit;
+    private long position = HEADER_BYTES;
+    private ByteBuffer buffer = ByteBuffer.allocate(READ_BYTES).limit(0);
+    private String why = "the file ends within it";
+
+    Reader(long limit) {
+      this.limit = limit;
+    }
+
+    /** Null at the end, and at what is no sound record of that number. */
+    LogRecord next(long lsn) throws IOException {
+      if (!fill(RECORD_HEADER_BYTES)) {
+        return null;
+      }
+      int length = buffer.getInt(buffer.position());
+      int expected = buffer.getInt(buffer.position() + 4);
+      if (length < LogRecord.MIN_BODY_BYTES || length > limit - position - RECORD_HEADER_BYTES) {
+        why = "its length is " + length;
+        return null;
+      }
+      if (!fill(RECORD_HEADER_BYTES + length)) {
+        return null;
+      }
+      int body = buffer.position() + RECORD_HEADER_BYTES;
+      int actual = crc(buffer.array(), body, length);
+      if (actual != expected) {
+        why = String.format("checksum mismatch: expected %08x, got %08x", expected, actual);
+        return null;
+      }
+      LogRecord record = LogRecord.read(buffer.slice(body, length));
+      if (record == null || record.lsn() != lsn) {
+        why = "expected record " + lsn + (record == null ? "" : ", got " + record.lsn());
+        return null;
+      }
+      buffer.position(body + length);
+      position += RECORD_HEADER_BYTES + length;
+      return record;
+    }
+
+    /** Whether that many bytes are at hand, none of them behind the limit. */
+    private boolean fill(int bytes) throws IOException {
+      if (buffer.remaining() >= bytes) {
+        return true;
+      }
+      if (bytes > limit - position) {
+        return false;
+      }
+      if (bytes > buffer.capacity()) {
+        buffer = ByteBuffer.allocate(bytes).put(buffer).flip();
+      }
+      buffer.compact();
+      long from = position + buffer.position();
+      buffer.limit((int) Math.min(buffer.capacity(), buffer.position() + limit - from));
+      file.read(buffer, from);
+      buffer.flip();
+      return buffer.remaining() >= bytes;
+    }
+  }
+}

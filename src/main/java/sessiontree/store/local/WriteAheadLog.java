@@ -1,0 +1,333 @@
+package sessiontree.store.local;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.zip.CRC32C;
+
+/**
+ * The log of everything that was acknowledged: records are added, and {@link #commit} makes all of
+ * them durable at once. When adding or committing fails, {@link #rollback} makes it as if nothing
+ * had been added since the last commit.
+ *
+ * <p>Not safe for several threads: the log thread's own, but for what another thread needs to
+ * delete segments.
+ */
+final class WriteAheadLog implements AutoCloseable {
+  /** Takes the records of a log that is opened, in order. */
+  interface Replay {
+    void record(LogRecord record) throws IOException;
+  }
+
+  private static final String CHECKPOINT = "checkpoint";
+  private static final int CHECKPOINT_BYTES = 12;
+  private static final int STAGING_BYTES = 1 << 20;
+
+  private final Disk disk;
+  private final Path directory;
+  private final long segmentBytes;
+  private final ByteBuffer head =
+      ByteBuffer.allocate(Segment.RECORD_HEADER_BYTES + LogRecord.MAX_HEAD_BYTES);
+  private final ByteBuffer staging = ByteBuffer.allocateDirect(STAGING_BYTES);
+  private final CRC32C crc = new CRC32C();
+
+  private Segment segment;
+
+  /** The segments that take no more records, the oldest first; guarded by itself. */
+  private final ArrayDeque<Sealed> sealed = new ArrayDeque<>();
+
+  private record Sealed(Path path, long firstLsn, long bytes) {}
+
+  /** Guarded by sealed. */
+  private long activeFirstLsn;
+
+  /** Of the sealed segments. */
+  private final AtomicLong sealedBytes = new AtomicLong();
+
+  /** What is before it is durable. */
+  private long committed;
+
+  /** Where the next byte from staging goes. */
+  private long written;
+
+  private long committedLsn;
+  private long lsn;
+
+  /** A write or a force failed, and the file has not been cut back to what was committed since. */
+  private boolean suspect;
+
+  private WriteAheadLog(Disk disk, Path directory, long segmentBytes) {
+    this.disk = disk;
+    this.directory = directory;
+    this.segmentBytes = segmentBytes;
+  }
+
+  /**
+   * The log of a directory; {@link #recover} comes first.
+   *
+   * @param segmentBytes a segment takes no more records when it has reached it
+   */
+  static WriteAheadLog of(Disk disk, Path directory, long segmentBytes) {
+    return new WriteAheadLog(disk, directory, segmentBytes);
+  }
+
+  /**
+   * Replays what the directory holds, and repairs its torn tail.
+   *
+   * @throws DamageException if a record that was acknowledged is not what it was
+   */
+  void recover(Replay replay) throws IOException {
+    disk.createDirectories(directory);
+    disk.sync(directory); // what is there now may have been named just before the process ended
+    long needed = readCheckpoint();
+    List<Path> files = new ArrayList<>(disk.list(directory));
+    files.removeIf(file -> !Segment.isSegment(file));
+    while (files.size() > 1 && Segment.firstLsn(files.get(1)) <= needed) {
+      disk.delete(
+          files.remove(0)); // a checkpoint did, and the power was lost before it was durable
+    }
+    for (int i = 0; i < files.size(); i++) {
+      boolean newest = i == files.size() - 1;
+      Segment opened = Segment.open(disk, files.get(i), newest);
+      if (opened == null) { // it was being made
+        disk.delete(files.get(i));
+        continue;
+      }
+      boolean follows = i == 0 ? opened.firstLsn() <= needed : opened.firstLsn() == lsn + 1;
+      if (!follows || opened.firstLsn() != Segment.firstLsn(files.get(i))) {
+        throw new DamageException(
+            files.get(i),
+            "expected to begin with record "
+                + (i == 0 ? needed + " or before" : lsn + 1)
+                + ", got "
+                + opened.firstLsn()
+                + ": a segment before it is missing");
+      }
+      if (newest) { // before anything is made of what may not be durable
+        opened.rewrite(opened.replay(true, record -> {}));
+      }
+      lsn = opened.firstLsn() - 1;
+      long previous = committed;
+      committed =
+          opened.replay(
+              newest,
+              record -> {
+                lsn = record.lsn();
+                replay.record(record);
+              });
+      if (segment != null) {
+        segment.close();
+      }
+      activate(opened, previous);
+    }
+    written = committed;
+    committedLsn = lsn;
+    if (segment == null) {
+      if (needed > 1) {
+        throw new DamageException(directory, "expected record " + needed + ", got no segment");
+      }
+      roll();
+    }
+  }
+
+  /** Adds a record; it is durable when {@link #commit} returns. */
+  void add(LogRecord record) throws IOException {
+    if (suspect) {
+      throw new IOException("the log's tail is not verified");
+    }
+    if (written + staging.position() == committed && committed >= segmentBytes) {
+      roll();
+    }
+    head.clear().position(Segment.RECORD_HEADER_BYTES);
+    record.putHead(head, committed);
+    int headBytes = head.position() - Segment.RECORD_HEADER_BYTES;
+    crc.reset();
+    crc.update(head.array(), Segment.RECORD_HEADER_BYTES, headBytes);
+    crc.update(record.children());
+    head.putInt(0, headBytes + record.children().length).putInt(4, (int) crc.getValue());
+    stage(head.array(), head.position());
+    stage(record.children(), record.children().length);
+    lsn = record.lsn();
+  }
+
+  /** The number of the next record. */
+  long nextLsn() {
+    return lsn + 1;
+  }
+
+  private void stage(byte[] bytes, int length) throws IOException {
+    for (int i = 0; i < length; ) {
+      int n = Math.min(length - i, staging.remaining());
+      staging.put(bytes, i, n);
+      i += n;
+      if (!staging.hasRemaining()) {
+        flush();
+      }
+    }
+  }
+
+  private void flush() throws IOException {
+    staging.flip();
+    int bytes = staging.remaining();
+    segment.file().write(staging, written);
+    written += bytes;
+    staging.clear();
+  }
+
+  /** Makes what was added durable. */
+  void commit() throws IOException {
+    flush();
+    segment.file().force();
+    committed = written;
+    committedLsn = lsn;
+  }
+
+  /**
+   * Forgets what was added since the last commit, and cuts the file back; until that succeeds,
+   * nothing can be added.
+   */
+  void rollback() {
+    staging.clear();
+    written = committed;
+    lsn = committedLsn;
+    suspect = true;
+  }
+
+  /**
+   * Cuts the file back to what was committed, if something failed since. After a failed force
+   * nobody knows what is on disk, and a second one may succeed and mean nothing: so the file is
+   * opened anew, and all it holds is read, before anything is added.
+   */
+  void cutBack() throws IOException {
+    if (!suspect) {
+      return;
+    }
+    segment.close();
+    Segment reopened = Segment.open(disk, segment.path(), false);
+    long sound = reopened.verify(committed);
+    if (sound < committed) {
+      reopened.close();
+      throw new DamageException(
+          segment.path(), "expected sound records up to " + committed + ", got " + sound);
+    }
+    segment = reopened;
+    segment.cut(committed);
+    suspect = false;
+  }
+
+  private void roll() throws IOException {
+    Segment next = Segment.create(disk, directory, lsn + 1);
+    if (segment != null) {
+      segment.close();
+    }
+    activate(next, committed);
+    committed = written = Segment.HEADER_BYTES;
+  }
+
+  /** Makes the segment the active one, and seals that which was, of that many bytes. */
+  private void activate(Segment next, long previousBytes) {
+    synchronized (sealed) {
+      if (segment != null) {
+        sealed.add(new Sealed(segment.path(), segment.firstLsn(), previousBytes));
+        sealedBytes.addAndGet(previousBytes);
+      }
+      activeFirstLsn = next.firstLsn();
+    }
+    segment = next;
+  }
+
+  // --- Checkpoints: for the thread that makes them.
+
+  /** Bytes of the segments that take no more records. Any thread may ask. */
+  long sealedBytes() {
+    return sealedBytes.get();
+  }
+
+  /**
+   * The first record of the newest sealed segments that have at most that many bytes together, or
+   * else of the active one.
+   */
+  long firstLsnOfNewest(long limit) {
+    synchronized (sealed) {
+      long left = sealedBytes.get();
+      for (Sealed one : sealed) {
+        if (left <= limit) {
+          return one.firstLsn();
+        }
+        left -= one.bytes();
+      }
+      return activeFirstLsn;
+    }
+  }
+
+  /** Deletes the segments that hold only records before that one: nobody needs these any more. */
+  void deleteBefore(long needed) throws IOException {
+    List<Sealed> deleted = new ArrayList<>();
+    synchronized (sealed) {
+      Sealed last = null;
+      for (Sealed one : sealed) {
+        if (last != null && one.firstLsn() <= needed) {
+          deleted.add(last);
+        }
+        last = one;
+      }
+      if (last != null && activeFirstLsn <= needed) {
+        deleted.add(last);
+      }
+    }
+    if (deleted.isEmpty()) {
+      return;
+    }
+    writeCheckpoint(needed);
+    for (Sealed one : deleted) {
+      disk.delete(one.path());
+      synchronized (sealed) {
+        sealed.remove(one);
+        sealedBytes.addAndGet(-one.bytes());
+      }
+    }
+  }
+
+  /** Notes that records before that one may be missing. */
+  private void writeCheckpoint(long needed) throws IOException {
+    Path file = directory.resolve(CHECKPOINT + ".tmp");
+    try (Disk.DiskFile to = disk.create(file)) {
+      ByteBuffer content = ByteBuffer.allocate(CHECKPOINT_BYTES).putLong(needed);
+      to.write(content.putInt(Segment.crc(content.array(), 0, Long.BYTES)).rewind(), 0);
+      to.force();
+    }
+    disk.rename(file, directory.resolve(CHECKPOINT));
+    disk.sync(directory);
+  }
+
+  private long readCheckpoint() throws IOException {
+    Path file = directory.resolve(CHECKPOINT);
+    try (Disk.DiskFile from = disk.open(file)) {
+      ByteBuffer content = ByteBuffer.allocate(CHECKPOINT_BYTES);
+      from.read(content, 0);
+      int expected = Segment.crc(content.array(), 0, Long.BYTES);
+      if (content.getInt(Long.BYTES) != expected) {
+        throw new DamageException(
+            file,
+            String.format(
+                "checksum mismatch at offset 0: expected %08x, got %08x",
+                expected, content.getInt(Long.BYTES)));
+      }
+      return content.getLong(0);
+    } catch (NoSuchFileException e) {
+      return 1;
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (segment != null) {
+      segment.close();
+    }
+  }
+}
