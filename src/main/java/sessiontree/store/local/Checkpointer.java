@@ -1,0 +1,276 @@
+package sessiontree.store.local;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps memory and log within their bounds. At half of the memory's bound the largest buffers are
+ * spilled, until half of that is left. At half of the log's bound, all that only its older segments
+ * hold is made durable elsewhere, and they are deleted. At the bounds themselves the log thread
+ * waits.
+ *
+ * <p>One thread spills. Its other methods are for the threads they name.
+ */
+final class Checkpointer implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Checkpointer.class);
+
+  /** Sessions of one run file at most: its index is held in memory while it is written. */
+  private static final int MAX_SOURCES = 1 << 17;
+
+  private final Runs runs;
+  private final TreeFiles trees;
+  private final WriteAheadLog log;
+  private final ConcurrentHashMap<String, LocalSession> sessions;
+  private final long memoryBytes;
+  private final long logBytes;
+  private final long retryMillis;
+  private final Runnable compaction;
+
+  /**
+   * Trees that were published and not forced since, with the log record that is needed until they
+   * are.
+   */
+  private final ConcurrentLinkedQueue<Unforced> unforced = new ConcurrentLinkedQueue<>();
+
+  private record Unforced(List<TreeFiles.Unforced> files, long firstLsn) {}
+
+  private final Thread thread = LocalStore.daemons("spill").newThread(this::run);
+
+  // All guarded by this.
+  private long memory;
+  private boolean failing;
+  private boolean closing;
+
+  Checkpointer(
+      Runs runs,
+      TreeFiles trees,
+      WriteAheadLog log,
+      ConcurrentHashMap<String, LocalSession> sessions,
+      LocalStore.Options options,
+      Runnable compaction) {
+    this.runs = runs;
+    this.trees = trees;
+    this.log = log;
+    this.sessions = sessions;
+    this.memoryBytes = options.memoryBytes();
+    this.logBytes = options.logBytes();
+    this.retryMillis = options.retry().toMillis();
+    this.compaction = compaction;
+  }
+
+  void start() {
+    thread.start();
+  }
+
+  /**
+   * The log thread has put that many bytes into buffers; negative, if somebody has taken them out.
+   */
+  synchronized void grew(long bytes) {
+    memory += bytes;
+    if (isDue() || bytes < 0) {
+      notifyAll();
+    }
+  }
+
+  /**
+   * For the log thread: waits while memory or log are at their bounds. False if what would make
+   * room fails: then nothing can be taken.
+   */
+  synchronized boolean awaitRoom() {
+    while (memory > memoryBytes || log.sealedBytes() > logBytes) {
+      if (failing) {
+        return false;
+      }
+      try {
+        wait();
+      } catch (InterruptedException e) {
+        LOG.warn("the log thread was interrupted; it goes on");
+      }
+    }
+    return true;
+  }
+
+  /** The tree of the session was put in place. Before the session is forgotten. */
+  void published(LocalSession session, List<TreeFiles.Unforced> files) {
+    if (session.firstLsn() != LocalSession.NONE) { // otherwise its runs are kept until it is forced
+      unforced.add(new Unforced(files, session.firstLsn()));
+    }
+  }
+
+  synchronized boolean isFailing() {
+    return failing;
+  }
+
+  /** Bytes of children in memory. */
+  synchronized long memory() {
+    return memory;
+  }
+
+  private boolean isDue() {
+    return memory > memoryBytes / 2 || log.sealedBytes() > logBytes / 2;
+  }
+
+  private void run() {
+    while (true) {
+      synchronized (this) {
+        try {
+          if (failing && !closing) {
+            wait(retryMillis);
+          }
+          while (!closing && !failing && !isDue()) {
+            wait();
+          }
+        } catch (InterruptedException e) {
+          LOG.warn("the spilling thread was interrupted; it goes on");
+        }
+        if (closing) {
+          return;
+        }
+      }
+      makeRoom();
+    }
+  }
+
+  /** During recovery, which has one thread: by that. */
+  void makeRoomForReplay() {
+    if (memory() > memoryBytes) {
+      try {
+        spill(largest());
+      } catch (IOException e) { // on a full disk the store opens all the same
+        LOG.warn("memory is over its bound, and cannot be spilled: {}", e.toString());
+      }
+    }
+  }
+
+  private void makeRoom() {
+    boolean failed = false;
+    try {
+      boolean memoryDue;
+      synchronized (this) {
+        memoryDue = memory > memoryBytes / 2;
+      }
+      if (memoryDue) {
+        spill(largest());
+      }
+      if (log.sealedBytes() > logBytes / 2) {
+        checkpoint(log.firstLsnOfNewest(logBytes / 4));
+      }
+      compaction.run();
+    } catch (IOException | RuntimeException e) {
+      failed = true;
+      if (!isFailing()) {
+        LOG.error("memory cannot be spilled, tried again every second: {}", e.toString());
+      }
+    }
+    synchronized (this) {
+      failing = failed;
+      notifyAll();
+    }
+  }
+
+  private record Sized(LocalSession session, long bytes) {}
+
+  private List<LocalSession> largest() {
+    List<Sized> sized = new ArrayList<>();
+    for (LocalSession session : sessions.values()) {
+      long bytes = session.memory();
+      if (bytes > 0) {
+        sized.add(new Sized(session, bytes));
+      }
+    }
+    sized.sort(Comparator.comparingLong(Sized::bytes).reversed());
+    List<LocalSession> largest = new ArrayList<>();
+    long left = memory();
+    for (Sized one : sized) {
+      if (left <= memoryBytes / 4) {
+        break;
+      }
+      largest.add(one.session());
+      left -= one.bytes();
+    }
+    return largest;
+  }
+
+  /**
+   * Makes durable elsewhere what the log holds before a record, and deletes the segments that hold
+   * nothing else.
+   */
+  private void checkpoint(long lsn) throws IOException {
+    List<LocalSession> needed = new ArrayList<>();
+    for (LocalSession session : sessions.values()) {
+      if (session.needsLogBefore(lsn)) {
+        needed.add(session);
+      }
+    }
+    spill(needed);
+    forceTrees(lsn); // after the sessions: one that was published meanwhile is here now
+    log.deleteBefore(lsn);
+  }
+
+  private void forceTrees(long lsn) throws IOException {
+    List<Unforced> all = new ArrayList<>();
+    for (Unforced tree = unforced.poll(); tree != null; tree = unforced.poll()) {
+      all.add(tree);
+    }
+    try {
+      trees.force(
+          all.stream()
+              .filter(tree -> tree.firstLsn() < lsn)
+              .flatMap(tree -> tree.files().stream())
+              .toList());
+      all.removeIf(tree -> tree.firstLsn() < lsn);
+    } finally {
+      unforced.addAll(all);
+    }
+  }
+
+  private void spill(List<LocalSession> chosen) throws IOException {
+    chosen.sort(Comparator.comparing(LocalSession::id));
+    for (int from = 0; from < chosen.size(); from += MAX_SOURCES) {
+      spillOne(chosen.subList(from, Math.min(chosen.size(), from + MAX_SOURCES)));
+    }
+  }
+
+  private void spillOne(List<LocalSession> chosen) throws IOException {
+    List<LocalSession.Spill> begun = new ArrayList<>();
+    for (LocalSession session : chosen) {
+      LocalSession.Spill spill = session.beginSpill();
+      if (spill != null) {
+        begun.add(spill);
+      }
+    }
+    if (begun.isEmpty()) {
+      return;
+    }
+    Runs.Written written = runs.write(begun);
+    for (int i = 0; i < begun.size(); i++) {
+      LocalSession.Spill spill = begun.get(i);
+      if (spill.session().endSpill(written.regions().get(i))) {
+        grew(-spill.bytes());
+      } else {
+        runs.retire(
+            written.regions().get(i)); // complete: the log is needed until its tree is forced
+      }
+    }
+    runs.admit(written.file());
+  }
+
+  @Override
+  public void close() {
+    synchronized (this) {
+      closing = true;
+      notifyAll();
+    }
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,321 @@
+package sessiontree.store.local;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import sessiontree.event.Batch;
+import sessiontree.event.TreeWriter;
+import sessiontree.sort.Cursor;
+import sessiontree.sort.MergeIterator;
+import sessiontree.sort.SessionBuffer;
+import sessiontree.store.Append;
+import sessiontree.store.SessionState;
+import sessiontree.store.SessionState.Phase;
+import sessiontree.store.SessionStore.StoredSession;
+
+/**
+ * What is stored of one session. Its children lie, the oldest first, in runs on disk, in buffers
+ * that are being spilled, and in a buffer that grows. Changed by the log thread, when a group is
+ * durable, and by those that spill and finish.
+ */
+final class LocalSession implements StoredSession {
+  static final long NONE = Long.MAX_VALUE;
+
+  private final LocalStore store;
+  private final String id;
+
+  /** The sequence when what is in the log thread's hands is durable; that thread's own. */
+  long expected;
+
+  /**
+   * Answers that wait for the tree to be published; null if none have to. The answering thread's
+   * own.
+   */
+  private List<Runnable> held;
+
+  // All guarded by this.
+  private Phase phase;
+  private long sequence;
+  private long entries;
+  private Map<String, Long> writers;
+  private Batch.Bound start;
+  private Batch.Bound end;
+  private List<Region> runs = List.of();
+  private List<SessionBuffer> spilling = List.of();
+  private SessionBuffer buffer; // null while it has nothing
+  private long lastLsn;
+  private long firstLsn = NONE; // of the oldest log record that no run covers
+  private long firstLsnSince = NONE; // likewise, of those that came since the spill under way began
+
+  LocalSession(LocalStore store, String id, SessionState state) {
+    this.store = store;
+    this.id = id;
+    this.phase = state.phase();
+    this.entries = state.entries();
+    this.writers = state.writers();
+  }
+
+  String id() {
+    return id;
+  }
+
+  @Override
+  public synchronized SessionState state() {
+    return new SessionState(
+        phase, sequence, entries, start == null ? 0 : start.key(), Map.copyOf(writers));
+  }
+
+  @Override
+  public void append(Append append) {
+    store.queue(this, append);
+  }
+
+  /** Nothing of what is in the log thread's hands became durable. */
+  synchronized void fallBack() {
+    expected = sequence;
+  }
+
+  /** Takes in what is durable now. Returns by how many bytes its memory grew. */
+  synchronized long apply(LogRecord record) {
+    long before = memory();
+    sequence++;
+    expected = sequence;
+    entries += record.entries();
+    lastLsn = record.lsn();
+    firstLsn = Math.min(firstLsn, lastLsn);
+    firstLsnSince = Math.min(firstLsnSince, lastLsn);
+    if (record.count() > 0) {
+      if (buffer == null) {
+        buffer = new SessionBuffer();
+      }
+      buffer.add(record.children(), record.count());
+    }
+    if (!record.writer().isEmpty()) {
+      if (writers.isEmpty()) {
+        writers = new HashMap<>(2);
+      }
+      writers.put(record.writer(), record.number());
+    }
+    if (record.start() != null) {
+      start = record.start();
+      phase = Phase.OPEN;
+    }
+    if (record.end() != null) {
+      end = record.end();
+      phase = Phase.ENDED;
+    }
+    return memory() - before;
+  }
+
+  /** Bytes of memory that its children take. */
+  synchronized long memory() {
+    long bytes = buffer == null ? 0 : buffer.allocated();
+    for (SessionBuffer one : spilling) {
+      bytes += one.allocated();
+    }
+    return bytes;
+  }
+
+  /**
+   * Takes in what a run file tells of it. Returns the regions that it repeats, of a spill that
+   * failed when all but done.
+   */
+  synchronized List<Region> load(RunEntry entry, Region region) {
+    List<Region> repeated = runs.stream().filter(older -> older.lsn() > entry.fromLsn()).toList();
+    runs = runs.stream().filter(older -> older.lsn() <= entry.fromLsn()).toList();
+    phase = entry.end() == null ? Phase.OPEN : Phase.ENDED;
+    sequence = entry.sequence();
+    expected = sequence;
+    entries = entry.entries();
+    start = entry.start();
+    end = entry.end();
+    writers = entry.writers();
+    lastLsn = entry.lsn();
+    runs = plus(runs, region);
+    return repeated;
+  }
+
+  /** Whether a log record's effects are in its runs. */
+  synchronized boolean covers(long lsn) {
+    return lsn <= covered();
+  }
+
+  /** The last log record whose effects are in its runs. */
+  private long covered() {
+    return runs.isEmpty() ? 0 : runs.get(runs.size() - 1).lsn();
+  }
+
+  /** Whether it has log records before that one that no run covers. */
+  synchronized boolean needsLogBefore(long lsn) {
+    return phase != Phase.COMPLETE && firstLsn < lsn;
+  }
+
+  /** The number of the oldest log record that no run covers. */
+  synchronized long firstLsn() {
+    return firstLsn;
+  }
+
+  // --- Spilling. One thread does it, so a session is spilled once at a time.
+
+  /** A spill under way. */
+  record Spill(LocalSession session, RunEntry state, List<SessionBuffer> buffers, long bytes)
+      implements Runs.Source {
+    @Override
+    public Cursor children() throws IOException {
+      List<Cursor> cursors = new ArrayList<>();
+      for (SessionBuffer one : buffers) {
+        cursors.add(one.sorted());
+      }
+      return MergeIterator.of(cursors);
+    }
+  }
+
+  /**
+   * Freezes what is in memory, to be written as a run. Null if there is nothing that a run would be
+   * for.
+   */
+  synchronized Spill beginSpill() {
+    if (phase == Phase.COMPLETE || firstLsn == NONE) {
+      return null;
+    }
+    if (buffer != null) {
+      spilling = plus(spilling, buffer);
+      buffer = null;
+    }
+    firstLsnSince = NONE;
+    RunEntry state =
+        new RunEntry(
+            id, covered(), lastLsn, sequence, entries, start, end, Map.copyOf(writers), 0, 0, 0, 0);
+    return new Spill(this, state, spilling, memory());
+  }
+
+  /**
+   * The run is durable: what is in it is forgotten. False if the session is complete: then nobody
+   * needs the run.
+   */
+  synchronized boolean endSpill(Region region) {
+    if (phase == Phase.COMPLETE) {
+      return false;
+    }
+    spilling = List.of();
+    firstLsn = firstLsnSince;
+    runs = plus(runs, region);
+    return true;
+  }
+
+  /** Its regions in the files. */
+  synchronized List<Region> regionsIn(List<RunFile> files) {
+    return runs.stream().filter(region -> files.contains(region.file())).toList();
+  }
+
+  /** Puts a region in the place of those it was merged from. False if nobody needs it. */
+  synchronized boolean replace(List<Region> from, Region to) {
+    int at = runs.indexOf(from.get(0));
+    if (at < 0) {
+      return false;
+    }
+    List<Region> replaced = new ArrayList<>(runs);
+    replaced.removeAll(from);
+    replaced.add(at, to);
+    runs = List.copyOf(replaced);
+    return true;
+  }
+
+  // --- Answering: by one thread.
+
+  /** From now on answers wait until they are released. */
+  void holdAnswers() {
+    held = new ArrayList<>();
+  }
+
+  /** Whether the answer waits. */
+  boolean hold(Runnable answer) {
+    return held != null && held.add(answer);
+  }
+
+  /** Gives the answers that waited. */
+  void releaseAnswers() {
+    List<Runnable> waited = held == null ? List.of() : held;
+    held = null;
+    waited.forEach(Runnable::run);
+  }
+
+  // --- Finishing.
+
+  synchronized boolean hasRuns() {
+    return !runs.isEmpty();
+  }
+
+  /** Whether its runs hold all the children that its state counts. Before the log is replayed. */
+  synchronized boolean hasAllRuns() {
+    long children = 0;
+    for (Region region : runs) {
+      children += region.count();
+    }
+    return entries == children + 1 + (end == null ? 0 : 1);
+  }
+
+  synchronized TreeFiles.Facts facts() {
+    return new TreeFiles.Facts(entries, Map.copyOf(writers));
+  }
+
+  /** Writes the tree of a session that has ended: nothing is added to it any more. */
+  void write(OutputStream out) throws IOException {
+    List<Region> regions;
+    List<SessionBuffer> buffers;
+    synchronized (this) {
+      regions = runs;
+      buffers = buffer == null ? spilling : plus(spilling, buffer);
+      for (Region region : regions) {
+        region.file().retain();
+      }
+    }
+    try {
+      List<Cursor> cursors = new ArrayList<>();
+      long bytes = 0;
+      if (!regions.isEmpty()) {
+        cursors.add(Runs.read(regions));
+        bytes = Long.MAX_VALUE >> 1;
+      }
+      for (SessionBuffer one : buffers) {
+        cursors.add(one.sorted());
+        bytes += one.bytes();
+      }
+      TreeWriter writer = new TreeWriter(out, bytes, start, end, false);
+      for (Cursor children = MergeIterator.of(cursors); children.next(); ) {
+        writer.child(children.array(), children.offset(), children.length());
+      }
+      writer.finish();
+    } finally {
+      for (Region region : regions) {
+        region.file().release();
+      }
+    }
+  }
+
+  /** Its tree can be read, and was not forced. Returns by how many bytes its memory shrank. */
+  synchronized long published() {
+    long memory = memory();
+    phase = Phase.COMPLETE;
+    buffer = null;
+    spilling = List.of();
+    return memory;
+  }
+
+  /** Its tree is durable: returns the regions that nobody needs any more. */
+  synchronized List<Region> forgetRuns() {
+    List<Region> forgotten = runs;
+    runs = List.of();
+    return forgotten;
+  }
+
+  private static <T> List<T> plus(List<T> list, T one) {
+    List<T> longer = new ArrayList<>(list.size() + 1);
+    longer.addAll(list);
+    longer.add(one);
+    return longer;
+  }
+}

@@ -1,0 +1,108 @@
+package sessiontree.store.local;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
+import sessiontree.event.Batch;
+
+/**
+ * What a run file's index tells of one session: its state when it was spilled, and where its
+ * children lie.
+ *
+ * @param fromLsn its log records up to this one are in older runs
+ * @param lsn the last of its log records that the state takes in
+ * @param offset where its children begin in the file
+ */
+record RunEntry(
+    String id,
+    long fromLsn,
+    long lsn,
+    long sequence,
+    long entries,
+    Batch.Bound start,
+    Batch.Bound end,
+    Map<String, Long> writers,
+    long offset,
+    long length,
+    int count,
+    int crc) {
+
+  /** Bytes of an entry without its writers, at most. */
+  private static final int MAX_FIXED_BYTES = 4096;
+
+  private static final int BYTES_A_WRITER = 1 + 128 + 8;
+
+  RunEntry at(long offset, long length, int count, int crc) {
+    return new RunEntry(
+        id, fromLsn, lsn, sequence, entries, start, end, writers, offset, length, count, crc);
+  }
+
+  /** The same, beginning where another began. */
+  RunEntry from(RunEntry older) {
+    return new RunEntry(
+        id, older.fromLsn, lsn, sequence, entries, start, end, writers, offset, length, count, crc);
+  }
+
+  /** The entry, after its length in 4 bytes. */
+  byte[] bytes() {
+    ByteBuffer to = ByteBuffer.allocate(MAX_FIXED_BYTES + writers.size() * BYTES_A_WRITER);
+    to.position(Integer.BYTES);
+    putName(to, id);
+    to.putLong(fromLsn).putLong(lsn).putLong(sequence).putLong(entries);
+    to.put((byte) (end == null ? 0 : 1));
+    LogRecord.putBound(to, start);
+    LogRecord.putBound(to, end);
+    to.putInt(writers.size());
+    writers.forEach(
+        (name, number) -> {
+          putName(to, name);
+          to.putLong(number);
+        });
+    to.putLong(offset).putLong(length).putInt(count).putInt(crc);
+    to.putInt(0, to.position() - Integer.BYTES);
+    byte[] bytes = new byte[to.position()];
+    to.flip().get(bytes);
+    return bytes;
+  }
+
+  /** Reads an entry, without its length. */
+  static RunEntry read(ByteBuffer from) {
+    String id = name(from);
+    long fromLsn = from.getLong();
+    long lsn = from.getLong();
+    long sequence = from.getLong();
+    long entries = from.getLong();
+    boolean ended = from.get() != 0;
+    Batch.Bound start = LogRecord.bound(from);
+    Batch.Bound end = ended ? LogRecord.bound(from) : null;
+    int named = from.getInt();
+    Map<String, Long> writers = new HashMap<>();
+    for (int i = 0; i < named; i++) {
+      writers.put(name(from), from.getLong());
+    }
+    return new RunEntry(
+        id,
+        fromLsn,
+        lsn,
+        sequence,
+        entries,
+        start,
+        end,
+        writers,
+        from.getLong(),
+        from.getLong(),
+        from.getInt(),
+        from.getInt());
+  }
+
+  private static void putName(ByteBuffer to, String name) {
+    to.put((byte) name.length()).put(name.getBytes(StandardCharsets.US_ASCII));
+  }
+
+  private static String name(ByteBuffer from) {
+    byte[] bytes = new byte[from.get() & 0xff];
+    from.get(bytes);
+    return new String(bytes, StandardCharsets.US_ASCII);
+  }
+}

@@ -1,0 +1,401 @@
+package sessiontree.store.local;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.zip.CRC32C;
+import sessiontree.event.Children;
+import sessiontree.sort.Cursor;
+
+/**
+ * A file of sorted runs, one a session, written at once and never changed. See the package's
+ * manual. Safe for several threads; it stays readable for those who retained it when it is deleted.
+ */
+final class RunFile {
+  static final int HEADER_BYTES = 48;
+  private static final int INDEX_BUFFER_BYTES = 64 << 10;
+  static final int FOOTER_BYTES = 32;
+  private static final byte[] MAGIC = "sessiontree.run1".getBytes(StandardCharsets.US_ASCII);
+
+  private final Path path;
+  private final Disk.DiskFile file;
+
+  // Its place among the others: see Runs.
+  private final long first;
+  private final long number;
+  private final long generation;
+  private final int level;
+
+  private final AtomicInteger users = new AtomicInteger(1);
+  private final AtomicInteger live = new AtomicInteger();
+  private final AtomicLong liveBytes = new AtomicLong();
+  private long bytes;
+
+  private RunFile(
+      Path path, Disk.DiskFile file, long first, long number, long generation, int level) {
+    this.path = path;
+    this.file = file;
+    this.first = first;
+    this.number = number;
+    this.generation = generation;
+    this.level = level;
+  }
+
+  Path path() {
+    return path;
+  }
+
+  /** The number of the oldest file that this one stands for. */
+  long first() {
+    return first;
+  }
+
+  /** Its own number, and that of the youngest file that it stands for. */
+  long number() {
+    return number;
+  }
+
+  /** Whether this one was made of the other. */
+  boolean supersedes(RunFile other) {
+    return generation > other.generation && first <= other.first && other.number <= number;
+  }
+
+  long generation() {
+    return generation;
+  }
+
+  int level() {
+    return level;
+  }
+
+  /** Bytes of children that are still needed. */
+  long liveBytes() {
+    return liveBytes.get();
+  }
+
+  /** Bytes of children. */
+  long bytes() {
+    return bytes;
+  }
+
+  /** Takes the region of an entry into use. */
+  Region region(RunEntry entry) {
+    live.incrementAndGet();
+    liveBytes.addAndGet(entry.length());
+    return new Region(
+        this, entry.lsn(), entry.offset(), entry.length(), entry.count(), entry.crc());
+  }
+
+  /** A region is not needed any more; returns whether none is. */
+  boolean retire(Region region) {
+    liveBytes.addAndGet(-region.length());
+    return live.decrementAndGet() == 0;
+  }
+
+  /** Whether a region of it is needed. */
+  boolean isLive() {
+    return live.get() > 0;
+  }
+
+  /** Keeps it readable until it is released; false if it is closed already. */
+  boolean retain() {
+    return users.getAndUpdate(n -> n == 0 ? 0 : n + 1) > 0;
+  }
+
+  void release() throws IOException {
+    if (users.decrementAndGet() == 0) {
+      file.close();
+    }
+  }
+
+  /**
+   * Opens a file that was published.
+   *
+   * @throws DamageException if it is not whole
+   */
+  static RunFile open(Disk disk, Path path) throws IOException {
+    Disk.DiskFile file = disk.open(path);
+    try {
+      ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
+      file.read(header, 0);
+      int expected = crc(header.array(), HEADER_BYTES - 4);
+      if (expected != header.getInt(HEADER_BYTES - 4)
+          || !header.rewind().slice(0, MAGIC.length).equals(ByteBuffer.wrap(MAGIC))) {
+        throw new DamageException(
+            path,
+            String.format(
+                "checksum mismatch at offset 0: expected %08x, got %08x",
+                expected, header.getInt(HEADER_BYTES - 4)));
+      }
+      header.position(MAGIC.length);
+      RunFile run =
+          new RunFile(
+              path, file, header.getLong(), header.getLong(), header.getLong(), header.getInt());
+      run.bytes = run.index().begin - HEADER_BYTES;
+      return run;
+    } catch (IOException e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  /** The sessions of the file, by ascending id. */
+  Index index() throws IOException {
+    long size = file.size();
+    ByteBuffer footer = ByteBuffer.allocate(FOOTER_BYTES);
+    file.read(footer, Math.max(HEADER_BYTES, size - FOOTER_BYTES));
+    long offset = footer.getLong(0);
+    if (footer.hasRemaining()
+        || crc(footer.array(), FOOTER_BYTES - 4) != footer.getInt(FOOTER_BYTES - 4)
+        || offset < HEADER_BYTES
+        || offset > size - FOOTER_BYTES) {
+      throw new DamageException(
+          path, "no footer at offset " + (size - FOOTER_BYTES) + ": the file was cut");
+    }
+    return new Index(offset, size - FOOTER_BYTES - offset, footer.getInt(16));
+  }
+
+  /** Reads the index entry by entry; its checksum is checked behind the last. */
+  final class Index {
+    private final long begin;
+    private final long offset; // where it ends
+    private final int expected;
+    private final CRC32C crc = new CRC32C();
+    private ByteBuffer buffer = ByteBuffer.allocate(INDEX_BUFFER_BYTES).limit(0);
+    private long left;
+
+    Index(long offset, long length, int expected) {
+      this.begin = offset;
+      this.offset = offset + length;
+      this.left = length;
+      this.expected = expected;
+    }
+
+    /** Null behind the last. */
+    RunEntry next() throws IOException {
+      if (left == 0 && !buffer.hasRemaining()) {
+        if ((int) crc.getValue() != expected) {
+          throw damaged();
+        }
+        return null;
+      }
+      need(Integer.BYTES);
+      int length = buffer.getInt();
+      if (length < 0 || length > left + buffer.remaining()) {
+        throw damaged();
+      }
+      need(length);
+      int from = buffer.position();
+      buffer.position(from + length);
+      try {
+        return RunEntry.read(buffer.slice(from, length));
+      } catch (RuntimeException e) { // its lengths make no sense
+        throw damaged();
+      }
+    }
+
+    private void need(int bytes) throws IOException {
+      if (buffer.remaining() >= bytes) {
+        return;
+      }
+      if (bytes > buffer.capacity()) {
+        buffer = ByteBuffer.allocate(bytes).put(buffer).flip();
+      }
+      buffer.compact();
+      int begin = buffer.position();
+      buffer.limit((int) Math.min(buffer.capacity(), begin + left));
+      int read = file.read(buffer, offset - left);
+      crc.update(buffer.array(), begin, read);
+      left -= read;
+      buffer.flip();
+      if (buffer.remaining() < bytes) {
+        throw damaged();
+      }
+    }
+
+    private DamageException damaged() {
+      return new DamageException(path, "damaged index before offset " + offset);
+    }
+  }
+
+  /**
+   * The children of a region, through a buffer of that size at least; checked when the last has
+   * been read.
+   */
+  Cursor read(Region region, int bufferBytes) {
+    return new RegionCursor(region, (int) Math.min(bufferBytes, region.length()));
+  }
+
+  private static int crc(byte[] bytes, int length) {
+    CRC32C crc = new CRC32C();
+    crc.update(bytes, 0, length);
+    return (int) crc.getValue();
+  }
+
+  private final class RegionCursor implements Cursor {
+    private final Region region;
+    private final CRC32C crc = new CRC32C();
+    private byte[] buffer;
+    private int at;
+    private int filled;
+    private int length;
+    private long left; // bytes of the region that are not in the buffer yet
+
+    RegionCursor(Region region, int bufferBytes) {
+      this.region = region;
+      this.buffer = new byte[bufferBytes];
+      this.left = region.length();
+    }
+
+    @Override
+    public boolean next() throws IOException {
+      at += length;
+      length = 0;
+      if (at == filled && left == 0) {
+        if ((int) crc.getValue() != region.crc()) {
+          throw new DamageException(
+              path,
+              String.format(
+                  "checksum mismatch at offset %d: expected %08x, got %08x",
+                  region.offset(), region.crc(), crc.getValue()));
+        }
+        return false;
+      }
+      need(Children.HEADER_BYTES);
+      length = Children.length(buffer, at);
+      if (length < 0 || length > left + filled - at - Children.HEADER_BYTES) {
+        throw new DamageException(path, "damaged child in the region at offset " + region.offset());
+      }
+      need(Children.HEADER_BYTES + length);
+      at += Children.HEADER_BYTES;
+      return true;
+    }
+
+    private void need(int bytes) throws IOException {
+      if (filled - at >= bytes) {
+        return;
+      }
+      byte[] target = bytes > buffer.length ? new byte[bytes] : buffer;
+      System.arraycopy(buffer, at, target, 0, filled - at);
+      filled -= at;
+      at = 0;
+      buffer = target;
+      int wanted = (int) Math.min(left, buffer.length - filled);
+      int read =
+          file.read(
+              ByteBuffer.wrap(buffer, filled, wanted), region.offset() + region.length() - left);
+      crc.update(buffer, filled, read);
+      filled += read;
+      left -= read;
+      if (filled < bytes) {
+        throw new DamageException(
+            path, "the file ends within the region at offset " + region.offset());
+      }
+    }
+
+    @Override
+    public long key() {
+      return Children.key(buffer, at - Children.HEADER_BYTES);
+    }
+
+    @Override
+    public byte[] array() {
+      return buffer;
+    }
+
+    @Override
+    public int offset() {
+      return at;
+    }
+
+    @Override
+    public int length() {
+      return length;
+    }
+  }
+
+  /** Writes a file, session after session. */
+  static final class Writer implements AutoCloseable {
+    private static final int BUFFER_BYTES = 256 << 10;
+
+    private final Disk.DiskFile file;
+    private final ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
+    private final ByteArrayOutputStream index = new ByteArrayOutputStream();
+    private final CRC32C crc = new CRC32C();
+    private final byte[] childHeader = new byte[Children.HEADER_BYTES];
+    private long position;
+    private long sessions;
+
+    /**
+     * Begins a file.
+     *
+     * @param first the number of the oldest file that it stands for; its own if it is new
+     */
+    Writer(Disk.DiskFile file, long first, long number, long generation, int level) {
+      this.file = file;
+      buffer.put(MAGIC).putLong(first).putLong(number).putLong(generation).putInt(level);
+      buffer.position(HEADER_BYTES - 4).putInt(crc(buffer.array(), HEADER_BYTES - 4));
+    }
+
+    /** Adds a session's children; returns the entry with their place. */
+    RunEntry add(RunEntry state, Cursor children) throws IOException {
+      long offset = position + buffer.position();
+      int count = 0;
+      crc.reset();
+      while (children.next()) {
+        Children.putHeader(childHeader, 0, children.key(), children.length());
+        put(childHeader, 0, childHeader.length);
+        put(children.array(), children.offset(), children.length());
+        count++;
+      }
+      long length = position + buffer.position() - offset;
+      RunEntry entry = state.at(offset, length, count, (int) crc.getValue());
+      index.writeBytes(entry.bytes());
+      sessions++;
+      return entry;
+    }
+
+    private void put(byte[] bytes, int offset, int length) throws IOException {
+      crc.update(bytes, offset, length);
+      for (int i = 0; i < length; ) {
+        int n = Math.min(length - i, buffer.remaining());
+        buffer.put(bytes, offset + i, n);
+        i += n;
+        if (!buffer.hasRemaining()) {
+          flush();
+        }
+      }
+    }
+
+    private void flush() throws IOException {
+      buffer.flip();
+      int bytes = buffer.remaining();
+      file.write(buffer, position);
+      position += bytes;
+      buffer.clear();
+    }
+
+    /** Writes the index, and makes the file durable. */
+    void finish() throws IOException {
+      flush();
+      long indexOffset = position;
+      byte[] bytes = index.toByteArray();
+      int indexCrc = crc(bytes, bytes.length);
+      put(bytes, 0, bytes.length);
+      flush();
+      buffer.putLong(indexOffset).putLong(sessions).putInt(indexCrc).position(FOOTER_BYTES - 4);
+      buffer.putInt(crc(buffer.array(), FOOTER_BYTES - 4));
+      flush();
+      file.force();
+    }
+
+    @Override
+    public void close() throws IOException {
+      file.close();
+    }
+  }
+}

@@ -1,0 +1,375 @@
+package sessiontree.store.local;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.zip.CRC32C;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import sessiontree.store.SessionState;
+import sessiontree.store.Tree;
+
+/**
+ * The trees of complete sessions, a file each, published by rename. Safe for several threads, one a
+ * session.
+ *
+ * <p>What a tree does not tell (its writers' numbers, and how many entries it has without counting
+ * them) stands in a second file beside it, if it has named writers or is large.
+ */
+final class TreeFiles {
+  /**
+   * Whoever opens a tree up to this size counts its entries; larger ones have them written down.
+   */
+  private static final long COUNTED_BYTES = 256 << 10;
+
+  private static final Logger LOG = LoggerFactory.getLogger(TreeFiles.class);
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  /** Reads trees, whatever their members are: messages had their limits. */
+  private static final JsonFactory TREES =
+      JsonFactory.builder()
+          .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNumberLength(Integer.MAX_VALUE)
+                  .maxStringLength(Integer.MAX_VALUE)
+                  .maxNameLength(Integer.MAX_VALUE)
+                  .build())
+          .build();
+
+  /** What stands beside a tree. Public members are its JSON. */
+  record Facts(long entries, Map<String, Long> writers) {}
+
+  /** Writes a tree. */
+  interface Content {
+    void write(OutputStream out) throws IOException;
+  }
+
+  private final Disk disk;
+  private final Path directory;
+  private final Path temporary;
+  private final Set<Path> made = ConcurrentHashMap.newKeySet();
+
+  /** Files of which a force failed. */
+  private final Set<Path> suspect = ConcurrentHashMap.newKeySet();
+
+  private final AtomicLong temporaries = new AtomicLong();
+
+  private TreeFiles(Disk disk, Path directory, Path temporary) {
+    this.disk = disk;
+    this.directory = directory;
+    this.temporary = temporary;
+  }
+
+  /** Opens the trees of a directory, and removes what was being written when the process ended. */
+  static TreeFiles open(Disk disk, Path directory, Path temporary) throws IOException {
+    disk.createDirectories(directory);
+    disk.createDirectories(temporary);
+    for (Path file : disk.list(temporary)) {
+      disk.delete(file);
+    }
+    return new TreeFiles(disk, directory, temporary);
+  }
+
+  /**
+   * The path of a session's tree, relative to the directory: {@code 5c/id.json}. The folder spreads
+   * files out; the name is the id in lower case and, if that is another, "+" and which characters
+   * are in upper case, as file systems may not tell them apart.
+   */
+  static String relativePath(String id) {
+    int hash = id.hashCode();
+    String folder =
+        String.format(Locale.ROOT, "%02x", (hash ^ hash >>> 8 ^ hash >>> 16 ^ hash >>> 24) & 0xff);
+    String lower = id.toLowerCase(Locale.ROOT);
+    if (lower.equals(id)) {
+      return folder + "/" + id + ".json";
+    }
+    BigInteger upper = BigInteger.ZERO;
+    for (int i = 0; i < id.length(); i++) {
+      if (id.charAt(i) != lower.charAt(i)) {
+        upper = upper.setBit(i);
+      }
+    }
+    return folder + "/" + lower + "+" + upper.toString(16) + ".json";
+  }
+
+  private Path path(String id) {
+    return directory.resolve(relativePath(id));
+  }
+
+  private static Path factsPath(Path tree) {
+    return tree.resolveSibling(tree.getFileName().toString().replaceFirst("json$", "facts"));
+  }
+
+  /**
+   * A file that was put in place and not forced since; the checksum is of what was written into it.
+   */
+  record Unforced(Path path, int crc) {}
+
+  /**
+   * Writes the session's tree, and puts it in place. It is whole then, but not durable: {@link
+   * #force} makes it so.
+   *
+   * @return the files that are to be forced
+   */
+  List<Unforced> publish(String id, Facts facts, Content content) throws IOException {
+    Path path = path(id);
+    if (!made.contains(path.getParent())) {
+      disk.createDirectories(path.getParent());
+      made.add(path.getParent());
+    }
+    List<Unforced> files = new ArrayList<>(1);
+    Written tree = write(content);
+    try {
+      if (!facts.writers().isEmpty() || tree.bytes > COUNTED_BYTES) {
+        Written beside = write(out -> out.write(JSON.writeValueAsBytes(facts)));
+        files.add(place(beside, factsPath(path)));
+      }
+      files.add(place(tree, path));
+      return files;
+    } catch (IOException e) {
+      delete(tree.file, e);
+      throw e;
+    }
+  }
+
+  private record Written(Path file, long bytes, int crc) {}
+
+  private Written write(Content content) throws IOException {
+    Path file = temporary.resolve(Long.toString(temporaries.incrementAndGet()));
+    try (Output out = new Output(disk.create(file))) {
+      content.write(out);
+      return new Written(file, out.position, (int) out.crc.getValue());
+    } catch (IOException e) {
+      delete(file, e);
+      throw e;
+    }
+  }
+
+  private Unforced place(Written written, Path path) throws IOException {
+    disk.rename(written.file, path);
+    suspect.remove(path);
+    return new Unforced(path, written.crc);
+  }
+
+  private void delete(Path file, IOException cause) {
+    try {
+      disk.delete(file);
+    } catch (IOException e) { // the next start does
+      cause.addSuppressed(e);
+    }
+  }
+
+  /** Makes files durable. Those that are not there any more are passed over. */
+  void force(List<Unforced> files) throws IOException {
+    Set<Path> folders = new HashSet<>();
+    for (Unforced file : files) {
+      try {
+        if (suspect.contains(file.path())) {
+          rewrite(file);
+        } else {
+          forceOnce(file.path());
+        }
+        folders.add(file.path().getParent());
+      } catch (NoSuchFileException e) {
+        LOG.debug("{} was deleted", file.path());
+      }
+    }
+    for (Path folder : folders) {
+      disk.sync(folder);
+    }
+    if (!folders.isEmpty()) {
+      disk.sync(directory); // for the folders themselves
+    }
+  }
+
+  private void forceOnce(Path path) throws IOException {
+    try (Disk.DiskFile file = disk.open(path)) {
+      file.force();
+    } catch (NoSuchFileException e) {
+      throw e;
+    } catch (IOException e) {
+      suspect.add(path);
+      throw e;
+    }
+  }
+
+  /**
+   * A force failed, and another would mean nothing: what can be read still is written anew, if it
+   * is what was written.
+   */
+  private void rewrite(Unforced unforced) throws IOException {
+    Path copy = temporary.resolve(Long.toString(temporaries.incrementAndGet()));
+    try (Disk.DiskFile from = disk.open(unforced.path());
+        Disk.DiskFile to = disk.create(copy);
+        Input in = new Input(from, from.size());
+        Output out = new Output(to)) {
+      in.transferTo(out);
+      if ((int) out.crc.getValue() != unforced.crc()) {
+        throw new DamageException(
+            unforced.path(),
+            String.format(
+                "checksum mismatch: expected %08x, got %08x",
+                unforced.crc(), (int) out.crc.getValue()));
+      }
+      to.force();
+      disk.rename(copy, unforced.path());
+      suspect.remove(unforced.path());
+    } catch (IOException e) {
+      delete(copy, e);
+      throw e;
+    }
+  }
+
+  boolean exists(String id) throws IOException {
+    try {
+      disk.open(path(id)).close();
+      return true;
+    } catch (NoSuchFileException e) {
+      return false;
+    }
+  }
+
+  Optional<Tree> tree(String id) throws IOException {
+    Disk.DiskFile file;
+    try {
+      file = disk.open(path(id));
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
+    }
+    try {
+      long size = file.size();
+      ByteBuffer last = ByteBuffer.allocate(2);
+      file.read(last, Math.max(0, size - 2));
+      if (last.get(0) != ']' || last.get(1) != '}') {
+        throw new DamageException(path(id), "expected to end with ]}, at offset " + size);
+      }
+      return Optional.of(new Tree(new Input(file, size), size));
+    } catch (IOException e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  /** Complete, or new. */
+  SessionState state(String id) throws IOException {
+    Optional<Tree> tree = tree(id);
+    if (tree.isEmpty()) {
+      return SessionState.NEW;
+    }
+    try (InputStream content = tree.get().content()) {
+      Facts facts = facts(id);
+      if (facts == null) {
+        facts = new Facts(countEntries(content), Map.of());
+      }
+      return new SessionState(SessionState.Phase.COMPLETE, 0, facts.entries(), 0, facts.writers());
+    }
+  }
+
+  private Facts facts(String id) throws IOException {
+    Disk.DiskFile file;
+    try {
+      file = disk.open(factsPath(path(id)));
+    } catch (NoSuchFileException e) {
+      return null;
+    }
+    try (InputStream in = new Input(file, file.size())) {
+      return JSON.readValue(in, Facts.class);
+    }
+  }
+
+  private static long countEntries(InputStream tree) throws IOException {
+    long objects = 0;
+    try (JsonParser json = TREES.createParser(tree)) {
+      int depth = 0;
+      for (JsonToken token; (token = json.nextToken()) != null; ) {
+        if (token.isStructStart()) {
+          depth++;
+          objects += depth == 3 ? 1 : 0; // the session, its children, a child
+        } else if (token.isStructEnd()) {
+          depth--;
+        }
+      }
+    }
+    return objects + 2;
+  }
+
+  /** Writes a file from its beginning. */
+  private static final class Output extends OutputStream {
+    private final Disk.DiskFile file;
+    private final CRC32C crc = new CRC32C();
+    private long position;
+
+    Output(Disk.DiskFile file) {
+      this.file = file;
+    }
+
+    @Override
+    public void write(int b) throws IOException {
+      write(new byte[] {(byte) b}, 0, 1);
+    }
+
+    @Override
+    public void write(byte[] bytes, int offset, int length) throws IOException {
+      file.write(ByteBuffer.wrap(bytes, offset, length), position);
+      crc.update(bytes, offset, length);
+      position += length;
+    }
+
+    @Override
+    public void close() throws IOException {
+      file.close();
+    }
+  }
+
+  /** Reads a file from its beginning. */
+  private static final class Input extends InputStream {
+    private final Disk.DiskFile file;
+    private final long size;
+    private long position;
+
+    Input(Disk.DiskFile file, long size) {
+      this.file = file;
+      this.size = size;
+    }
+
+    @Override
+    public int read() throws IOException {
+      byte[] one = new byte[1];
+      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+    }
+
+    @Override
+    public int read(byte[] bytes, int offset, int length) throws IOException {
+      if (position >= size) {
+        return -1;
+      }
+      int n = file.read(ByteBuffer.wrap(bytes, offset, length), position);
+      position += n;
+      return n == 0 && length > 0 ? -1 : n;
+    }
+
+    @Override
+    public void close() throws IOException {
+      file.close();
+    }
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * Sessions kept in a folder, on one write-ahead log. This is the manual of what lies on the disk.
+ *
+ * <h2>Files</h2>
+ *
+ * <pre>
+ *   lock                              held by the process that uses the folder
+ *   log/0000000000000001.wal          a segment of the log; the name is the number of its first record, in hex
+ *   log/checkpoint                    records before this number may be missing from the log
+ *   runs/0000000000000001-00000001.run  sorted runs that one spill wrote, or one merge: number, generation
+ *   sessions/5c/ID.json               a tree: the bytes that GET answers
+ *   sessions/5c/ID.facts              beside a tree that has named writers, or is large: its entries, its writers
+ *   tmp/                              files that are being written; emptied at every start
+ * </pre>
+ *
+ * <p>Numbers are big-endian. A checksum is CRC32C. A <em>bound</em> (SESSION_START or SESSION_END)
+ * is 8 bytes of key, 2 of length, and the timestamp's characters. Children lie as {@link
+ * sessiontree.event.Children} tells.
+ *
+ * <h2>Segment</h2>
+ *
+ * <pre>
+ *   16  "sessiontree.wal1"
+ *    8  number of the first record
+ *    4  checksum of these 24 bytes
+ *    4  zero
+ *  then records, one after another:
+ *    4  length of the body
+ *    4  checksum of the body
+ *    body:
+ *    1  1: an append, 2: a probe, which tells whether the disk takes anything again and changes nothing
+ *    8  log sequence number; each record has that of the one before it and one more, across segments
+ *    8  synced: the offset in this segment before which all was durable when the record was written
+ *  1+n  session id
+ *    8  how many records the session had before this one
+ *  1+n  writer; empty for none
+ *    8  the message's number of that writer
+ *    1  1: a SESSION_START follows, 2: a SESSION_END follows, 3: both
+ *       bounds
+ *    4  number of children
+ *       children, to the end of the body
+ * </pre>
+ *
+ * <p>The log of a store that took one message, {@code
+ * [{"type":"SESSION_START","timestamp":1569972082,
+ * "session_id":"a"},{"type":"EVENT","timestamp":1569972083,"name":"cart_loaded"}]}, as number 1 of
+ * writer w:
+ *
+ * <pre>
+ *   0000: 73 65 73 73 69 6f 6e 74 72 65 65 2e 77 61 6c 31  sessiontree.wal1
+ *   0010: 00 00 00 00 00 00 00 01 f4 55 e3 fb 00 00 00 00  .........U......
+ *   0020: 00 00 00 86 b3 e1 10 2b 01 00 00 00 00 00 00 00  .......+........
+ *   0030: 01 00 00 00 00 00 00 00 20 01 61 00 00 00 00 00  ........ .a.....
+ *   0040: 00 00 00 01 77 00 00 00 00 00 00 00 01 01 15 c9  ....w...........
+ *   0050: a9 4a 5e e3 f4 00 00 0a 31 35 36 39 39 37 32 30  .J^.....15699720
+ *   0060: 38 32 00 00 00 01 15 c9 a9 4a 9a 7e be 00 00 00  82.......J.~....
+ *   0070: 00 3c 7b 22 74 79 70 65 22 3a 22 45 56 45 4e 54  .<{"type":"EVENT
+ *   0080: 22 2c 22 74 69 6d 65 73 74 61 6d 70 22 3a 31 35  ","timestamp":15
+ *   0090: 36 39 39 37 32 30 38 33 2c 22 6e 61 6d 65 22 3a  69972083,"name":
+ *   00a0: 22 63 61 72 74 5f 6c 6f 61 64 65 64 22 7d        "cart_loaded"}
+ * </pre>
+ *
+ * <h2>Run file</h2>
+ *
+ * <pre>
+ *   16  "sessiontree.run1"
+ *    8  number of the oldest file it stands for
+ *    8  its own number, which is that of the youngest
+ *    8  generation: of two files that overlap, the one with the greater was made of the other
+ *    4  level: 0 for a spill, one more for each merge
+ *    4  checksum of these 44 bytes
+ *       a run a session: its children by key, equal keys in the order stored
+ *       index, an entry a session, by id: 4 bytes of length, then
+ *         1+n id · 8 its log records up to this one are in older runs · 8 and up to this one in this run
+ *         8 records · 8 entries · 1 whether it has ended · bounds · 4 writers, each 1+n name and 8 number
+ *         8 offset, 8 length, 4 children, 4 checksum of its run
+ *    8  offset of the index
+ *    8  entries of the index
+ *    4  checksum of the index
+ *    8  zero
+ *    4  checksum of these 28 bytes
+ * </pre>
+ *
+ * <h2>Invariants</h2>
+ *
+ * <ul>
+ *   <li>An append is answered when its record has been forced. Then the session changes, and
+ *       nothing else ever changes it.
+ *   <li>What a log record holds is in a forced run, or in a forced tree, before its segment is
+ *       deleted.
+ *   <li>A run is needed until its session's tree is forced. A run file that nobody needs is
+ *       deleted.
+ *   <li>Runs and trees are written under tmp/ and renamed: under their names they are whole, unless
+ *       the power failed and they were not forced; a run file is forced before it is renamed.
+ *   <li>A session's runs are ordered by age, and merged only with neighbours; so the order stored
+ *       is kept.
+ * </ul>
+ *
+ * <h2>What a crash can leave, and what recovery does</h2>
+ *
+ * <table>
+ *   <caption>In the order of the steps</caption>
+ *   <tr><td>while a segment is made<td>a newest segment without a whole header, and so without records: deleted
+ *   <tr><td>while a group is written<td>a torn tail of the newest segment: cut off, as nothing in it was acknowledged. It
+ *       is no torn tail, but damage, if a sound record stands behind it that was written when it was durable
+ *   <tr><td>after a force<td>records whose sessions were not changed: replayed
+ *   <tr><td>while a run file is written<td>a file in tmp/: deleted
+ *   <tr><td>after its rename<td>a run file, and the same in the log: the log's records up to the entry's number are passed
+ *       over. If the spill was told that it failed, and came again, the later run covers the earlier one, which goes
+ *   <tr><td>while run files are merged<td>the merged file and some it was made of: these are deleted
+ *   <tr><td>after SESSION_END is durable<td>a session that has ended, with or without a tree: the tree is written again,
+ *       as one that was not forced may be anything after loss of power
+ *   <tr><td>after a tree was forced<td>some of its runs, some of its log records: passed over, as there is a tree
+ *   <tr><td>while segments are deleted<td>any of those before the checkpoint: deleted
+ * </table>
+ *
+ * <p>Anything else stops the start with a message that names the file and, where there is one, the
+ * offset: a damaged record, a segment, a run file or a record that is missing, a damaged index.
+ * Then a person must look. A damaged run is noticed when its session is finished: the session stays
+ * unfinished, its files stay as they are, and health is 503. A tree that does not end as a tree
+ * does is not served.
+ *
+ * <p>Recovery reads the indexes of the run files, and the log; not the runs, not the trees. Before
+ * anything is made of them, their directories are synced, and the bytes of the newest segment are
+ * written and forced once more: what was named, or what a force failed for, just before the process
+ * ended can be read, and is yet not on the disk.
+ *
+ * <h2>Failures</h2>
+ *
+ * <p>A write that fails, on a full disk say, changes nothing: the log is cut back to the last
+ * commit, durably, and only then the group is refused, as a crash might bring back what was refused
+ * and sent again. After a failed force the segment is opened anew, and its records verified, before
+ * that. Until the log can be cut back, answers wait. A tree of which a force failed is not forced
+ * again, but copied, if what can be read still has the checksum of what was written.
+ *
+ * <h2>Bounds</h2>
+ *
+ * <p>Children in memory: {@code memoryBytes}, and one group of appends; the log thread waits at the
+ * bound. Spills begin at half of it. To bring a buffer into order takes 32 bytes a child more, for
+ * the one that is being spilled and each one that is being finished. Sealed segments: {@code
+ * logBytes}; checkpoints begin at half of it, and leave a quarter. A session has at most one run in
+ * each run file, and there are fewer than the fan-in of a level.
+ *
+ * <h2>Assumptions</h2>
+ *
+ * <p>fdatasync(2) makes a file's bytes and length durable. rename(2) is atomic; it and the making
+ * of a file are durable when their directory was synced. What was made durable stays what it was
+ * while the disk is sound. One process at a time: a lock of the file system tells.
+ *
+ * <p>Sources: the log follows LevelDB's and etcd's; what a failed force means is told by Rebello
+ * and others, "Can Applications Recover from fsync Failures?" (USENIX ATC 2020); the merging of run
+ * files is a log-structured merge tree (O'Neil and others, 1996).
+ */
+package sessiontree.store.local;

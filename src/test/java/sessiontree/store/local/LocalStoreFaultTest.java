@@ -1,0 +1,315 @@
+package sessiontree.store.local;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Random;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import sessiontree.event.Batch;
+import sessiontree.event.MessageParser;
+import sessiontree.event.ProblemException;
+import sessiontree.session.Reply;
+import sessiontree.session.Session;
+import sessiontree.session.Sessions;
+import sessiontree.store.SessionState;
+import sessiontree.store.SessionState.Phase;
+import sessiontree.store.Tree;
+
+/**
+ * Random sessions on a disk that fails and forgets, and what must be there afterwards: every entry
+ * that was acknowledged, once, in order, none that was refused, and nothing that was never sent.
+ */
+class LocalStoreFaultTest {
+  private static final Path FOLDER = Path.of("store");
+  private static final String WRITER = "w";
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  /**
+   * So small that every few messages something is spilled, a segment is sealed, a checkpoint made,
+   * and runs merged.
+   */
+  private static final LocalStore.Options SMALL =
+      new LocalStore.Options(3_000, 24 << 10, 4, Duration.ofMillis(1));
+
+  private enum Outcome {
+    UNKNOWN,
+    STORED,
+    REFUSED
+  }
+
+  /** A message that was sent, and what its sender was told. */
+  private static final class Sent implements Reply {
+    private final long number;
+    private final boolean ends;
+    private final List<Child> children;
+    private final CompletableFuture<Outcome> told = new CompletableFuture<>();
+    private volatile Outcome outcome = Outcome.UNKNOWN;
+    private volatile boolean forgotten;
+
+    Sent(long number, boolean ends, List<Child> children) {
+      this.number = number;
+      this.ends = ends;
+      this.children = children;
+    }
+
+    @Override
+    public void stored(long entries, boolean complete) {
+      outcome = Outcome.STORED;
+    }
+
+    @Override
+    public void refused(ProblemException problem) {
+      outcome = Outcome.REFUSED;
+    }
+
+    @Override
+    public void flush() {
+      told.complete(forgotten ? Outcome.UNKNOWN : outcome);
+    }
+
+    /** The process is about to end: what it tells from now on reaches nobody. */
+    void forget() {
+      forgotten = true;
+    }
+
+    Outcome outcome() {
+      return told.getNow(Outcome.UNKNOWN);
+    }
+  }
+
+  private record Child(int timestamp, String shown) {}
+
+  private static String shown(int timestamp, long message, String filler) {
+    return timestamp + " of message " + message + " with " + filler.length();
+  }
+
+  /** What one client sends to one session. */
+  private static final class Client {
+    private final String id;
+    private final List<Sent> sent = new ArrayList<>();
+    private long next = 1;
+    private boolean ended;
+
+    Client(String id) {
+      this.id = id;
+    }
+
+    Sent send(Session session, Random random, boolean end) throws ProblemException {
+      StringBuilder message = new StringBuilder("[");
+      if (!hasStarted()) {
+        message
+            .append("{\"type\":\"SESSION_START\",\"timestamp\":0,\"session_id\":\"")
+            .append(id)
+            .append("\"},");
+      }
+      List<Child> children = new ArrayList<>();
+      for (int i = random.nextInt(4); i > 0; i--) {
+        int timestamp = random.nextInt(6);
+        String filler = "x".repeat(random.nextInt(120));
+        String members = ",\"name\":\"e\",\"message\":" + next + ",\"filler\":\"" + filler + "\"}";
+        message
+            .append("{\"type\":\"EVENT\",\"timestamp\":")
+            .append(timestamp)
+            .append(members)
+            .append(',');
+        children.add(new Child(timestamp, shown(timestamp, next, filler)));
+      }
+      if (end) {
+        message
+            .append("{\"type\":\"SESSION_END\",\"timestamp\":9,\"session_id\":\"")
+            .append(id)
+            .append("\"}");
+      } else if (message.length() == 1) {
+        return send(session, random, false);
+      }
+      byte[] bytes = message.append(']').toString().getBytes(StandardCharsets.UTF_8);
+      Batch batch = MessageParser.parse(bytes, 0, bytes.length, id);
+      Sent one = new Sent(next++, end, children);
+      sent.add(one);
+      ended |= end;
+      session.submit(WRITER, one.number, false, batch, null, one);
+      return one;
+    }
+
+    /** Until one message is refused for want of it, SESSION_START is sent with the first only. */
+    private boolean hasStarted() {
+      return sent.stream().anyMatch(one -> one.outcome() != Outcome.REFUSED);
+    }
+
+    void check(LocalStore store, String where) throws Exception {
+      SessionState state = store.state(id);
+      long last = state.writers().getOrDefault(WRITER, 0L);
+      for (Sent one : sent) {
+        if (one.outcome() == Outcome.STORED) {
+          assertThat(one.number)
+              .as(where + ": an acknowledged message of " + id)
+              .isLessThanOrEqualTo(last);
+        }
+      }
+      if (state.phase() == Phase.NEW) {
+        return;
+      }
+      if (state.phase() == Phase.OPEN) {
+        assertThat(sent)
+            .as(where + ": " + id + " is open")
+            .noneMatch(one -> one.ends && one.outcome() == Outcome.STORED);
+        return;
+      }
+      checkTree(read(store), last, where);
+    }
+
+    private void checkTree(String tree, long last, String where) throws IOException {
+      TreeSet<Long> present = new TreeSet<>();
+      List<String> actual = new ArrayList<>();
+      for (JsonNode child : JSON.readTree(tree).get("children")) {
+        present.add(child.get("message").asLong());
+        actual.add(
+            shown(
+                child.get("timestamp").asInt(),
+                child.get("message").asLong(),
+                child.get("filler").asText()));
+      }
+      List<Child> expected = new ArrayList<>();
+      for (Sent one : sent) {
+        boolean stored =
+            one.outcome() == Outcome.STORED
+                || (one.outcome() == Outcome.UNKNOWN && present.contains(one.number));
+        if (stored) {
+          expected.addAll(one.children);
+        }
+      }
+      expected.sort(Comparator.comparingInt(Child::timestamp)); // stable
+      List<String> wanted = expected.stream().map(Child::shown).toList();
+      String as = where + ": tree of " + id + ", last message " + last;
+      List<String> lost = minus(wanted, actual);
+      List<String> invented = minus(actual, wanted);
+      assertThat(lost).as(as + ": lost").isEmpty();
+      assertThat(invented).as(as + ": doubled, refused or never sent").isEmpty();
+      assertThat(actual).as(as).isEqualTo(wanted);
+    }
+
+    private static List<String> minus(List<String> list, List<String> other) {
+      List<String> left = new ArrayList<>(list);
+      other.forEach(left::remove);
+      return left;
+    }
+
+    private String read(LocalStore store) throws IOException {
+      Tree tree = store.tree(id).orElseThrow();
+      try (InputStream content = tree.content()) {
+        return new String(content.readAllBytes(), StandardCharsets.UTF_8);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1_000_000, 2_000_000, 3_000_000})
+  void acknowledgedEntries_surviveFailuresAndLossOfPower_onceAndInOrder(long firstSeed)
+      throws Exception {
+    for (long seed = firstSeed; seed < firstSeed + Long.getLong("sessiontree.seeds", 250); seed++) {
+      try {
+        run(seed);
+      } catch (Exception | AssertionError e) {
+        throw new AssertionError("seed " + seed + ": " + e, e);
+      }
+    }
+  }
+
+  private static void run(long seed) throws Exception {
+    Random random = new Random(seed);
+    FaultyDisk disk = FaultyDisk.create(new Random(seed));
+    List<Client> clients = new ArrayList<>();
+    for (int i = 1 + random.nextInt(4); i > 0; i--) {
+      clients.add(new Client("s" + i));
+    }
+    int lives = 2 + random.nextInt(3);
+    for (int life = 0; life < lives; life++) {
+      String where = "seed " + seed + ", life " + life;
+      LocalStore store = LocalStore.open(disk, FOLDER, SMALL);
+      for (Client client : clients) {
+        client.check(store, where);
+      }
+      if (random.nextInt(4) > 0) {
+        disk.failAt(random.nextInt(200), random.nextInt(5) == 0 ? random.nextInt(40) : 1);
+      }
+      stream(store, clients, random, 10 + random.nextInt(60));
+      int end = random.nextInt(4);
+      if (end > 0) {
+        clients.forEach(client -> client.sent.forEach(Sent::forget));
+      }
+      switch (end) {
+        case 0 -> {
+          disk.heal();
+          store.close();
+        }
+        case 1 -> disk = killed(store, disk.kill());
+        default -> disk = killed(store, disk.losePower());
+      }
+    }
+    finish(disk, clients, random, "seed " + seed + ", at the end");
+  }
+
+  private static FaultyDisk killed(LocalStore store, FaultyDisk next) throws IOException {
+    store.close(); // ends its threads, which cannot write any more
+    return next;
+  }
+
+  private static void stream(LocalStore store, List<Client> clients, Random random, int messages)
+      throws Exception {
+    Sessions sessions = new Sessions(store);
+    List<Session> acquired = new ArrayList<>();
+    for (Client client : clients) {
+      Session session = sessions.acquire(client.id);
+      acquired.add(session);
+      client.next = Math.max(client.next, session.lastNumber(WRITER) + 1);
+    }
+    for (int i = 0; i < messages; i++) {
+      int which = random.nextInt(clients.size());
+      Client client = clients.get(which);
+      if (!client.ended
+          || client.sent.stream().noneMatch(one -> one.ends && one.outcome() != Outcome.REFUSED)) {
+        Sent one = client.send(acquired.get(which), random, random.nextInt(25) == 0);
+        if (random.nextInt(3) == 0) {
+          one.told.get(1, TimeUnit.MINUTES);
+        }
+      }
+    }
+  }
+
+  /** On a sound disk everything goes on, and every session can be ended and read. */
+  private static void finish(FaultyDisk disk, List<Client> clients, Random random, String where)
+      throws Exception {
+    try (LocalStore store = LocalStore.open(disk, FOLDER, SMALL)) {
+      Sessions sessions = new Sessions(store);
+      for (Client client : clients) {
+        client.check(store, where);
+        Phase phase = store.state(client.id).phase();
+        if (phase == Phase.OPEN || phase == Phase.NEW) {
+          if (phase == Phase.NEW) {
+            client.sent.clear();
+          }
+          Session session = sessions.acquire(client.id);
+          client.next = session.lastNumber(WRITER) + 1;
+          client.sent.removeIf(one -> one.number >= client.next);
+          Sent last = client.send(session, random, true);
+          assertThat(last.told.get(1, TimeUnit.MINUTES)).as(where).isEqualTo(Outcome.STORED);
+          client.check(store, where);
+        }
+        assertThat(store.state(client.id).phase()).as(where).isEqualTo(Phase.COMPLETE);
+      }
+    }
+  }
+}

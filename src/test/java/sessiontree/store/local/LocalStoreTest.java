@@ -1,0 +1,316 @@
+package sessiontree.store.local;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIOException;
+import static sessiontree.Messages.end;
+import static sessiontree.Messages.event;
+import static sessiontree.Messages.message;
+import static sessiontree.Messages.start;
+
+import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import sessiontree.Messages;
+import sessiontree.event.Batch;
+import sessiontree.session.Sessions;
+import sessiontree.store.Answered;
+import sessiontree.store.Appender;
+import sessiontree.store.SessionState;
+import sessiontree.store.SessionState.Phase;
+import sessiontree.store.SessionStore;
+import sessiontree.store.SessionStoreContract;
+
+/** The local store keeps the contract, and what is stored survives. */
+class LocalStoreTest extends SessionStoreContract {
+  @TempDir Path folder;
+
+  /** Small, so that a test of some records has several segments. */
+  private static LocalStore.Options options() {
+    return new LocalStore.Options(1 << 20, 64 << 10, 4, Duration.ofMillis(1));
+  }
+
+  @Override
+  protected SessionStore openStore() throws IOException {
+    return LocalStore.open(folder, options());
+  }
+
+  private void reopen() throws Exception {
+    store.close();
+    store = openStore();
+  }
+
+  @ParameterizedTest
+  @MethodSource("seeds")
+  void reopenedStore_hasTheSameStates_andIsGoneOnWith(long seed) throws Exception {
+    Random random = new Random(seed);
+    Map<String, SessionState> states = new HashMap<>();
+    Map<String, List<String>> events = new HashMap<>();
+    for (int round = 0; round < 4; round++) {
+      for (int s = 0; s < 5; s++) {
+        String id = "s" + s;
+        Appender session = appender(id);
+        if (round == 0) {
+          session.append(message(start("100." + s)));
+        }
+        for (int i = random.nextInt(20); i >= 0; i--) {
+          String event = event(random.nextInt(3), "x" + random.nextLong());
+          events.computeIfAbsent(id, k -> new ArrayList<>()).add(event);
+          session.append(message(event), random.nextBoolean() ? null : "w" + i, round * 100 + i);
+        }
+        session.append(null).assertStored();
+        states.put(id, store.state(id));
+      }
+      reopen();
+      for (String id : states.keySet()) {
+        assertThat(store.state(id)).as("seed %d", seed).isEqualTo(states.get(id));
+        assertThat(store.open(id).state()).as("seed %d", seed).isEqualTo(states.get(id));
+      }
+    }
+    for (int s = 0; s < 5; s++) {
+      String id = "s" + s;
+      appender(id).append(message(end(200))).assertStored();
+      List<String> ordered = new ArrayList<>();
+      for (int timestamp = 0; timestamp < 3; timestamp++) {
+        String of = "\"timestamp\":" + timestamp + ",";
+        events.get(id).stream().filter(event -> event.contains(of)).forEach(ordered::add);
+      }
+      assertThat(tree(id)).as("seed %d", seed).isEqualTo(Messages.tree("100." + s, 200, ordered));
+    }
+  }
+
+  @Test
+  void reopenedStore_hasTheSameTrees() throws Exception {
+    Map<String, String> trees = new HashMap<>();
+    for (int s = 0; s < 20; s++) {
+      String id = "s" + s;
+      complete(id, message(start(s), event(2, "y".repeat(1 + s * 100)), event(1, "x"), end(3)));
+      trees.put(id, tree(id));
+    }
+    for (int i = 0; i < 2; i++) {
+      reopen();
+      for (String id : trees.keySet()) {
+        assertThat(tree(id)).isEqualTo(trees.get(id));
+        assertThat(store.state(id).phase()).isEqualTo(Phase.COMPLETE);
+      }
+    }
+  }
+
+  @Test
+  void refusedAppend_isNotThereAfterReopen() throws Exception {
+    Appender session = appender("a");
+    session.append(message(start(100))).assertStored();
+    session.appendExpecting(5, message(event(101, "no"), end(102))).assertRefused();
+    SessionState state = store.state("a");
+    reopen();
+    assertThat(store.state("a")).isEqualTo(state);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0, false", "1, false", "10, true", "400, false", "400, true"})
+  void completeSession_hasEntriesAndWritersAfterReopen(int events, boolean named) throws Exception {
+    Appender session = appender("a");
+    session.append(message(start(0)), named ? "w" : null, 1);
+    String nested = "{\"type\":\"EVENT\",\"timestamp\":1,\"name\":\"x\",\"a\":[{\"b\":[{}]}]}";
+    Batch batch = message(nested, event(1, "x".repeat(1000)));
+    IntStream.range(0, events).forEach(i -> session.append(batch, named ? "v" : null, 1 + i));
+    session.append(message(end(2))).assertStored();
+    assertThat(tree("a").length() > 256 << 10).isEqualTo(events == 400);
+
+    reopen();
+    SessionState state = store.state("a");
+    assertThat(state.phase()).isEqualTo(Phase.COMPLETE);
+    assertThat(state.entries()).isEqualTo(2 + 2 * events);
+    assertThat(state.writers()).isEqualTo(named ? Map.of("w", 1L, "v", (long) events) : Map.of());
+    assertThat(store.open("a").state()).isEqualTo(state);
+  }
+
+  @Test
+  void completeSession_ofLongNamesNumbersAndStrings_isCountedAfterReopen() throws Exception {
+    String name = "n".repeat(100_000);
+    String event =
+        "{\"type\":\"EVENT\",\"timestamp\":1,\"name\":\"x\",\"%s\":\"%s\",\"number\":%s}"
+            .formatted(name, name, "9".repeat(1000));
+    complete("a", message(start(0), event, end(2)));
+    assertThat(store.state("a").entries()).isEqualTo(3);
+    reopen();
+    assertThat(store.state("a").entries()).isEqualTo(3);
+  }
+
+  @Test
+  void secondStoreOnOneFolder_isRefusedInOneLine_andTheFirstGoesOn() throws Exception {
+    assertThatIOException()
+        .isThrownBy(() -> LocalStore.open(folder, options()))
+        .withMessageMatching("\\S.*");
+    complete("a", message(start(100), end(101)));
+    reopen();
+    assertThat(store.state("a").phase()).isEqualTo(Phase.COMPLETE);
+  }
+
+  @Test
+  void leftoversOfTreesBeingWritten_areRemoved() throws Exception {
+    complete("a", message(start(100), end(101)));
+    Path temporary = folder.resolve("tmp");
+    Files.writeString(temporary.resolve("1.json"), "{\"type\":\"SESS");
+    Files.writeString(temporary.resolve("2.facts"), "{");
+    reopen();
+    try (var left = Files.list(temporary)) {
+      assertThat(left).isEmpty();
+    }
+    assertThat(tree("a")).isEqualTo(Messages.tree(100, 101, List.of()));
+  }
+
+  @Test
+  void fileNames_ofIdsThatDifferInCaseOnly_differInMore() throws Exception {
+    List<String> ids = List.of("ab", "Ab", "aB", "AB", "x".repeat(128), "X".repeat(128));
+    for (String id : ids) {
+      complete(id, message(start(100), event(1, id), end(101)));
+    }
+    List<String> names = new ArrayList<>();
+    try (var files = Files.walk(folder.resolve("sessions"))) {
+      files
+          .filter(Files::isRegularFile)
+          .forEach(file -> names.add(file.getFileName().toString().toLowerCase(Locale.ROOT)));
+    }
+    assertThat(names).hasSize(ids.size()).doesNotHaveDuplicates();
+    for (String id : ids) {
+      assertThat(tree(id)).contains("\"" + id + "\"");
+    }
+  }
+
+  @Test
+  void treeFile_holdsTheBytesOfTheTree() throws Exception {
+    complete("a", message(start(100), event(1, "é"), end(101)));
+    try (var files = Files.walk(folder.resolve("sessions"))) {
+      Path file = files.filter(Files::isRegularFile).findAny().orElseThrow();
+      assertThat(Files.readString(file)).isEqualTo(tree("a"));
+    }
+  }
+
+  @Test
+  void damagedTree_isRefusedByName() throws Exception {
+    complete("a", message(start(100), end(101)));
+    Path file;
+    try (var files = Files.walk(folder.resolve("sessions"))) {
+      file = files.filter(Files::isRegularFile).findAny().orElseThrow();
+    }
+    Files.writeString(file, "{\"type\":\"SESSION\",");
+    assertThatIOException().isThrownBy(() -> store.tree("a")).withMessageContaining("a.json");
+  }
+
+  /** The real disk; while it is broken, no tree can be put in its place. */
+  private static final class BreakableDisk {
+    private final Disk real = Disk.real();
+    private final CountDownLatch refused = new CountDownLatch(1);
+    private volatile boolean broken = true;
+
+    private final Disk disk =
+        (Disk)
+            Proxy.newProxyInstance(
+                Disk.class.getClassLoader(), new Class<?>[] {Disk.class}, this::call);
+
+    private Object call(Object proxy, Method method, Object[] arguments) throws Throwable {
+      if (broken && method.getName().equals("rename")) {
+        refused.countDown();
+        throw new IOException("no space left");
+      }
+      try {
+        return method.invoke(real, arguments);
+      } catch (InvocationTargetException e) {
+        throw e.getCause();
+      }
+    }
+  }
+
+  @Test
+  void end_whoseTreeCannotBePublished_isAnsweredWhenItCan() throws Exception {
+    store.close();
+    BreakableDisk breakable = new BreakableDisk();
+    store = LocalStore.open(breakable.disk, folder, options());
+    Appender session = appender("a");
+    Answered ending = session.append(message(start(100), end(101)));
+    assertThat(breakable.refused.await(30, TimeUnit.SECONDS)).isTrue();
+    assertThat(ending.times()).isZero();
+    assertThat(store.state("a").phase()).isEqualTo(Phase.ENDED);
+    assertThat(store.tree("a")).isEmpty();
+
+    breakable.broken = false;
+    ending.assertStored();
+    assertThat(tree("a")).isEqualTo(Messages.tree(100, 101, List.of()));
+  }
+
+  @Test
+  void endedSession_whoseTreeCannotBePublishedAtTheStart_isToldToWatchersWhenItCan()
+      throws Exception {
+    endWithoutATree();
+    BreakableDisk breakable = new BreakableDisk();
+    store = LocalStore.open(breakable.disk, folder, options());
+    CompletableFuture<Long> entries = new CompletableFuture<>();
+    new Sessions(store).acquire("a").watch(entries::complete);
+    assertThat(entries).isNotDone();
+
+    breakable.broken = false;
+    assertThat(entries.get(10, TimeUnit.SECONDS)).isEqualTo(2);
+    assertThat(tree("a")).isEqualTo(Messages.tree(100, 101, List.of()));
+  }
+
+  @Test
+  void endedSession_whoseTreeWasNotPublished_isFinishedByTheNextStart() throws Exception {
+    endWithoutATree();
+    store = openStore();
+    assertThat(store.state("a").phase()).isEqualTo(Phase.COMPLETE);
+    assertThat(tree("a")).isEqualTo(Messages.tree(100, 101, List.of()));
+  }
+
+  /** Leaves the folder as a process that stops between the end of a session and its tree. */
+  private void endWithoutATree() throws Exception {
+    store.close();
+    BreakableDisk breakable = new BreakableDisk();
+    store = LocalStore.open(breakable.disk, folder, options());
+    appender("a").append(message(start(100), end(101)));
+    assertThat(breakable.refused.await(30, TimeUnit.SECONDS)).isTrue();
+    store.close();
+  }
+
+  @Test
+  void damagedLog_stopsTheStart_andTheFolderIsFreeAgain() throws Exception {
+    for (int i = 0; i < 3; i++) {
+      complete("s" + i, message(start(100), event(1, "x".repeat(5000)), end(101)));
+    }
+    store.close();
+    Path oldest;
+    try (var files = Files.list(folder.resolve("log"))) {
+      oldest = files.sorted().findFirst().orElseThrow();
+    }
+    byte[] sound = Files.readAllBytes(oldest);
+    byte[] damaged = sound.clone();
+    damaged[sound.length / 2] ^= 1;
+    Files.write(oldest, damaged);
+    assertThatIOException()
+        .isThrownBy(this::openStore)
+        .withMessageContaining(oldest.getFileName().toString())
+        .withMessageContaining("offset");
+
+    Files.write(oldest, sound);
+    store = openStore();
+    assertThat(store.state("s0").phase()).isEqualTo(Phase.COMPLETE);
+  }
+}
