@@ -1,0 +1,69 @@
+package sessiontree.web;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.server.handler.ErrorHandler;
+import org.eclipse.jetty.util.Callback;
+import sessiontree.event.Problem;
+import sessiontree.event.ProblemException;
+
+/**
+ * Answers what Jetty refuses by itself, such as a request it cannot read, in the form of all other
+ * errors.
+ */
+final class ProblemErrors extends ErrorHandler {
+  @Override
+  public boolean errorPageForMethod(String method) {
+    return true;
+  }
+
+  @Override
+  protected void generateResponse(
+      Request request,
+      Response response,
+      int code,
+      String message,
+      Throwable cause,
+      Callback callback) {
+    byte[] body =
+        switch (code) {
+          case 400 -> unreadable(cause);
+          case 404 ->
+              Problems.body(
+                  new ProblemException(Problem.NOT_FOUND, "no route of the API has this path"));
+          case 413 ->
+              Problems.body(
+                  new ProblemException(Problem.MESSAGE_TOO_BIG, "the request is too big"));
+          default ->
+              ("{\"title\":\""
+                      + HttpStatus.getMessage(code)
+                      + "\",\"status\":"
+                      + code
+                      + ",\"code\":\""
+                      + (code < 500 ? Problem.INVALID_PARAMETER.code() : "internal")
+                      + "\",\"detail\":\"the request is not one that this server can read\"}")
+                  .getBytes(StandardCharsets.UTF_8);
+        };
+    response.getHeaders().put(HttpHeader.CONTENT_TYPE, Problems.CONTENT_TYPE);
+    response.write(true, ByteBuffer.wrap(body), callback);
+  }
+
+  /**
+   * Jetty does not tell the path that it could not decode; whoever sends such a path means an id.
+   */
+  private static byte[] unreadable(Throwable cause) {
+    Throwable why = cause == null ? null : cause.getCause();
+    boolean path =
+        why instanceof IllegalArgumentException
+            && (why.getMessage() + "").matches(".*(hex|path|URI).*");
+    return Problems.body(
+        path
+            ? new ProblemException(
+                Problem.INVALID_SESSION_ID, "the request's path cannot be decoded")
+            : new ProblemException(Problem.INVALID_PARAMETER, "the request cannot be read"));
+  }
+}

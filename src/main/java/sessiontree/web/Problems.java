@@ -1,0 +1,105 @@
+package sessiontree.web;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.javalin.http.Context;
+import java.nio.ByteBuffer;
+import java.util.Map;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import sessiontree.event.Problem;
+import sessiontree.event.ProblemException;
+
+/**
+ * How problems are told: over HTTP as {@code application/problem+json} (RFC 9457), on a stream as
+ * ERROR.
+ */
+final class Problems {
+  static final String CONTENT_TYPE = "application/problem+json";
+
+  /** Seconds after which a client may try again what the storage could not take. */
+  private static final String RETRY_AFTER = "1";
+
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private Problems() {}
+
+  static int status(Problem problem) {
+    return switch (problem) {
+      case INVALID_SESSION_ID,
+          INVALID_JSON,
+          INVALID_MESSAGE,
+          INVALID_ENTRY,
+          SESSION_NOT_STARTED,
+          SESSION_ALREADY_STARTED,
+          SESSION_ID_MISMATCH,
+          ENTRY_AFTER_END,
+          INVALID_PARAMETER ->
+          400;
+      case UNAUTHORIZED -> 401;
+      case ORIGIN_NOT_ALLOWED -> 403;
+      case SESSION_NOT_FOUND, NOT_FOUND, SESSION_DELETED -> 404;
+      case METHOD_NOT_ALLOWED -> 405;
+      case TOO_MANY_WRITERS, SESSION_IN_PROGRESS, SESSION_COMPLETE, MESSAGE_OUT_OF_ORDER -> 409;
+      case MESSAGE_TOO_BIG -> 413;
+      case UPGRADE_REQUIRED -> 426;
+      case STORAGE_UNAVAILABLE, TOO_MANY_CONNECTIONS -> 503;
+    };
+  }
+
+  /** The answer's body. */
+  static byte[] body(ProblemException e) {
+    ObjectNode json = JSON.createObjectNode();
+    json.put("title", e.problem().title()).put("status", status(e.problem()));
+    return bytes(tell(json, e));
+  }
+
+  /** A frame's text. */
+  static byte[] frame(long message, ProblemException e) {
+    return bytes(tell(JSON.createObjectNode().put("type", "ERROR").put("message", message), e));
+  }
+
+  private static ObjectNode tell(ObjectNode json, ProblemException e) {
+    json.put("code", e.problem().code());
+    if (e.pointer() != null) {
+      json.put("pointer", e.pointer());
+    }
+    json.put("detail", e.detail());
+    if (e.factName() != null) {
+      json.put(e.factName(), e.fact());
+    }
+    return json;
+  }
+
+  private static byte[] bytes(ObjectNode json) {
+    try {
+      return JSON.writeValueAsBytes(json);
+    } catch (JsonProcessingException e) {
+      throw new AssertionError("a tree of strings and numbers can be written", e);
+    }
+  }
+
+  /** Answers a request of a route. */
+  static void answer(Context ctx, ProblemException e) {
+    headers(e.problem()).forEach(ctx::header);
+    ctx.status(status(e.problem())).contentType(CONTENT_TYPE).result(body(e));
+  }
+
+  /** Answers a request that does not reach a route. */
+  static void answer(Response response, Callback callback, ProblemException e) {
+    headers(e.problem()).forEach(response.getHeaders()::put);
+    response.setStatus(status(e.problem()));
+    response.getHeaders().put(HttpHeader.CONTENT_TYPE, CONTENT_TYPE);
+    response.write(true, ByteBuffer.wrap(body(e)), callback);
+  }
+
+  private static Map<String, String> headers(Problem problem) {
+    return switch (problem) {
+      case STORAGE_UNAVAILABLE, TOO_MANY_CONNECTIONS -> Map.of("Retry-After", RETRY_AFTER);
+      case UPGRADE_REQUIRED -> Map.of("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
+      default -> Map.of();
+    };
+  }
+}

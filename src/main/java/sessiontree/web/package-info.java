@@ -1,0 +1,2 @@
+/** The way in and out: routes, the WebSocket, and how problems are told. */
+package sessiontree.web;

@@ -1,0 +1,116 @@
+package sessiontree;
+
+import static java.util.Map.entry;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Holds the direction of the packages, by their import lines. */
+class ArchitectureTest {
+  private static final Path SOURCES = Path.of("src", "main", "java");
+  private static final Pattern IMPORT = Pattern.compile("import (?:static )?([\\w.*]+);");
+  private static final List<String> HTTP =
+      List.of("io.javalin.", "org.eclipse.jetty.", "jakarta.", "java.net.http.");
+
+  /** What each package may import of the project: packages, which end with a dot, and types. */
+  private static final Map<String, List<String>> ALLOWED =
+      Map.ofEntries(
+          entry("sessiontree.event", List.of()),
+          entry("sessiontree.sort", List.of("sessiontree.event.Children")),
+          entry("sessiontree.store", List.of("sessiontree.event.", "sessiontree.sort.")),
+          entry(
+              "sessiontree.store.local",
+              List.of("sessiontree.event.", "sessiontree.sort.", "sessiontree.store.")),
+          entry(
+              "sessiontree.store.jetstream",
+              List.of("sessiontree.event.", "sessiontree.sort.", "sessiontree.store.")),
+          entry("sessiontree.session", List.of("sessiontree.event.", "sessiontree.store.")),
+          entry(
+              "sessiontree.web",
+              List.of("sessiontree.event.", "sessiontree.session.", "sessiontree.store.")),
+          entry(
+              "sessiontree",
+              List.of(
+                  "sessiontree.event.",
+                  "sessiontree.session.",
+                  "sessiontree.store.",
+                  "sessiontree.store.local.",
+                  "sessiontree.store.jetstream.",
+                  "sessiontree.web.")));
+
+  @Test
+  void imports_followTheDirection() throws IOException {
+    assertThat(wrongImports(SOURCES)).isEmpty();
+  }
+
+  @Test
+  void wrongImport_isNamedWithFileAndLine(@TempDir Path sources) throws IOException {
+    write(sources, "event", "import java.util.List;", "import sessiontree.sort.Cursor;");
+    write(sources, "sort", "import static sessiontree.event.Problem.INVALID_JSON;");
+    write(sources, "session", "import sessiontree.store.local.LocalStore;");
+    write(sources, "store", "import org.eclipse.jetty.server.Request;");
+    write(sources, "web", "import org.eclipse.jetty.server.Request;");
+    write(sources, "other", "import java.util.List;");
+
+    assertThat(wrongImports(sources))
+        .containsExactlyInAnyOrder(
+            "sessiontree/event/A.java:4 imports sessiontree.sort.Cursor",
+            "sessiontree/sort/A.java:3 imports sessiontree.event.Problem.INVALID_JSON",
+            "sessiontree/session/A.java:3 imports sessiontree.store.local.LocalStore",
+            "sessiontree/store/A.java:3 imports org.eclipse.jetty.server.Request",
+            "sessiontree/other/A.java:1 is in a package that DESIGN has no rule for");
+  }
+
+  private static void write(Path sources, String pkg, String... imports) throws IOException {
+    Path file = sources.resolve("sessiontree").resolve(pkg).resolve("A.java");
+    Files.createDirectories(file.getParent());
+    Files.writeString(file, "package sessiontree." + pkg + ";\n\n" + String.join("\n", imports));
+  }
+
+  private static List<String> wrongImports(Path sources) throws IOException {
+    List<Path> files;
+    try (var walk = Files.walk(sources)) {
+      files = walk.filter(file -> file.toString().endsWith(".java")).sorted().toList();
+    }
+    assertThat(files).isNotEmpty();
+    List<String> wrong = new ArrayList<>();
+    for (Path file : files) {
+      String name = sources.relativize(file).toString().replace('\\', '/');
+      String pkg = name.substring(0, name.lastIndexOf('/')).replace('/', '.');
+      if (!ALLOWED.containsKey(pkg)) {
+        wrong.add(name + ":1 is in a package that DESIGN has no rule for");
+        continue;
+      }
+      List<String> lines = Files.readAllLines(file);
+      for (int i = 0; i < lines.size(); i++) {
+        Matcher line = IMPORT.matcher(lines.get(i));
+        if (line.lookingAt() && !mayImport(pkg, line.group(1))) {
+          wrong.add(name + ":" + (i + 1) + " imports " + line.group(1));
+        }
+      }
+    }
+    return wrong;
+  }
+
+  private static boolean mayImport(String pkg, String imported) {
+    if (HTTP.stream().anyMatch(imported::startsWith)) {
+      return pkg.equals("sessiontree.web");
+    }
+    if (!imported.startsWith("sessiontree.")) {
+      return true;
+    }
+    String of = imported.replaceFirst("\\.[A-Z*].*", "") + "."; // its package
+    return of.equals(pkg + ".")
+        || ALLOWED.get(pkg).stream()
+            .anyMatch(allowed -> allowed.equals(of) || allowed.equals(imported));
+  }
+}

@@ -1,0 +1,100 @@
+package sessiontree;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Clients that send faster than they read, or than all others leave room for, wait; nobody else
+ * does.
+ */
+class BackpressureIT {
+  private static final int MESSAGE_BYTES = 1000;
+
+  /** Far above what TCP holds for one connection, and far below what a client sends meanwhile. */
+  private static final long BOUND_BYTES = 100 << 20;
+
+  @TempDir Path folder;
+
+  @Test
+  void clientThatNeverReads_isNotReadFromAnyMore_andDisturbsNobody() throws Exception {
+    try (JarServer server = JarServer.start(folder);
+        RawStream stream = RawStream.connect(server.port(), "deaf")) {
+      AtomicLong sent = new AtomicLong();
+      Thread writer = new Thread(() -> sendForever(stream, sent), "writer");
+      writer.setDaemon(true);
+      writer.start();
+      for (long before = -1; before != sent.get(); ) {
+        before = sent.get();
+        writer.join(TimeUnit.SECONDS.toMillis(2));
+      }
+      assertThat(sent.get() * MESSAGE_BYTES).isLessThan(BOUND_BYTES);
+
+      String whole =
+          Entries.message(Entries.start("other"), Entries.event("2", "e"), Entries.end("other"));
+      assertThat(RawHttp.post(server.port(), "/sessions/other/events", whole).status())
+          .isEqualTo(200);
+
+      stream.next("OPEN");
+      long stopped = sent.get();
+      for (long message = 1; sent.get() == stopped || message < 1000; message++) {
+        JsonNode error = stream.next("ERROR");
+        assertThat(error.path("message").asLong()).isEqualTo(message);
+      }
+    }
+  }
+
+  private static void sendForever(RawStream stream, AtomicLong sent) {
+    try {
+      while (true) {
+        stream.send("x".repeat(MESSAGE_BYTES));
+        sent.incrementAndGet();
+      }
+    } catch (IOException e) {
+      // the test has ended
+    }
+  }
+
+  @Test
+  void largeMessagesOfManyClients_beyondTheInflow_areAllTaken() throws Exception {
+    int clients = 60;
+    ExecutorService threads = Executors.newFixedThreadPool(clients);
+    try (JarServer server = JarServer.start(folder, "--inflow-bytes=65536")) {
+      List<Callable<Long>> tasks = new ArrayList<>();
+      for (int i = 0; i < clients; i++) {
+        String id = "large" + i;
+        tasks.add(() -> sendLarge(server, id));
+      }
+      for (Future<Long> entries : threads.invokeAll(tasks)) {
+        assertThat(entries.get()).isEqualTo(2002);
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  private static long sendLarge(JarServer server, String id) throws Exception {
+    List<String> entries = new ArrayList<>(List.of(Entries.start(id)));
+    for (int i = 0; i < 2000; i++) {
+      entries.add(Entries.event("" + i, "a name that makes the message longer: " + i));
+    }
+    entries.add(Entries.end(id));
+    try (RawStream stream = RawStream.connect(server.port(), id)) {
+      stream.next("OPEN");
+      stream.send(Entries.message(entries.toArray(String[]::new)));
+      return stream.complete().path("entries").asLong();
+    }
+  }
+}

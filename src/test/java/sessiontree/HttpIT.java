@@ -1,0 +1,435 @@
+package sessiontree;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static sessiontree.Entries.end;
+import static sessiontree.Entries.event;
+import static sessiontree.Entries.message;
+import static sessiontree.Entries.newId;
+import static sessiontree.Entries.start;
+import static sessiontree.Entries.tree;
+import static sessiontree.ProblemDetails.assertProblem;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.ByteArrayInputStream;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublisher;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a client that posts and gets can rely on. */
+class HttpIT {
+  private static final int MAX_MESSAGE_BYTES = 10_000;
+  private static final int MAX_WRITERS = 10_000;
+
+  @TempDir static Path folder;
+  private static JarServer server;
+
+  private final HttpClient http =
+      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+  private final String id = newId();
+
+  @BeforeAll
+  static void startServer() throws Exception {
+    server =
+        JarServer.start(folder.resolve("store"), "--max-message-bytes", "" + MAX_MESSAGE_BYTES);
+  }
+
+  @AfterAll
+  static void endServer() throws Exception {
+    server.close();
+  }
+
+  private HttpResponse<String> send(String method, String path, BodyPublisher body)
+      throws Exception {
+    HttpRequest request = HttpRequest.newBuilder(server.uri(path)).method(method, body).build();
+    return http.send(request, BodyHandlers.ofString());
+  }
+
+  private HttpResponse<String> send(String method, String path) throws Exception {
+    return send(method, path, BodyPublishers.noBody());
+  }
+
+  private HttpResponse<String> get() throws Exception {
+    return send("GET", "/sessions/" + id);
+  }
+
+  private HttpResponse<String> post(String... entries) throws Exception {
+    return postWith("", message(entries));
+  }
+
+  private HttpResponse<String> postWith(String query, String body) throws Exception {
+    return send("POST", "/sessions/" + id + "/events" + query, BodyPublishers.ofString(body));
+  }
+
+  private void assertStored(HttpResponse<String> answer, String state, long entries) {
+    assertThat(answer.body())
+        .isEqualTo(
+            "{\"session_id\":\"%s\",\"state\":\"%s\",\"entries\":%d}"
+                .formatted(id, state, entries));
+    assertThat(answer.statusCode()).isEqualTo(200);
+    assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/json");
+  }
+
+  @Test
+  void aSession_postedInParts_comesBackSortedByteForByte() throws Exception {
+    HttpResponse<String> first = post(start(id), event("1569972085.5", "basket_removed"));
+    assertStored(first, "open", 2);
+    assertThat(first.headers().firstValue("Location")).isEmpty();
+    assertStored(post(event("1569972083", "cart_loaded")), "open", 3);
+    HttpResponse<String> last = post(end(id));
+    assertStored(last, "complete", 4);
+    assertThat(last.headers().firstValue("Location")).hasValue("/sessions/" + id);
+
+    HttpResponse<String> answer = get();
+    assertThat(answer.statusCode()).isEqualTo(200);
+    assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/json");
+    assertThat(answer.body())
+        .isEqualTo(
+            tree(event("1569972083", "cart_loaded"), event("1569972085.5", "basket_removed")));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "text/plain;charset=UTF-8",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=ISO-8859-1",
+        "nonsense"
+      })
+  void body_isAMessageInUtf8_whateverItsContentType(String contentType) throws Exception {
+    String body = message(start(id), event("1", "é😀"), end(id));
+    HttpRequest request =
+        HttpRequest.newBuilder(server.uri("/sessions/" + id + "/events"))
+            .header("Content-Type", contentType)
+            .POST(BodyPublishers.ofString(body))
+            .build();
+    assertStored(http.send(request, BodyHandlers.ofString()), "complete", 3);
+    assertThat(get().body()).isEqualTo(tree(event("1", "é😀")));
+  }
+
+  @Test
+  void bodyWithoutAContentType_isAMessage() throws Exception {
+    assertStored(post(start(id)), "open", 1);
+  }
+
+  @Test
+  void bodyInChunks_isAMessage() throws Exception {
+    byte[] body = message(start(id), end(id)).getBytes(StandardCharsets.UTF_8);
+    BodyPublisher chunked = BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(body));
+    assertStored(send("POST", "/sessions/" + id + "/events", chunked), "complete", 2);
+  }
+
+  @Test
+  void clientThatExpectsContinue_isToldToGoOn() throws Exception {
+    String body = message(start(id));
+    String head =
+        "POST /sessions/%s/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+            .formatted(id, body.length());
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.port())) {
+      socket.setSoTimeout(30_000);
+      socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
+      assertThat(RawHttp.read(socket).status()).isEqualTo(100);
+      socket.getOutputStream().write(body.getBytes(StandardCharsets.US_ASCII));
+      assertThat(RawHttp.read(socket).status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void sessionOfWhichNothingIsStored_isNotFound() throws Exception {
+    assertProblem(get(), 404, "session_not_found");
+    assertProblem(post(event("1", "a")), 400, "session_not_started");
+    assertProblem(get(), 404, "session_not_found");
+  }
+
+  @Test
+  void openSession_isInProgress_andSaysHowManyEntriesItHas() throws Exception {
+    post(start(id), event("1", "a"), event("2", "b"));
+    JsonNode problem = assertProblem(get(), 409, "session_in_progress");
+    assertThat(problem.path("entries").asLong()).isEqualTo(3);
+  }
+
+  @Test
+  void head_answersAsGet_withoutTheBody() throws Exception {
+    assertHeadIsGetWithoutBody();
+    post(start(id));
+    assertHeadIsGetWithoutBody();
+    post(event("1", "a"), end(id));
+    assertHeadIsGetWithoutBody();
+    assertThat(get().statusCode()).isEqualTo(200);
+  }
+
+  private void assertHeadIsGetWithoutBody() throws Exception {
+    HttpResponse<String> get = get();
+    HttpResponse<String> head = send("HEAD", "/sessions/" + id);
+    assertThat(head.statusCode()).isEqualTo(get.statusCode());
+    assertThat(head.body()).isEmpty();
+    for (String name : List.of("Content-Type", "Content-Length")) {
+      assertThat(head.headers().firstValue(name)).isEqualTo(get.headers().firstValue(name));
+    }
+    assertThat(get.headers().firstValueAsLong("Content-Length"))
+        .hasValue(get.body().getBytes(StandardCharsets.UTF_8).length);
+  }
+
+  @Test
+  void completeSession_takesNothingMore() throws Exception {
+    post(start(id), end(id));
+    assertProblem(post(event("1", "a")), 409, "session_complete");
+    assertProblem(post(end(id)), 409, "session_complete");
+    assertThat(get().body()).isEqualTo(tree());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "[              | invalid_json        |",
+        "``             | invalid_json        |",
+        "{}             | invalid_message     |",
+        "[]             | invalid_message     |",
+        "[EVENT,1]      | invalid_entry       | /1",
+        "[{}]           | invalid_entry       | /0",
+        "[EVENT,OTHER]  | session_id_mismatch | /1/session_id",
+        "[END,EVENT]    | entry_after_end     | /1",
+        "[EVENT,RESTART]| session_already_started | /1",
+      })
+  void refusedMessage_isToldWithCodeAndPointer_andLeavesNoTrace(
+      String template, String code, String pointer) throws Exception {
+    post(start(id));
+    String body =
+        template
+            .replace("END", end(id))
+            .replace("EVENT", event("1", "a"))
+            .replace("OTHER", end("another"))
+            .replace("RESTART", Entries.bound("SESSION_START", "1", id));
+    JsonNode problem = assertProblem(postWith("", body), 400, code);
+    if (pointer != null) {
+      assertThat(problem.path("pointer").asText()).isEqualTo(pointer);
+    }
+    assertStored(post(event("2", "b"), end(id)), "complete", 3);
+    assertThat(get().body()).isEqualTo(tree(event("2", "b")));
+  }
+
+  @Test
+  void bodyThatIsNotUtf8_isInvalidJson() throws Exception {
+    byte[] body = message(start(id), event("1", "é")).getBytes(StandardCharsets.ISO_8859_1);
+    HttpResponse<String> answer =
+        send("POST", "/sessions/" + id + "/events", BodyPublishers.ofByteArray(body));
+    assertProblem(answer, 400, "invalid_json");
+    assertProblem(get(), 404, "session_not_found");
+  }
+
+  @Test
+  void retryOfANumberedMessage_isHarmless() throws Exception {
+    assertStored(postWith("?writer=w&message=1", message(start(id))), "open", 1);
+    assertStored(postWith("?writer=w&message=2", message(event("1", "a"))), "open", 2);
+    assertStored(postWith("?writer=w&message=2", message(event("1", "a"))), "open", 2);
+    assertStored(postWith("?message=1&writer=w", message(start(id))), "open", 2);
+    assertStored(postWith("?writer=v&message=1", message(event("2", "b"))), "open", 3);
+    HttpResponse<String> last = postWith("?writer=w&message=3", message(end(id)));
+    assertStored(last, "complete", 4);
+    HttpResponse<String> retry = postWith("?writer=w&message=3", message(end(id)));
+    assertStored(retry, "complete", 4);
+    assertThat(retry.headers().firstValue("Location")).hasValue("/sessions/" + id);
+    assertStored(postWith("?writer=v&message=1", message(event("2", "b"))), "complete", 4);
+    assertProblem(
+        postWith("?writer=v&message=2", message(event("3", "c"))), 409, "session_complete");
+    assertThat(get().body()).isEqualTo(tree(event("1", "a"), event("2", "b")));
+  }
+
+  @Test
+  void numberThatSkipsOne_isRefused_withTheExpectedOne() throws Exception {
+    JsonNode first =
+        assertProblem(
+            postWith("?writer=w&message=2", message(start(id))), 409, "message_out_of_order");
+    assertThat(first.path("expected").asLong()).isEqualTo(1);
+    postWith("?writer=w&message=1", message(start(id)));
+    JsonNode second =
+        assertProblem(
+            postWith("?writer=w&message=3", message(event("1", "a"))), 409, "message_out_of_order");
+    assertThat(second.path("expected").asLong()).isEqualTo(2);
+    assertStored(postWith("?writer=w&message=2", message(event("1", "a"))), "open", 2);
+  }
+
+  @Test
+  void refusedMessage_isNotKeptUnderItsNumber() throws Exception {
+    assertProblem(postWith("?writer=w&message=1", "[{}]"), 400, "invalid_entry");
+    assertStored(postWith("?writer=w&message=1", message(start(id))), "open", 1);
+  }
+
+  @Test
+  void writersOfPostsAndOfStreams_areTheSame() throws Exception {
+    postWith("?writer=w&message=1", message(start(id)));
+    try (StreamClient client = StreamClient.connect(server.port(), id, "w")) {
+      assertThat(client.next("OPEN").path("messages").asLong()).isEqualTo(1);
+      client.send(message(event("1", "a")));
+      client.ack(2);
+      assertStored(postWith("?writer=w&message=2", message(event("1", "a"))), "open", 2);
+      assertStored(postWith("?writer=w&message=3", message(end(id))), "complete", 3);
+      assertThat(client.complete().path("messages").asLong()).isBetween(2L, 3L);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "?writer=w",
+        "?message=1",
+        "?writer=w&message=0",
+        "?writer=w&message=-1",
+        "?writer=w&message=1.5",
+        "?writer=w&message=one",
+        "?writer=w&message=",
+        "?writer=w&message=99999999999999999999",
+        "?writer=&message=1",
+        "?writer=a%2fb&message=1",
+        "?writer=..&message=1"
+      })
+  void invalidWriterOrMessage_isAnInvalidParameter(String query) throws Exception {
+    assertProblem(postWith(query, message(start(id))), 400, "invalid_parameter");
+    assertProblem(get(), 404, "session_not_found");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"%zz", "%", "%c3%28", "%00"})
+  void writerThatCannotBeDecoded_isAnInvalidParameter(String writer) throws Exception {
+    String path = "/sessions/" + id + "/events?message=1&writer=" + writer;
+    RawHttp answer = RawHttp.post(server.port(), path, message(start(id)));
+    assertProblem(answer, 400, "invalid_parameter");
+    assertProblem(get(), 404, "session_not_found");
+  }
+
+  @Test
+  void writerBeyondTheLimit_isRefused_andThoseBeforeGoOn() throws Exception {
+    post(start(id));
+    ExecutorService clients = Executors.newFixedThreadPool(32);
+    try {
+      List<Future<HttpResponse<String>>> answers = new ArrayList<>();
+      for (int i = 0; i < MAX_WRITERS; i++) {
+        String query = "?writer=w" + i + "&message=1";
+        answers.add(clients.submit(() -> postWith(query, message(event("1", "a")))));
+      }
+      for (Future<HttpResponse<String>> answer : answers) {
+        assertThat(answer.get().statusCode()).as(answer.get().body()).isEqualTo(200);
+      }
+    } finally {
+      clients.shutdownNow();
+    }
+    assertProblem(
+        postWith("?writer=more&message=1", message(event("1", "a"))), 409, "too_many_writers");
+    assertStored(
+        postWith("?writer=w0&message=2", message(event("1", "a"))), "open", MAX_WRITERS + 2);
+    assertStored(post(event("1", "unnamed")), "open", MAX_WRITERS + 3);
+  }
+
+  @Test
+  void bodyOfTheLimit_isStored_andOneByteMoreIsTooBig() throws Exception {
+    String most = message(start(id));
+    most += " ".repeat(MAX_MESSAGE_BYTES - most.length());
+    assertStored(postWith("", most), "open", 1);
+    assertProblem(postWith("", most + " "), 413, "message_too_big");
+    assertStored(post(event("1", "a")), "open", 2);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {MAX_MESSAGE_BYTES + 1, 100 * MAX_MESSAGE_BYTES})
+  void bodyInChunksThatIsTooBig_isTooBig(int bytes) throws Exception {
+    BodyPublisher chunked =
+        BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(new byte[bytes]));
+    assertProblem(send("POST", "/sessions/" + id + "/events", chunked), 413, "message_too_big");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "GET,  /nothing",
+    "POST, /nothing",
+    "GET,  /sessions/a/nothing",
+    "GET,  /sessions/a/b/stream",
+    "POST, /sessions/a/b/events",
+    "GET,  /Health",
+    "GET,  /health/more"
+  })
+  void pathOfNoRoute_isNotFound(String method, String path) throws Exception {
+    assertProblem(send(method, path), 404, "not_found");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "PUT,   /sessions/a",
+    "POST,  /sessions/a",
+    "PATCH, /sessions/a",
+    "GET,   /sessions/a/events",
+    "PUT,   /sessions/a/events",
+    "POST,  /sessions/a/stream",
+    "POST,  /health",
+  })
+  void methodThatAPathDoesNotTake_isNotAllowed(String method, String path) throws Exception {
+    HttpResponse<String> answer = send(method, path);
+    assertProblem(answer, 405, "method_not_allowed");
+    assertThat(answer.headers().firstValue("Allow")).as("RFC 9110, section 15.5.6").isPresent();
+  }
+
+  @Test
+  void streamWithoutAnUpgrade_needsOne() throws Exception {
+    HttpResponse<String> answer = send("GET", "/sessions/" + id + "/stream");
+    assertProblem(answer, 426, "upgrade_required");
+    assertThat(answer.headers().firstValue("Upgrade")).hasValue("websocket");
+  }
+
+  @Test
+  void upgradeToAnotherVersionOfWebSocket_needsThisOne() throws Exception {
+    RawHttp answer =
+        RawHttp.send(
+            server.port(),
+            "GET /sessions/" + id + "/stream",
+            RawHttp.UPGRADE.replace("Version: 13", "Version: 8"),
+            "");
+    assertProblem(answer, 426, "upgrade_required");
+    assertThat(answer.headers()).containsEntry("sec-websocket-version", "13");
+  }
+
+  @Test
+  void upgradeWithoutAKey_isNone() throws Exception {
+    String headers = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+    RawHttp answer = RawHttp.send(server.port(), "GET /sessions/" + id + "/stream", headers, "");
+    assertThat(answer.status()).isIn(400, 426);
+    assertThat(answer.headers().get("content-type")).startsWith("application/problem+json");
+  }
+
+  @Test
+  void requestThatIsNotHttp_isRefusedAsAProblem() throws Exception {
+    RawHttp answer = RawHttp.send(server.port(), "GET /health", "A bad header\r\n", "");
+    assertThat(answer.status()).isEqualTo(400);
+    assertThat(answer.headers().get("content-type")).startsWith("application/problem+json");
+    assertThat(answer.body()).contains("\"code\":").doesNotContain("jetty");
+  }
+
+  @Test
+  void health_isUp() throws Exception {
+    HttpResponse<String> answer = send("GET", "/health");
+    assertThat(answer.statusCode()).isEqualTo(200);
+    assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/json");
+    assertThat(answer.body()).isEqualTo("{\"status\":\"UP\"}");
+    assertThat(send("HEAD", "/health").statusCode()).isEqualTo(200);
+  }
+}

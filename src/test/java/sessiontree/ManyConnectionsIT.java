@@ -1,0 +1,116 @@
+package sessiontree;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static sessiontree.Entries.end;
+import static sessiontree.Entries.event;
+import static sessiontree.Entries.message;
+import static sessiontree.Entries.start;
+import static sessiontree.Entries.tree;
+
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Many clients at once, each with a session of its own. */
+class ManyConnectionsIT {
+  private static final int CONNECTIONS = 2_000;
+  private static final int MESSAGES = 20;
+  private static final int THREADS = 8;
+
+  @TempDir private Path folder;
+  private JarServer server;
+
+  private final HttpClient http = HttpClient.newHttpClient();
+  private final RawStream[] streams = new RawStream[CONNECTIONS];
+  private final ExecutorService threads = Executors.newFixedThreadPool(THREADS);
+
+  /** What is done with each connection. */
+  private interface Step {
+    void take(int connection) throws Exception;
+  }
+
+  @BeforeEach
+  void startServer() throws Exception {
+    server = JarServer.start(folder.resolve("store"));
+  }
+
+  @AfterEach
+  void endAll() throws Exception {
+    threads.shutdownNow();
+    for (RawStream stream : streams) {
+      if (stream != null) {
+        stream.close();
+      }
+    }
+    server.close();
+  }
+
+  @Test
+  void twoThousandConnectionsAtOnce_allComplete_withTheirOwnTrees() throws Exception {
+    withEach(i -> streams[i] = RawStream.connect(server.port(), id(i)));
+    withEach(i -> assertThat(streams[i].next("OPEN").path("session_id").asText()).isEqualTo(id(i)));
+    withEach(i -> streams[i].send(message(start(id(i)))));
+    for (int m = 1; m < MESSAGES - 1; m++) {
+      int seconds = MESSAGES - m;
+      withEach(i -> streams[i].send(message(event("" + seconds, id(i)))));
+    }
+    withEach(i -> streams[i].send(message(end(id(i)))));
+    withEach(
+        i -> {
+          var complete = streams[i].complete();
+          assertThat(complete.path("messages").asInt()).as(id(i)).isEqualTo(MESSAGES);
+          assertThat(complete.path("entries").asInt()).as(id(i)).isEqualTo(MESSAGES);
+          assertThat(streams[i].closeCode()).as(id(i)).isEqualTo(1000);
+        });
+    withEach(i -> assertThat(get(id(i))).isEqualTo(expectedTree(id(i))));
+  }
+
+  private static String id(int connection) {
+    return "session-" + connection;
+  }
+
+  /** Takes the step with all connections, some at a time, and returns when all have taken it. */
+  private void withEach(Step step) throws Exception {
+    List<Future<?>> shares = new ArrayList<>();
+    for (int t = 0; t < THREADS; t++) {
+      int first = t;
+      shares.add(
+          threads.submit(
+              () -> {
+                for (int i = first; i < CONNECTIONS; i += THREADS) {
+                  step.take(i);
+                }
+                return null;
+              }));
+    }
+    for (Future<?> share : shares) {
+      share.get();
+    }
+  }
+
+  private String get(String id) throws Exception {
+    HttpRequest request = HttpRequest.newBuilder(server.uri("/sessions/" + id)).build();
+    HttpResponse<String> answer = http.send(request, BodyHandlers.ofString());
+    assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+    return answer.body();
+  }
+
+  private static String expectedTree(String id) {
+    String[] children = new String[MESSAGES - 2];
+    for (int i = 0; i < children.length; i++) {
+      children[i] = event("" + (i + 2), id);
+    }
+    return tree(children);
+  }
+}

@@ -1,0 +1,89 @@
+package sessiontree;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * An answer to a request that was written as it stands, which no client library would send.
+ *
+ * @param headers by their names in lower case
+ */
+record RawHttp(int status, Map<String, String> headers, String body) {
+  private static final int DEADLINE_MILLIS = 30_000;
+
+  static final String UPGRADE =
+      "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+          + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+  /**
+   * Sends a request and reads the whole answer, after which the connection is closed.
+   *
+   * @param requestLine such as {@code GET /health}
+   * @param headers each with its line end
+   */
+  static RawHttp send(int port, String requestLine, String headers, String body)
+      throws IOException {
+    String closing = headers.contains("Connection:") ? "" : "Connection: close\r\n";
+    byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
+    String length = bytes.length == 0 ? "" : "Content-Length: " + bytes.length + "\r\n";
+    String head = requestLine + " HTTP/1.1\r\nHost: localhost\r\n" + closing + length + headers;
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+      socket.setSoTimeout(DEADLINE_MILLIS);
+      socket.getOutputStream().write((head + "\r\n").getBytes(StandardCharsets.ISO_8859_1));
+      socket.getOutputStream().write(bytes);
+      return read(socket);
+    }
+  }
+
+  static RawHttp get(int port, String path) throws IOException {
+    return send(port, "GET " + path, "", "");
+  }
+
+  static RawHttp post(int port, String path, String body) throws IOException {
+    return send(port, "POST " + path, "", body);
+  }
+
+  /** Asks for a WebSocket there; the connection is closed once the answer's head is read. */
+  static RawHttp upgrade(int port, String path) throws IOException {
+    return send(port, "GET " + path, UPGRADE, "");
+  }
+
+  /** Reads one answer, and no byte behind it. */
+  static RawHttp read(Socket socket) throws IOException {
+    String statusLine = line(socket);
+    int status = Integer.parseInt(statusLine.split(" ")[1]);
+    Map<String, String> headers = new TreeMap<>();
+    for (String line; !(line = line(socket)).isEmpty(); ) {
+      int colon = line.indexOf(':');
+      headers.put(
+          line.substring(0, colon).toLowerCase(Locale.ROOT), line.substring(colon + 1).trim());
+    }
+    String length = headers.get("content-length");
+    byte[] body = new byte[0];
+    if (length != null) {
+      body = socket.getInputStream().readNBytes(Integer.parseInt(length));
+      if (body.length < Integer.parseInt(length)) {
+        throw new IOException("the answer is cut off after " + body.length + " bytes");
+      }
+    } else if (status >= 200) {
+      body = socket.getInputStream().readAllBytes();
+    }
+    return new RawHttp(status, headers, new String(body, StandardCharsets.UTF_8));
+  }
+
+  private static String line(Socket socket) throws IOException {
+    StringBuilder line = new StringBuilder();
+    for (int b; (b = socket.getInputStream().read()) != '\n'; ) {
+      if (b < 0) {
+        throw new IOException("the answer's head is cut off: " + line);
+      }
+      line.append((char) b);
+    }
+    return line.toString().strip();
+  }
+}

@@ -1,0 +1,148 @@
+package sessiontree;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * A stream into a session whose frames are written one by one, each as the test wants it (RFC 6455,
+ * section 5.2). Needs no thread.
+ */
+final class RawStream implements Answers, AutoCloseable {
+  static final int CONTINUATION = 0;
+  static final int TEXT = 1;
+  static final int CLOSE = 8;
+  static final int PING = 9;
+  static final int PONG = 10;
+
+  private static final int FIN = 0x80;
+  private static final int MASKED = 0x80;
+  private static final byte[] MASK = {0x37, (byte) 0xfa, 0x21, 0x3d};
+  private static final int DEADLINE_MILLIS = 30_000;
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final Socket socket;
+
+  record Frame(int opcode, byte[] payload) {}
+
+  private RawStream(Socket socket) {
+    this.socket = socket;
+  }
+
+  static RawStream connect(int port, String id) throws IOException {
+    Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
+    socket.setSoTimeout(DEADLINE_MILLIS);
+    socket.setTcpNoDelay(true);
+    String head = "GET /sessions/" + id + "/stream HTTP/1.1\r\nHost: localhost\r\n";
+    byte[] request = (head + RawHttp.UPGRADE + "\r\n").getBytes(StandardCharsets.US_ASCII);
+    socket.getOutputStream().write(request);
+    RawHttp answer = RawHttp.read(socket);
+    if (answer.status() != 101) {
+      socket.close();
+      throw new IOException("no stream of session " + id + ": " + answer);
+    }
+    return new RawStream(socket);
+  }
+
+  /** A whole message in one text frame. */
+  void send(String message) throws IOException {
+    write(frame(TEXT, true, message.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  void send(int opcode, boolean last, byte[] payload) throws IOException {
+    write(frame(opcode, last, payload));
+  }
+
+  /** A frame's bytes, masked. */
+  static byte[] frame(int opcode, boolean last, byte[] payload) {
+    ByteArrayOutputStream frame = new ByteArrayOutputStream(payload.length + 14);
+    frame.write((last ? FIN : 0) | opcode);
+    if (payload.length < 126) {
+      frame.write(MASKED | payload.length);
+    } else if (payload.length <= 0xffff) {
+      frame.write(MASKED | 126);
+      frame.writeBytes(ByteBuffer.allocate(2).putShort((short) payload.length).array());
+    } else {
+      frame.write(MASKED | 127);
+      frame.writeBytes(ByteBuffer.allocate(8).putLong(payload.length).array());
+    }
+    frame.writeBytes(MASK);
+    for (int i = 0; i < payload.length; i++) {
+      frame.write(payload[i] ^ MASK[i & 3]);
+    }
+    return frame.toByteArray();
+  }
+
+  /** Any bytes. */
+  void write(byte[] bytes) throws IOException {
+    socket.getOutputStream().write(bytes);
+  }
+
+  /** Sends no more, as one who is gone after what was sent; answers can still be read. */
+  void cutOff() throws IOException {
+    socket.shutdownOutput();
+  }
+
+  Frame read() throws IOException {
+    DataInputStream in = new DataInputStream(socket.getInputStream());
+    int opcode = in.readUnsignedByte() & 0x0f;
+    long length = in.readUnsignedByte();
+    if (length == 126) {
+      length = in.readUnsignedShort();
+    } else if (length == 127) {
+      length = in.readLong();
+    }
+    byte[] payload = in.readNBytes(Math.toIntExact(length));
+    if (payload.length < length) {
+      throw new EOFException();
+    }
+    return new Frame(opcode, payload);
+  }
+
+  /** The next frame that is not one of the server's own pings. */
+  private Frame readPastPings() throws IOException {
+    Frame frame = read();
+    while (frame.opcode() == PING) {
+      frame = read();
+    }
+    return frame;
+  }
+
+  @Override
+  public JsonNode next() throws IOException {
+    Frame frame = readPastPings();
+    if (frame.opcode() == CLOSE) {
+      throw new EOFException("the stream was closed with " + code(frame));
+    }
+    if (frame.opcode() != TEXT) {
+      throw new AssertionError("expected a text frame, got one of opcode " + frame.opcode());
+    }
+    return JSON.readTree(frame.payload());
+  }
+
+  /** The code the server closes with, when nothing else is left. */
+  int closeCode() throws IOException {
+    Frame frame = readPastPings();
+    if (frame.opcode() != CLOSE) {
+      String payload = new String(frame.payload(), StandardCharsets.UTF_8);
+      throw new AssertionError("expected a close, got " + payload);
+    }
+    return code(frame);
+  }
+
+  private static int code(Frame close) {
+    return ByteBuffer.wrap(close.payload()).getShort() & 0xffff;
+  }
+
+  @Override
+  public void close() throws IOException {
+    socket.close();
+  }
+}
