@@ -1,0 +1,108 @@
+package sessiontree.metrics;
+
+import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.core.metrics.GaugeWithCallback;
+import io.prometheus.metrics.core.metrics.Histogram;
+import io.prometheus.metrics.expositionformats.ExpositionFormatWriter;
+import io.prometheus.metrics.expositionformats.ExpositionFormats;
+import io.prometheus.metrics.instrumentation.jvm.JvmMetrics;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.DoubleSupplier;
+
+/**
+ * Everything that is counted, for Prometheus. Who knows a number counts it here, or says where it
+ * can be asked for. Safe for several threads; to count costs some nanoseconds.
+ */
+public final class Metrics {
+  private final PrometheusRegistry registry = new PrometheusRegistry();
+  private final ExpositionFormats formats = ExpositionFormats.init();
+  private final AtomicBoolean jvm = new AtomicBoolean();
+
+  public final Counter messagesReceived =
+      counter("messages_received", "Messages that came in, whatever became of them.");
+  public final Counter messagesStored = counter("messages_stored", "Messages that were stored.");
+  public final Counter messagesDuplicate =
+      counter("messages_duplicate", "Messages whose number was stored before.");
+  public final Counter messagesRefused =
+      counter("messages_refused", "Messages that were refused, by the code of why.", "code");
+
+  public final Counter entriesReceived =
+      counter("entries_received", "Entries of messages that could be read.");
+  public final Counter entriesStored = counter("entries_stored", "Entries that were stored.");
+  public final Counter entriesDuplicate =
+      counter("entries_duplicate", "Entries of messages whose number was stored before.");
+  public final Counter entriesRefused =
+      counter(
+          "entries_refused",
+          "Entries of messages that could be read and were refused, by the code of why.",
+          "code");
+
+  public final Counter sessionsCompleted =
+      counter("sessions_completed", "Sessions that have ended, abandoned ones included.");
+  public final Counter sessionsAbandoned =
+      counter("sessions_abandoned", "Sessions that were ended by --abandon-after.");
+  public final Counter sessionsDeleted =
+      counter("sessions_deleted", "Sessions that were deleted, expired ones included.");
+  public final Counter sessionsExpired =
+      counter("sessions_expired", "Sessions that were deleted by --delete-after.");
+
+  public final Counter requestsRefused =
+      counter("requests_refused", "Requests and upgrades that were refused, by code.", "code");
+  public final Counter connectionsDropped =
+      counter("connections_dropped", "Connections that the server cut off, by why.", "reason");
+
+  public final Histogram forceSeconds =
+      histogram("force_seconds", "How long it took to make a group of messages durable.");
+  public final Histogram finishSeconds =
+      histogram("finish_seconds", "How long it took to sort and publish a session that had ended.");
+  public final Counter spills =
+      counter("spills", "Run files that were written to make room in memory or log.");
+  public final Counter spilledBytes = counter("spilled_bytes", "Bytes of events in them.");
+
+  private Counter counter(String name, String help, String... labels) {
+    return Counter.builder()
+        .name("sessiontree_" + name + "_total")
+        .help(help)
+        .labelNames(labels)
+        .register(registry);
+  }
+
+  private Histogram histogram(String name, String help) {
+    return Histogram.builder()
+        .name("sessiontree_" + name)
+        .help(help)
+        .classicOnly()
+        .classicExponentialUpperBounds(0.0001, 2, 18) // to 13 seconds
+        .register(registry);
+  }
+
+  /** Adds a number that is asked for when it is looked at. */
+  public void gauge(String name, String help, DoubleSupplier value) {
+    GaugeWithCallback.builder()
+        .name("sessiontree_" + name)
+        .help(help)
+        .callback(callback -> callback.call(value.getAsDouble()))
+        .register(registry);
+  }
+
+  /** The Content-Type of what {@link #write} writes. */
+  public String contentType(String accept) {
+    return formats.findWriter(accept).getContentType();
+  }
+
+  /**
+   * Writes all numbers as of now, those of the JVM included.
+   *
+   * @param accept what the client accepts; without it, Prometheus's text format
+   */
+  public void write(OutputStream out, String accept) throws IOException {
+    if (jvm.compareAndSet(false, true)) { // not at the start, which it would slow down
+      JvmMetrics.builder().register(registry);
+    }
+    ExpositionFormatWriter writer = formats.findWriter(accept);
+    writer.write(out, registry.scrape());
+  }
+}
