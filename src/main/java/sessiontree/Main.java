@@ -1,26 +1,28 @@
 package sessiontree;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.jar.Attributes;
+import java.util.jar.Manifest;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
-import picocli.CommandLine.Model.ArgSpec;
-import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Mixin;
+import sessiontree.metrics.Metrics;
+import sessiontree.session.Housekeeper;
+import sessiontree.session.Sessions;
 import sessiontree.store.MemoryStore;
 import sessiontree.store.SessionStore;
 import sessiontree.store.local.LocalStore;
 import sessiontree.web.Server;
 
-/**
- * The command line: what is said there, or by the environment, wired together, and taken down in
- * order.
- */
+/** The server as a whole: wired together as the command line says, and taken down in order. */
 @Command(
     name = "sessiontree",
     description =
@@ -35,84 +37,26 @@ import sessiontree.web.Server;
       "Exit codes: 0 stopped, 1 could not start, 2 wrong usage."
     })
 public final class Main implements Callable<Integer> {
-  @Option(
-      names = "--host",
-      paramLabel = "ADDRESS",
-      defaultValue = "127.0.0.1",
-      description = "The address to listen on.")
-  private String host;
+  private static final int RUNNING = -1;
 
-  @Option(
-      names = "--port",
-      paramLabel = "PORT",
-      defaultValue = "8080",
-      description = "The port; 0 takes a free one.")
-  private int port;
+  @Mixin private Config config;
 
-  @Option(
-      names = "--store",
-      paramLabel = "DIR",
-      defaultValue = "./data",
-      description = "The folder to keep sessions in; \"memory:\" keeps nothing.")
-  private String store;
-
-  @Option(
-      names = "--max-message-bytes",
-      paramLabel = "BYTES",
-      defaultValue = "1048576",
-      description = "Bytes of one message at most.")
-  private int maxMessageBytes;
-
-  @Option(
-      names = "--memory-bytes",
-      paramLabel = "BYTES",
-      description =
-          "Bytes of open sessions' events in memory at most; what is more lies on disk. Default: a quarter of the heap.")
-  private Long memoryBytes;
-
-  @Option(
-      names = "--log-bytes",
-      paramLabel = "BYTES",
-      defaultValue = "67108864",
-      description = "Bytes of the write-ahead log at most, so that a restart is bounded too.")
-  private long logBytes;
-
-  @Option(
-      names = "--inflow-bytes",
-      paramLabel = "BYTES",
-      description =
-          "Bytes received on all streams and not answered at most; then clients wait. Default: an eighth of the heap.")
-  private Long inflowBytes;
-
-  private Main() {}
+  Main() {}
 
   public static void main(String[] args) {
-    // Whoever runs the server sets levels by the same names:
-    // -Dorg.slf4j.simpleLogger.defaultLogLevel=debug
-    setDefault("org.slf4j.simpleLogger.showDateTime", "true");
-    setDefault("org.slf4j.simpleLogger.dateTimeFormat", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX");
-    setDefault("org.slf4j.simpleLogger.log.org.eclipse.jetty", "warn");
-    setDefault("org.slf4j.simpleLogger.log.io.javalin", "off");
     int code = commandLine().execute(args);
     if (code != RUNNING) {
       System.exit(code);
     }
   }
 
-  private static final int RUNNING = -1;
-
-  private static void setDefault(String property, String value) {
-    if (System.getProperty(property) == null) {
-      System.setProperty(property, value);
-    }
-  }
-
   private static CommandLine commandLine() {
     CommandLine line = new CommandLine(new Main());
-    line.setDefaultValueProvider(Main::fromEnvironment);
+    line.setDefaultValueProvider(Config::fromEnvironment);
+    line.setExpandAtFiles(false); // "@FILE" is a token's
     line.setParameterExceptionHandler(
         (e, args) -> {
-          System.err.println("sessiontree: " + e.getMessage() + " (see --help)");
+          System.err.println("sessiontree: " + oneLine(e) + " (see --help)");
           return CommandLine.ExitCode.USAGE;
         });
     line.setExecutionExceptionHandler(
@@ -123,69 +67,74 @@ public final class Main implements Callable<Integer> {
     return line;
   }
 
-  private static String fromEnvironment(ArgSpec argument) {
-    if (!(argument instanceof OptionSpec option)) {
-      return null;
-    }
-    String name = option.longestName().substring(2).toUpperCase(Locale.ROOT).replace('-', '_');
-    return System.getenv("SESSIONTREE_" + name);
-  }
-
   @Override
   public Integer call() throws Exception {
-    atLeast("--port", port, 0);
-    atMost("--port", port, 65_535);
-    atLeast("--max-message-bytes", maxMessageBytes, 1);
-    atMost("--max-message-bytes", maxMessageBytes, 256 << 20);
-    atLeast("--log-bytes", logBytes, 64 << 10);
-    long heapBytes = Runtime.getRuntime().maxMemory();
-    memoryBytes = memoryBytes == null ? heapBytes / 4 : memoryBytes;
-    inflowBytes = inflowBytes == null ? heapBytes / 8 : inflowBytes;
-    atLeast("--memory-bytes", memoryBytes, 64 << 10);
-    atLeast("--inflow-bytes", inflowBytes, 64 << 10);
-    SessionStore sessions = openStore();
+    config.complete();
+    setUpLogs(config.logLevel);
+    Metrics metrics = new Metrics();
+    SessionStore store = openStore(metrics);
+    Sessions sessions = new Sessions(store, config.maxOpenSessions, metrics);
     Server server;
     try {
-      server = Server.start(sessions, host, port, maxMessageBytes, inflowBytes);
+      server = Server.start(store, sessions, config.settings(), metrics);
     } catch (RuntimeException e) {
-      sessions.close();
+      store.close();
       throw new IOException(
-          "cannot listen on " + host + ":" + port + ": " + root(e).getMessage(), e);
+          "cannot listen on " + config.host + ":" + config.port + ": " + root(e).getMessage(), e);
     }
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> shutDown(server, sessions), "shutdown"));
-    String shown = host.contains(":") ? "[" + host + "]" : host;
+    Housekeeper housekeeper =
+        Housekeeper.start(store, sessions, config.abandonAfter, config.deleteAfter);
+    Runtime.getRuntime()
+        .addShutdownHook(new Thread(() -> shutDown(server, housekeeper, store), "shutdown"));
+    warnIfOpenToAll();
+    String shown = config.host.contains(":") ? "[" + config.host + "]" : config.host;
     System.out.println("sessiontree listening on http://" + shown + ":" + server.port());
     return RUNNING;
   }
 
-  private void atLeast(String option, long value, long least) {
-    if (value < least) {
-      throw usage(option + " must be >= " + least + "; got " + value);
+  /** Before the first logger is made. What is set already, by -D of the same names, stays. */
+  private static void setUpLogs(Config.Level level) {
+    setDefault("defaultLogLevel", level.name());
+    setDefault("showDateTime", "true");
+    setDefault("dateTimeFormat", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX");
+    setDefault("log.org.eclipse.jetty", level == Config.Level.error ? "error" : "warn");
+    setDefault("log.io.javalin", "off");
+  }
+
+  private static void setDefault(String name, String value) {
+    String property = "org.slf4j.simpleLogger." + name;
+    if (System.getProperty(property) == null) {
+      System.setProperty(property, value);
     }
   }
 
-  private void atMost(String option, long value, long most) {
-    if (value > most) {
-      throw usage(option + " must be <= " + most + "; got " + value);
+  private void warnIfOpenToAll() throws IOException {
+    boolean open = config.writeToken == null || config.readToken == null;
+    if (open && !InetAddress.getByName(config.host).isLoopbackAddress()) {
+      Logger log = LoggerFactory.getLogger(Main.class);
+      log.warn(
+          "whoever reaches {} may {}; set --write-token and --read-token",
+          config.host,
+          config.writeToken == null ? "write" : "read and delete");
     }
   }
 
-  private CommandLine.ParameterException usage(String message) {
-    return new CommandLine.ParameterException(new CommandLine(this), message);
-  }
-
-  private SessionStore openStore() throws IOException {
-    if (store.equals("memory:")) {
+  private SessionStore openStore(Metrics metrics) throws IOException {
+    if (config.store.equals("memory:")) {
       return MemoryStore.create();
     }
     try {
-      return LocalStore.open(Path.of(store), new LocalStore.Options(memoryBytes, logBytes));
+      return LocalStore.open(
+          Path.of(config.store),
+          new LocalStore.Options(config.memoryBytes, config.logBytes),
+          metrics);
     } catch (IOException e) {
-      throw new IOException("cannot use store " + store + ": " + reason(e), e);
+      throw new IOException("cannot use store " + config.store + ": " + reason(e), e);
     }
   }
 
-  private static String reason(IOException e) {
+  /** Why a file cannot be used, in a few words. */
+  static String reason(IOException e) {
     if (e instanceof AccessDeniedException) {
       return "access denied to " + e.getMessage();
     }
@@ -207,11 +156,12 @@ public final class Main implements Callable<Integer> {
   /**
    * What was received is answered before the store is closed, and all that was answered is on disk.
    */
-  private static void shutDown(Server server, SessionStore sessions) {
+  private static void shutDown(Server server, Housekeeper housekeeper, SessionStore store) {
     int code = CommandLine.ExitCode.OK;
     try {
+      housekeeper.close();
       server.close();
-      sessions.close();
+      store.close();
     } catch (Exception e) {
       System.err.println("sessiontree: did not stop in order: " + oneLine(e));
       code = CommandLine.ExitCode.SOFTWARE;
@@ -219,12 +169,22 @@ public final class Main implements Callable<Integer> {
     Runtime.getRuntime().halt(code); // a JVM that is asked to end exits with 143 by itself
   }
 
-  /** The version, from the jar's manifest. */
+  /** The version and the commit, from the jar's manifest. */
   static final class Version implements IVersionProvider {
     @Override
-    public String[] getVersion() {
+    public String[] getVersion() throws IOException {
       String version = Main.class.getPackage().getImplementationVersion();
-      return new String[] {"sessiontree " + (version == null ? "(not from a jar)" : version)};
+      if (version == null) {
+        return new String[] {"sessiontree (not from a jar)"};
+      }
+      try (var in = Main.class.getResourceAsStream("/META-INF/MANIFEST.MF")) {
+        Attributes manifest = new Manifest(in).getMainAttributes();
+        String commit = manifest.getValue("Implementation-Commit");
+        boolean known = commit.matches("[0-9a-f]+"); // not so where there was no repository
+        return new String[] {
+          "sessiontree " + version + " (commit " + (known ? commit : "unknown") + ")"
+        };
+      }
     }
   }
 }

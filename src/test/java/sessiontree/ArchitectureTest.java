@@ -25,22 +25,35 @@ class ArchitectureTest {
   private static final Map<String, List<String>> ALLOWED =
       Map.ofEntries(
           entry("sessiontree.event", List.of()),
-          entry("sessiontree.sort", List.of("sessiontree.event.Children")),
+          entry("sessiontree.metrics", List.of()),
+          entry(
+              "sessiontree.sort", List.of("sessiontree.event.Batch", "sessiontree.event.Children")),
           entry("sessiontree.store", List.of("sessiontree.event.", "sessiontree.sort.")),
           entry(
               "sessiontree.store.local",
-              List.of("sessiontree.event.", "sessiontree.sort.", "sessiontree.store.")),
+              List.of(
+                  "sessiontree.event.",
+                  "sessiontree.metrics.",
+                  "sessiontree.sort.",
+                  "sessiontree.store.")),
           entry(
               "sessiontree.store.jetstream",
               List.of("sessiontree.event.", "sessiontree.sort.", "sessiontree.store.")),
-          entry("sessiontree.session", List.of("sessiontree.event.", "sessiontree.store.")),
+          entry(
+              "sessiontree.session",
+              List.of("sessiontree.event.", "sessiontree.metrics.", "sessiontree.store.")),
           entry(
               "sessiontree.web",
-              List.of("sessiontree.event.", "sessiontree.session.", "sessiontree.store.")),
+              List.of(
+                  "sessiontree.event.",
+                  "sessiontree.metrics.",
+                  "sessiontree.session.",
+                  "sessiontree.store.")),
           entry(
               "sessiontree",
               List.of(
                   "sessiontree.event.",
+                  "sessiontree.metrics.",
                   "sessiontree.session.",
                   "sessiontree.store.",
                   "sessiontree.store.local.",

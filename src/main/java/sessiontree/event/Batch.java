@@ -16,6 +16,11 @@ package sessiontree.event;
 public record Batch(
     byte[] children, int count, Bound start, int startIndex, int secondStartIndex, Bound end) {
 
+  /** How many entries the message had that would be stored, if none of them repeats another. */
+  public int entries() {
+    return count + (start == null ? 0 : 1) + (end == null ? 0 : 1);
+  }
+
   /**
    * One end of a session.
    *

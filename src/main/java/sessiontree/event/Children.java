@@ -3,6 +3,7 @@ package sessiontree.event;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 
 /**
  * How children lie in bytes, everywhere: in batches, log records, buffers and runs. One after
@@ -23,7 +24,21 @@ public final class Children {
   private static final VarHandle INT =
       MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.BIG_ENDIAN);
 
+  /** What each child's text begins with; the timestamp's characters follow, and a comma. */
+  static final byte[] BEFORE_TIMESTAMP =
+      "{\"type\":\"EVENT\",\"timestamp\":".getBytes(StandardCharsets.US_ASCII);
+
   private Children() {}
+
+  /** The timestamp of the child whose text is at the offset. */
+  public static Batch.Bound bound(long key, byte[] bytes, int textOffset) {
+    int from = textOffset + BEFORE_TIMESTAMP.length;
+    int to = from;
+    while (bytes[to] != ',') {
+      to++;
+    }
+    return new Batch.Bound(key, new String(bytes, from, to - from, StandardCharsets.US_ASCII));
+  }
 
   public static long key(byte[] bytes, int offset) {
     return (long) LONG.get(bytes, offset);

@@ -51,7 +51,7 @@ public final class MessageParser {
                   .build())
           .build();
 
-  private static final byte[] TIMESTAMP = ascii("{\"type\":\"EVENT\",\"timestamp\":");
+  private static final byte[] TIMESTAMP = Children.BEFORE_TIMESTAMP;
   private static final byte[] NAME = ascii(",\"name\":");
 
   private final byte[] message;

@@ -28,6 +28,7 @@ public enum Problem {
   ORIGIN_NOT_ALLOWED("The origin is not allowed"),
   STORAGE_UNAVAILABLE("The storage takes nothing at the moment"),
   TOO_MANY_CONNECTIONS("There are too many connections"),
+  TOO_MANY_SESSIONS("There are too many open sessions"),
   NOT_FOUND("There is nothing here"),
   METHOD_NOT_ALLOWED("The method is not allowed here");
 

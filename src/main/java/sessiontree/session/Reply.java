@@ -23,4 +23,20 @@ public interface Reply {
    * gathered.
    */
   void flush();
+
+  /** Runs a task when it is known what became of the message, whatever it is. */
+  static Reply of(Runnable task) {
+    return new Reply() {
+      @Override
+      public void stored(long entries, boolean complete) {}
+
+      @Override
+      public void refused(ProblemException problem) {}
+
+      @Override
+      public void flush() {
+        task.run();
+      }
+    };
+  }
 }

@@ -3,16 +3,22 @@ package sessiontree.session;
 import static sessiontree.event.Problem.MESSAGE_OUT_OF_ORDER;
 import static sessiontree.event.Problem.SESSION_ALREADY_STARTED;
 import static sessiontree.event.Problem.SESSION_COMPLETE;
+import static sessiontree.event.Problem.SESSION_DELETED;
+import static sessiontree.event.Problem.SESSION_IN_PROGRESS;
+import static sessiontree.event.Problem.SESSION_NOT_FOUND;
 import static sessiontree.event.Problem.SESSION_NOT_STARTED;
 import static sessiontree.event.Problem.STORAGE_UNAVAILABLE;
+import static sessiontree.event.Problem.TOO_MANY_SESSIONS;
 import static sessiontree.event.Problem.TOO_MANY_WRITERS;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import sessiontree.event.Batch;
 import sessiontree.event.ProblemException;
+import sessiontree.metrics.Metrics;
 import sessiontree.store.Append;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
@@ -31,15 +37,18 @@ public final class Session {
   /** Named writers that a session takes. */
   public static final int MAX_WRITERS = 10_000;
 
-  /**
-   * Told that the session is complete: its tree can be read, and nothing is stored in it any more.
-   */
+  /** Told of the end of the session; once, and then of nothing more. */
   public interface Watcher {
+    /** Its tree can be read, and nothing is stored in it any more. */
     void completed(long entries);
+
+    /** Nothing of it can be read any more. What is sent to it is refused. */
+    void deleted();
   }
 
   private final String id;
   private final StoredSession stored;
+  private final Sessions sessions;
 
   /** How many use it; guarded by the map of {@link Sessions}. */
   int users;
@@ -62,12 +71,22 @@ public final class Session {
 
   private final List<Watcher> watchers = new ArrayList<>(1);
 
-  Session(String id, StoredSession stored) {
+  /** A deletion is queued, or done: nothing is stored in this session behind it. */
+  private boolean deleted;
+
+  /** The deletion is done. Set once. */
+  private volatile boolean gone;
+
+  /** Deletions that wait for the tree of a session that has ended. */
+  private final List<Reply> deletions = new ArrayList<>(0);
+
+  Session(String id, StoredSession stored, Sessions sessions) {
     this.id = id;
     this.stored = stored;
+    this.sessions = sessions;
     load();
     if (phase == Phase.ENDED) { // its tree is being made: the store answers when it can be read
-      append(new Queued(IGNORED, null, true), null, false, null, 0);
+      await(new Queued(IGNORED, null, true));
     }
   }
 
@@ -81,21 +100,26 @@ public final class Session {
     sequence = state.sequence();
     entries = state.entries();
     startKey = state.startKey();
+    deleted = false;
     writers.clear();
     writers.putAll(state.writers());
   }
 
-  /** From now on the watcher is told of the session's completion; at once if it is complete. */
+  /** From now on the watcher is told of the session's end; at once if it has come. */
   public void watch(Watcher watcher) {
     long complete;
     synchronized (this) {
-      if (phase != Phase.COMPLETE) {
+      if (phase != Phase.COMPLETE && !gone) {
         watchers.add(watcher);
         return;
       }
       complete = entries;
     }
-    watcher.completed(complete);
+    if (gone) {
+      watcher.deleted();
+    } else {
+      watcher.completed(complete);
+    }
   }
 
   public synchronized void unwatch(Watcher watcher) {
@@ -109,19 +133,19 @@ public final class Session {
 
   /**
    * Asks what is stored when all that is queued now is. Nothing is told of a session that has
-   * ended: its watchers are.
+   * ended, or was deleted: its watchers are.
    *
    * @param writer a name, or null
    */
   public void sync(String writer, Synced synced) {
     Reply reply;
     synchronized (this) {
-      if (phase == Phase.ENDED || phase == Phase.COMPLETE) {
+      if (phase == Phase.ENDED || phase == Phase.COMPLETE || deleted) {
         return;
       }
       reply = new SyncReply(writer, lastNumber(writer), synced);
       if (queued > 0) {
-        append(new Queued(reply, null, false), null, false, null, 0);
+        await(new Queued(reply, null, false));
         return;
       }
     }
@@ -186,10 +210,12 @@ public final class Session {
       ProblemException unreadable,
       Reply reply) {
     ProblemException problem = null;
+    boolean known;
     long now;
     boolean complete;
+    received(batch);
     synchronized (this) {
-      boolean known = writer != null && number <= lastNumber(writer);
+      known = writer != null && number <= lastNumber(writer) && !deleted;
       if (!known) {
         try {
           checkWriter(writer, number, consecutive);
@@ -200,15 +226,16 @@ public final class Session {
           boolean nothing =
               batch.count() == 0 && !keepsStart && batch.end() == null && writer == null;
           if (!nothing) {
-            append(new Queued(reply, null, batch.end() != null), batch, keepsStart, writer, number);
+            append(new Queued(reply, batch), batch, keepsStart, writer, number);
             return;
           }
         } catch (ProblemException e) {
           problem = e;
         }
       }
+      refused(batch, problem, known);
       if (queued > 0) { // nothing is to be stored, but its turn comes after what is
-        append(new Queued(reply, problem, false), null, false, null, 0);
+        await(new Queued(reply, problem, false));
         return;
       }
       now = entries;
@@ -218,9 +245,31 @@ public final class Session {
     reply.flush();
   }
 
+  private void received(Batch batch) {
+    sessions.metrics().messagesReceived.inc();
+    if (batch != null) {
+      sessions.metrics().entriesReceived.inc(batch.entries());
+    }
+  }
+
+  /** Counts a message of which nothing is to be stored. */
+  private void refused(Batch batch, ProblemException problem, boolean known) {
+    Metrics metrics = sessions.metrics();
+    long entries = batch == null ? 0 : batch.entries();
+    if (problem != null) {
+      metrics.messagesRefused.labelValues(problem.problem().code()).inc();
+      metrics.entriesRefused.labelValues(problem.problem().code()).inc(entries);
+    } else if (known) {
+      metrics.messagesDuplicate.inc();
+      metrics.entriesDuplicate.inc(entries);
+    } else { // a repeated SESSION_START, and nothing else
+      metrics.messagesStored.inc();
+    }
+  }
+
   private void checkWriter(String writer, long number, boolean consecutive)
       throws ProblemException {
-    if (writer == null) {
+    if (writer == null || deleted) {
       return;
     }
     long expected = lastNumber(writer) + 1;
@@ -237,6 +286,9 @@ public final class Session {
 
   /** Whether the batch's SESSION_START is to be kept; throws if the batch may not come now. */
   private boolean check(Batch batch) throws ProblemException {
+    if (deleted) {
+      throw new ProblemException(SESSION_DELETED, "the session was deleted; connect anew");
+    }
     if (phase == Phase.ENDED || phase == Phase.COMPLETE) {
       throw new ProblemException(
           SESSION_COMPLETE, "the session has its SESSION_END; nothing more is stored in it");
@@ -244,6 +296,10 @@ public final class Session {
     if (phase == Phase.NEW && batch.startIndex() != 0) {
       throw new ProblemException(
           SESSION_NOT_STARTED, "/0", "the first entry of a session is its SESSION_START");
+    }
+    if (phase == Phase.NEW && sessions.areTooMany()) {
+      throw new ProblemException(
+          TOO_MANY_SESSIONS, "no further session is opened until others have ended");
     }
     if (phase == Phase.OPEN && batch.start() != null && batch.start().key() != startKey) {
       throw alreadyStarted(batch.startIndex());
@@ -261,24 +317,88 @@ public final class Session {
         "the session has a SESSION_START of another timestamp");
   }
 
-  /** Guarded by this. */
-  private void append(Queued answer, Batch batch, boolean keepsStart, String writer, long number) {
-    Append append = new Append(sequence, batch, keepsStart, writer, number, answer);
-    if (batch != null) {
-      sequence++;
-      entries += append.entries();
-      if (keepsStart) {
-        phase = Phase.OPEN;
-        startKey = batch.start().key();
+  /**
+   * Removes the session, when all that is queued for it is stored. One that has ended is removed
+   * when it is complete.
+   *
+   * @param reply its stored() tells that nothing of the session can be read any more
+   */
+  public void delete(Reply reply) {
+    synchronized (this) {
+      if (phase == Phase.ENDED) {
+        deletions.add(reply);
+        return;
       }
-      if (batch.end() != null) {
-        phase = Phase.ENDED;
-      }
-      if (writer != null) {
-        writers.put(writer, number);
+      if (phase != Phase.NEW && !deleted) {
+        queueDeletion(reply);
+        return;
       }
     }
+    reply.refused(new ProblemException(SESSION_NOT_FOUND, "nothing is stored of session " + id));
+    reply.flush();
+  }
+
+  /** Guarded by this. */
+  private void queueDeletion(Reply reply) {
+    deleted = true;
+    Queued answer = new Queued(reply, null, false);
+    answer.deletes = true;
+    append(Append.deletion(sequence, answer), answer);
+  }
+
+  /**
+   * Ends the session in its client's place, with the greatest timestamp that is stored; unless
+   * something is appended meanwhile, which refuses it.
+   */
+  public void abandon(Reply reply) {
+    try {
+      long before;
+      synchronized (this) {
+        before = sequence;
+      }
+      Batch.Bound end = stored.latest();
+      synchronized (this) {
+        if (phase == Phase.OPEN && queued == 0 && sequence == before && !deleted) {
+          Queued answer = new Queued(reply, null, true);
+          append(Append.abandonment(sequence, end, answer), answer);
+          return;
+        }
+      }
+      reply.refused(new ProblemException(SESSION_IN_PROGRESS, "the session is not idle"));
+    } catch (IOException e) {
+      reply.refused(new ProblemException(STORAGE_UNAVAILABLE, "the session cannot be read: " + e));
+    }
+    reply.flush();
+  }
+
+  /** Guarded by this. */
+  private void await(Queued answer) {
+    append(Append.nothing(sequence, answer), answer);
+  }
+
+  /** Guarded by this. */
+  private void append(Queued answer, Batch batch, boolean keepsStart, String writer, long number) {
+    if (keepsStart) {
+      phase = Phase.OPEN;
+      startKey = batch.start().key();
+    }
+    if (writer != null) {
+      writers.put(writer, number);
+    }
+    append(Append.entries(sequence, batch, keepsStart, writer, number, answer), answer);
+  }
+
+  /** Guarded by this. */
+  private void append(Append append, Queued answer) {
+    if (append.changes()) {
+      sequence++;
+    }
+    entries += append.entries();
+    if (append.ends()) {
+      phase = Phase.ENDED;
+    }
     answer.entries = entries;
+    answer.added = append.entries();
     answer.era = era;
     queued++;
     stored.append(append);
@@ -298,9 +418,12 @@ public final class Session {
     private final Reply reply;
     private final ProblemException problem;
     private final boolean ends;
+    private final Batch batch;
 
     // Set before the store sees it.
+    private boolean deletes;
     private long entries;
+    private int added;
     private int era;
 
     /**
@@ -313,6 +436,15 @@ public final class Session {
       this.reply = reply;
       this.problem = problem;
       this.ends = ends;
+      this.batch = null;
+    }
+
+    /** Tells the reply when the batch is stored. */
+    Queued(Reply reply, Batch batch) {
+      this.reply = reply;
+      this.problem = null;
+      this.ends = batch.end() != null;
+      this.batch = batch;
     }
 
     @Override
@@ -322,38 +454,71 @@ public final class Session {
       synchronized (Session.this) {
         if (ends) {
           phase = Phase.COMPLETE;
+        }
+        gone |= deletes;
+        if (ends || deletes) {
           told = List.copyOf(watchers);
           watchers.clear();
         }
         complete = phase == Phase.COMPLETE;
       }
+      if (deletes) {
+        sessions.forget(Session.this);
+      }
+      count();
       answer(reply, problem, entries, complete);
       for (Watcher watcher : told) {
-        watcher.completed(entries);
+        if (deletes) {
+          watcher.deleted();
+        } else {
+          watcher.completed(entries);
+        }
       }
       answered();
     }
 
+    private void count() {
+      Metrics metrics = sessions.metrics();
+      if (batch != null) {
+        metrics.messagesStored.inc();
+        metrics.entriesStored.inc(added);
+      }
+      if (ends) {
+        metrics.sessionsCompleted.inc();
+      }
+      if (deletes) {
+        metrics.sessionsDeleted.inc();
+      }
+    }
+
     @Override
     public void failed() {
+      ProblemException why =
+          new ProblemException(
+              STORAGE_UNAVAILABLE,
+              "the message could not be stored; nothing of it was kept, and it may be sent again");
+      if (batch != null) {
+        refused(batch, why, false);
+      }
       synchronized (Session.this) {
         if (era == Session.this.era) {
           Session.this.era++;
           load();
         }
       }
-      reply.refused(
-          new ProblemException(
-              STORAGE_UNAVAILABLE,
-              "the message could not be stored; nothing of it was kept, and it may be sent again"));
+      reply.refused(why);
       answered();
     }
 
     /** Not before the reply was told: what is answered without the store must not overtake it. */
     private void answered() {
+      List<Reply> waiting;
       synchronized (Session.this) {
         queued--;
+        waiting = phase == Phase.ENDED ? List.of() : List.copyOf(deletions);
+        deletions.removeAll(waiting);
       }
+      waiting.forEach(Session.this::delete);
     }
 
     @Override
@@ -362,15 +527,5 @@ public final class Session {
     }
   }
 
-  private static final Reply IGNORED =
-      new Reply() {
-        @Override
-        public void stored(long entries, boolean complete) {}
-
-        @Override
-        public void refused(ProblemException problem) {}
-
-        @Override
-        public void flush() {}
-      };
+  private static final Reply IGNORED = Reply.of(() -> {});
 }

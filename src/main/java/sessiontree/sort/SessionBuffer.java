@@ -1,6 +1,7 @@
 package sessiontree.sort;
 
 import java.util.Arrays;
+import sessiontree.event.Batch;
 import sessiontree.event.Children;
 
 /**
@@ -87,6 +88,23 @@ public final class SessionBuffer {
   /** Bytes of memory that are held for them. */
   public long allocated() {
     return allocated;
+  }
+
+  /** The greatest timestamp of the children and of that one. Reads them all. */
+  public Batch.Bound latest(Batch.Bound than) {
+    long key = than.key();
+    byte[] chunk = null;
+    int at = 0;
+    for (int c = 0; c <= last; c++) {
+      for (int i = 0; i < used[c]; i += Children.HEADER_BYTES + Children.length(chunks[c], i)) {
+        if (Children.key(chunks[c], i) > key) {
+          key = Children.key(chunks[c], i);
+          chunk = chunks[c];
+          at = i;
+        }
+      }
+    }
+    return chunk == null ? than : Children.bound(key, chunk, at + Children.HEADER_BYTES);
   }
 
   /** The children in order. Nothing may be added while it is used. */

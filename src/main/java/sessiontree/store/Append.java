@@ -3,20 +3,73 @@ package sessiontree.store;
 import sessiontree.event.Batch;
 
 /**
- * What is to be appended to a session. It is stored whole or not at all, and only if the session is
- * what its sender thought it would be: the same idea as an expected sequence of NATS JetStream or a
+ * What is to be done to a session. It is done whole or not at all, and only if the session is what
+ * its sender thought it would be: the same idea as an expected sequence of NATS JetStream or a
  * conditional PUT.
  *
  * @param expected the session's sequence (see {@link SessionState}) when this is next to be stored;
  *     if it is another then, as when something before it failed, the append is refused
- * @param batch what to store; null to store nothing, and be answered when all before it are
+ * @param batch what to store; null to store nothing
  * @param keepsStart whether the batch's SESSION_START is to be stored; false where it repeats the
  *     stored one
  * @param writer the name under which the number is kept, or null
  * @param number the message's number of that writer, from 1
  */
 public record Append(
-    long expected, Batch batch, boolean keepsStart, String writer, long number, Answer answer) {
+    Kind kind,
+    long expected,
+    Batch batch,
+    boolean keepsStart,
+    String writer,
+    long number,
+    Answer answer) {
+
+  /** What an append does. */
+  public enum Kind {
+    /** Stores its batch. */
+    ENTRIES,
+    /** Stores nothing, and is answered when all before it are. */
+    NOTHING,
+    /** Ends a session that has been left alone. Its batch is only the end. */
+    ABANDONMENT,
+    /**
+     * Removes the session: what was stored of it cannot be read any more, and its id is new. It
+     * must not be waiting for its tree.
+     */
+    DELETION
+  }
+
+  /** An append that stores a message. */
+  public static Append entries(
+      long expected, Batch batch, boolean keepsStart, String writer, long number, Answer answer) {
+    return new Append(Kind.ENTRIES, expected, batch, keepsStart, writer, number, answer);
+  }
+
+  /** An append that is only answered. */
+  public static Append nothing(long expected, Answer answer) {
+    return new Append(Kind.NOTHING, expected, null, false, null, 0, answer);
+  }
+
+  /** An append that ends the session in its client's place. */
+  public static Append abandonment(long expected, Batch.Bound end, Answer answer) {
+    Batch batch = new Batch(new byte[0], 0, null, -1, -1, end);
+    return new Append(Kind.ABANDONMENT, expected, batch, false, null, 0, answer);
+  }
+
+  /** An append that removes the session. */
+  public static Append deletion(long expected, Answer answer) {
+    return new Append(Kind.DELETION, expected, null, false, null, 0, answer);
+  }
+
+  /** Whether anything is to be written for it, so that the session's sequence is one more then. */
+  public boolean changes() {
+    return kind != Kind.NOTHING;
+  }
+
+  /** Whether it is answered when the session's tree can be read. */
+  public boolean ends() {
+    return batch != null && batch.end() != null;
+  }
 
   /** How many entries it adds to what is stored. */
   public int entries() {
@@ -28,7 +81,10 @@ public record Append(
    * they must not wait for anything.
    */
   public interface Answer {
-    /** It survives loss of power. For an append that ends the session: and its tree can be read. */
+    /**
+     * It survives loss of power. For an append that ends the session: and its tree can be read; for
+     * a deletion: and nothing of the session can be.
+     */
     void stored();
 
     /** Nothing of it was stored. It may be sent again. */

@@ -1,15 +1,21 @@
 package sessiontree.store;
 
-import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import sessiontree.event.Batch;
 import sessiontree.event.TreeWriter;
 import sessiontree.sort.Cursor;
@@ -20,7 +26,10 @@ import sessiontree.sort.SessionBuffer;
  * its memory is the only limit. Otherwise it keeps the promises of a {@link SessionStore}.
  */
 public final class MemoryStore implements SessionStore {
-  private final ConcurrentHashMap<String, MemorySession> sessions = new ConcurrentHashMap<>();
+  private final ConcurrentSkipListMap<String, MemorySession> sessions =
+      new ConcurrentSkipListMap<>();
+  private final AtomicInteger open = new AtomicInteger();
+  private final AtomicLong trees = new AtomicLong();
   private final ExecutorService answers =
       Executors.newSingleThreadExecutor(
           task -> {
@@ -50,9 +59,45 @@ public final class MemoryStore implements SessionStore {
   @Override
   public Optional<Tree> tree(String id) {
     MemorySession session = sessions.get(id);
-    byte[] tree = session == null ? null : session.tree;
-    return Optional.ofNullable(tree)
-        .map(bytes -> new Tree(new ByteArrayInputStream(bytes), bytes.length));
+    return session == null ? Optional.empty() : Optional.ofNullable(session.tree);
+  }
+
+  @Override
+  public Listing list(Listing.Filter filter, String after, int limit) {
+    List<Listing.Listed> page = new ArrayList<>();
+    for (MemorySession session : sessions.tailMap(after == null ? "" : after, false).values()) {
+      boolean complete = session.tree != null;
+      if (filter == Listing.Filter.ALL || complete == (filter == Listing.Filter.COMPLETE)) {
+        if (page.size() == limit) {
+          return new Listing(page, page.get(limit - 1).id());
+        }
+        page.add(session.listed());
+      }
+    }
+    return new Listing(page, null);
+  }
+
+  @Override
+  public List<String> idle(Duration time, int limit) {
+    return sessions.values().stream()
+        .filter(session -> session.tree == null && session.idle().compareTo(time) >= 0)
+        .map(session -> session.id)
+        .limit(limit)
+        .toList();
+  }
+
+  @Override
+  public List<String> completedBefore(Instant time, int limit) {
+    return sessions.values().stream()
+        .filter(session -> session.tree != null && session.tree.completed.isBefore(time))
+        .map(session -> session.id)
+        .limit(limit)
+        .toList();
+  }
+
+  @Override
+  public int openSessions() {
+    return open.get();
   }
 
   @Override
@@ -70,6 +115,23 @@ public final class MemoryStore implements SessionStore {
     }
   }
 
+  private record MemoryTree(byte[] json, String tag, Instant completed) implements Tree {
+    @Override
+    public long bytes() {
+      return json.length;
+    }
+
+    @Override
+    public int read(ByteBuffer target, long position) {
+      int length = (int) Math.min(target.remaining(), json.length - position);
+      target.put(json, (int) position, length);
+      return length;
+    }
+
+    @Override
+    public void close() {}
+  }
+
   private final class MemorySession implements StoredSession {
     private final String id;
 
@@ -79,7 +141,9 @@ public final class MemoryStore implements SessionStore {
     private long sequence;
     private long entries;
     private Batch.Bound start;
-    private volatile byte[] tree;
+    private Batch.Bound end;
+    private long appendedNanos = System.nanoTime();
+    private volatile MemoryTree tree;
 
     MemorySession(String id) {
       this.id = id;
@@ -93,6 +157,21 @@ public final class MemoryStore implements SessionStore {
               : start != null ? SessionState.Phase.OPEN : SessionState.Phase.NEW;
       return new SessionState(
           phase, sequence, entries, start == null ? 0 : start.key(), Map.copyOf(writers));
+    }
+
+    synchronized Listing.Listed listed() {
+      return tree == null
+          ? new Listing.Listed(id, false, start.text(), null, entries, 0)
+          : new Listing.Listed(id, true, start.text(), end.text(), 0, tree.bytes());
+    }
+
+    synchronized Duration idle() {
+      return Duration.ofNanos(System.nanoTime() - appendedNanos);
+    }
+
+    @Override
+    public synchronized Batch.Bound latest() {
+      return buffer.latest(start);
     }
 
     @Override
@@ -113,30 +192,39 @@ public final class MemoryStore implements SessionStore {
       if (append.expected() != sequence) {
         return false;
       }
-      Batch batch = append.batch();
-      if (batch == null) {
+      if (!append.changes()) {
         return true;
       }
       sequence++;
+      if (append.kind() == Append.Kind.DELETION) {
+        open.addAndGet(tree == null ? -1 : 0);
+        sessions.remove(id, this);
+        start = null;
+        tree = null;
+        return true;
+      }
+      Batch batch = append.batch();
       entries += append.entries();
+      appendedNanos = System.nanoTime();
       if (append.keepsStart()) {
         start = batch.start();
         sessions.put(id, this);
+        open.incrementAndGet();
       }
       if (append.writer() != null) {
         writers.put(append.writer(), append.number());
       }
       buffer.add(batch.children(), batch.count());
       if (batch.end() != null) {
-        finish(batch.end());
+        finish(batch.end(), append.kind() == Append.Kind.ABANDONMENT);
       }
       return true;
     }
 
-    private void finish(Batch.Bound end) {
+    private void finish(Batch.Bound at, boolean abandoned) {
       ByteArrayOutputStream out = new ByteArrayOutputStream();
       try {
-        TreeWriter writer = new TreeWriter(out, buffer.bytes(), start, end, false);
+        TreeWriter writer = new TreeWriter(out, buffer.bytes(), start, at, abandoned);
         for (Cursor child = buffer.sorted(); child.next(); ) {
           writer.child(child.array(), child.offset(), child.length());
         }
@@ -144,8 +232,10 @@ public final class MemoryStore implements SessionStore {
       } catch (IOException e) {
         throw new AssertionError("memory does no I/O", e);
       }
-      tree = out.toByteArray();
+      end = at;
+      tree = new MemoryTree(out.toByteArray(), "m" + trees.incrementAndGet(), Instant.now());
       buffer = new SessionBuffer();
+      open.decrementAndGet();
     }
   }
 }

@@ -1,7 +1,11 @@
 package sessiontree.store;
 
 import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
+import sessiontree.event.Batch;
 
 /**
  * Keeps sessions: takes what is appended to them, durably and in order, and gives back the tree of
@@ -30,6 +34,28 @@ public interface SessionStore extends AutoCloseable {
    */
   Optional<Tree> tree(String id) throws IOException;
 
+  /**
+   * A page of the sessions, in an order that stays. A session that is there from the first page to
+   * the last is on one of them.
+   *
+   * @param after where the page begins: the {@link Listing#next} of another, or null for the first
+   * @param limit of sessions of the page
+   * @throws IllegalArgumentException if no page ends there
+   */
+  Listing list(Listing.Filter filter, String after, int limit) throws IOException;
+
+  /**
+   * Open sessions to which nothing was appended for that long. Only time in which the store was
+   * open counts.
+   */
+  List<String> idle(Duration time, int limit);
+
+  /** Sessions that completed before then. Called by one thread. */
+  List<String> completedBefore(Instant time, int limit) throws IOException;
+
+  /** How many sessions are stored and not complete. */
+  int openSessions();
+
   /** False from the first write that failed until one has succeeded. */
   boolean healthy();
 
@@ -46,10 +72,13 @@ public interface SessionStore extends AutoCloseable {
     /** What is stored: every append that has been answered is in it, and none that was refused. */
     SessionState state();
 
+    /** The greatest timestamp of an open session's entries; it may have to read all of them. */
+    Batch.Bound latest() throws IOException;
+
     /**
      * Queues an append and returns at once; the answer comes by its {@link Append.Answer}. Appends
      * to one session are stored and answered in the order of the calls, which must not be made by
-     * two threads at a time.
+     * two threads at a time. After a deletion that was stored there may be no other.
      */
     void append(Append append);
   }

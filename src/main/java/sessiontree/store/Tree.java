@@ -1,11 +1,20 @@
 package sessiontree.store;
 
-import java.io.InputStream;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
 
 /**
  * The JSON tree of a complete session, open for reading. It stays readable when the session is
- * deleted meanwhile.
- *
- * @param bytes its length
+ * deleted meanwhile. Not safe for several threads.
  */
-public record Tree(InputStream content, long bytes) {}
+public interface Tree extends Closeable {
+  /** Its length. */
+  long bytes();
+
+  /** A few letters and digits: two trees of one session have the same only if they are equal. */
+  String tag();
+
+  /** Reads until the target is full or the tree ends; returns how much. */
+  int read(ByteBuffer target, long position) throws IOException;
+}

@@ -28,6 +28,10 @@ final class Inflow {
     this.limit = limit;
   }
 
+  synchronized long held() {
+    return held;
+  }
+
   synchronized void add(long bytes) {
     held += bytes;
   }

@@ -45,7 +45,7 @@ final class Problems {
       case TOO_MANY_WRITERS, SESSION_IN_PROGRESS, SESSION_COMPLETE, MESSAGE_OUT_OF_ORDER -> 409;
       case MESSAGE_TOO_BIG -> 413;
       case UPGRADE_REQUIRED -> 426;
-      case STORAGE_UNAVAILABLE, TOO_MANY_CONNECTIONS -> 503;
+      case STORAGE_UNAVAILABLE, TOO_MANY_CONNECTIONS, TOO_MANY_SESSIONS -> 503;
     };
   }
 
@@ -56,9 +56,17 @@ final class Problems {
     return bytes(tell(json, e));
   }
 
-  /** A frame's text. */
+  /**
+   * A frame's text.
+   *
+   * @param message the number of the message that is wrong; 0 if it is not about one
+   */
   static byte[] frame(long message, ProblemException e) {
-    return bytes(tell(JSON.createObjectNode().put("type", "ERROR").put("message", message), e));
+    ObjectNode json = JSON.createObjectNode().put("type", "ERROR");
+    if (message > 0) {
+      json.put("message", message);
+    }
+    return bytes(tell(json, e));
   }
 
   private static ObjectNode tell(ObjectNode json, ProblemException e) {
@@ -97,7 +105,8 @@ final class Problems {
 
   private static Map<String, String> headers(Problem problem) {
     return switch (problem) {
-      case STORAGE_UNAVAILABLE, TOO_MANY_CONNECTIONS -> Map.of("Retry-After", RETRY_AFTER);
+      case STORAGE_UNAVAILABLE, TOO_MANY_CONNECTIONS, TOO_MANY_SESSIONS ->
+          Map.of("Retry-After", RETRY_AFTER);
       case UPGRADE_REQUIRED -> Map.of("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
       default -> Map.of();
     };

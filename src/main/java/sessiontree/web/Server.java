@@ -1,20 +1,31 @@
 package sessiontree.web;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.util.RawValue;
 import io.javalin.Javalin;
 import io.javalin.config.JavalinConfig;
 import io.javalin.http.Context;
 import io.javalin.http.HandlerType;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Base64;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http.UriCompliance;
-import org.eclipse.jetty.server.handler.EagerContentHandler;
+import org.eclipse.jetty.server.Connector;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.ServerConnector;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.event.Batch;
@@ -23,13 +34,12 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 import sessiontree.event.SessionId;
 import sessiontree.event.Utf8;
+import sessiontree.metrics.Metrics;
 import sessiontree.session.Reply;
 import sessiontree.session.Session;
 import sessiontree.session.Sessions;
-import sessiontree.store.SessionState;
-import sessiontree.store.SessionState.Phase;
+import sessiontree.store.Listing;
 import sessiontree.store.SessionStore;
-import sessiontree.store.Tree;
 
 /** The HTTP server: every route, and its answers. */
 public final class Server implements AutoCloseable {
@@ -37,37 +47,52 @@ public final class Server implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String SESSION = "/sessions/{id}";
   private static final Duration SHUTDOWN = Duration.ofSeconds(5);
+  private static final int DEFAULT_LIMIT = 100;
+  private static final int MAX_LIMIT = 1_000;
 
   private final SessionStore store;
   private final Sessions sessions;
-  private final int maxMessageBytes;
+  private final Settings settings;
+  private final Metrics metrics;
+  private final Connections connections;
+  private final Bodies bodies;
   private final Streams streams;
   private final Javalin javalin;
+  private final ScheduledExecutorService clock =
+      Executors.newSingleThreadScheduledExecutor(
+          task -> {
+            Thread thread = new Thread(task, "clock");
+            thread.setDaemon(true);
+            return thread;
+          });
 
   /** Jetty's threads. */
   private Executor pool;
 
-  private Server(SessionStore store, int maxMessageBytes, long maxInflowBytes) {
+  private Server(SessionStore store, Sessions sessions, Settings settings, Metrics metrics) {
     this.store = store;
-    this.sessions = new Sessions(store);
-    this.maxMessageBytes = maxMessageBytes;
-    this.streams = new Streams(sessions, maxMessageBytes, maxInflowBytes);
+    this.sessions = sessions;
+    this.settings = settings;
+    this.metrics = metrics;
+    this.connections = new Connections(settings.maxConnections(), settings.patience(), metrics);
+    this.streams =
+        new Streams(sessions, settings.maxMessageBytes(), settings.maxInflowBytes(), metrics);
+    this.bodies =
+        new Bodies(streams.inflow(), settings.maxMessageBytes(), settings.patience(), metrics);
     this.javalin = Javalin.create(this::configure);
   }
 
   /**
    * Starts to listen.
    *
-   * @param port 0 for any that is free
-   * @param maxMessageBytes of one message, as a WebSocket message or a request's body
-   * @param maxInflowBytes that all streams together have sent, and that are not answered; at it
-   *     nobody is read from
    * @throws RuntimeException if it cannot listen there
    */
   public static Server start(
-      SessionStore store, String host, int port, int maxMessageBytes, long maxInflowBytes) {
-    Server server = new Server(store, maxMessageBytes, maxInflowBytes);
-    server.javalin.start(host, port);
+      SessionStore store, Sessions sessions, Settings settings, Metrics metrics) {
+    Server server = new Server(store, sessions, settings, metrics);
+    server.javalin.start();
+    ScheduledFuture<?> unused =
+        server.clock.scheduleAtFixedRate(server::tick, 1, 1, TimeUnit.SECONDS);
     return server;
   }
 
@@ -76,31 +101,40 @@ public final class Server implements AutoCloseable {
     return javalin.port();
   }
 
+  private void tick() {
+    long now = System.nanoTime();
+    connections.tick(now);
+    bodies.tick(now);
+    streams.tick(now);
+  }
+
   private void configure(JavalinConfig config) {
     config.startup.showJavalinBanner = false;
     config.startup.showOldJavalinVersionWarning = false;
     config.router.ignoreTrailingSlashes = false;
     config.http.prefer405over404 = true;
-    config.http.maxRequestSize = Long.MAX_VALUE; // bodies are measured here
-    // Every path reaches a route, which answers in the API's words; ids are checked there.
-    config.jetty.modifyHttpConfiguration(http -> http.setUriCompliance(UriCompliance.UNSAFE));
+    config.http.maxRequestSize = Long.MAX_VALUE; // bodies are measured in Bodies
+    config.jetty.addConnector(this::connector);
     config.jetty.modifyServer(
         server -> {
           pool = server.getThreadPool();
-          // A body is read before a thread is taken for it, so slow clients hold none.
+          // The last is the first that sees a request.
+          server.insertHandler(bodies);
+          server.insertHandler(new Trees(store, sessions)); // GET and HEAD of /sessions/{id}
+          server.insertHandler(streams); // WebSockets of /sessions/{id}/stream
           server.insertHandler(
-              new EagerContentHandler(
-                  new EagerContentHandler.RetainedContentLoaderFactory(
-                      maxMessageBytes + 1L, 0, false)));
-          server.insertHandler(new Bodies(streams.inflow(), maxMessageBytes));
-          server.insertHandler(streams);
+              new Access(settings.writeToken(), settings.readToken(), settings.allowedOrigins()));
+          server.insertHandler(connections);
           server.setErrorHandler(new ProblemErrors());
         });
 
+    config.routes.get("/sessions", this::listSessions);
+    config.routes.delete(SESSION, this::deleteSession);
     config.routes.post(SESSION + "/events", this::postEvents);
     config.routes.get(SESSION + "/stream", this::refuseStream);
-    config.routes.get(SESSION, this::getSession);
-    config.routes.head(SESSION, this::getSession);
+    config.routes.get("/metrics", this::getMetrics);
+    config.routes.get("/openapi.json", ctx -> answerDocument(ctx, "openapi.json"));
+    config.routes.get("/asyncapi.json", ctx -> answerDocument(ctx, "asyncapi.json"));
     config.routes.get("/health", this::getHealth);
     config.routes.head("/health", this::getHealth);
 
@@ -111,11 +145,102 @@ public final class Server implements AutoCloseable {
     config.routes.error(405, ctx -> answerUnrouted(ctx, Problem.METHOD_NOT_ALLOWED));
   }
 
+  private Connector connector(org.eclipse.jetty.server.Server server, HttpConfiguration http) {
+    // Every path reaches a route, which answers in the API's words; ids are checked there.
+    http.setUriCompliance(UriCompliance.UNSAFE);
+    http.setSendServerVersion(false);
+    ServerConnector connector = new ServerConnector(server, new HttpConnectionFactory(http));
+    connector.setHost(settings.host());
+    connector.setPort(settings.port());
+    connector.setIdleTimeout(settings.patience().toMillis());
+    connector.addEventListener(connections);
+    return connector;
+  }
+
+  private void listSessions(Context ctx) throws ProblemException, IOException {
+    String filter = ctx.queryParam("state");
+    Listing.Filter state =
+        switch (filter == null ? "" : filter) {
+          case "" -> Listing.Filter.ALL;
+          case "open" -> Listing.Filter.OPEN;
+          case "complete" -> Listing.Filter.COMPLETE;
+          default -> throw invalid("state is open or complete");
+        };
+    ctx.contentType("application/json").result(page(state, cursor(ctx), limit(ctx)).toString());
+  }
+
+  private ObjectNode page(Listing.Filter state, String after, int limit)
+      throws ProblemException, IOException {
+    Listing listing;
+    try {
+      listing = store.list(state, after, limit);
+    } catch (IllegalArgumentException e) {
+      throw invalid("cursor is the next of another page");
+    }
+    ObjectNode page = JSON.createObjectNode();
+    ArrayNode listed = page.putArray("sessions");
+    for (Listing.Listed session : listing.sessions()) {
+      ObjectNode one = listed.addObject().put("session_id", session.id());
+      one.put("state", session.complete() ? "complete" : "open");
+      one.putRawValue("start", new RawValue(session.start())); // as it was sent
+      if (session.complete()) {
+        one.putRawValue("end", new RawValue(session.end()));
+        one.put("bytes", session.bytes());
+      } else {
+        one.put("entries", session.entries());
+      }
+    }
+    if (listing.next() != null) {
+      byte[] next = listing.next().getBytes(StandardCharsets.US_ASCII);
+      page.put("next", Base64.getUrlEncoder().withoutPadding().encodeToString(next));
+    }
+    return page;
+  }
+
+  private static String cursor(Context ctx) throws ProblemException {
+    String cursor = ctx.queryParam("cursor");
+    try {
+      return cursor == null
+          ? null
+          : new String(Base64.getUrlDecoder().decode(cursor), StandardCharsets.US_ASCII);
+    } catch (IllegalArgumentException e) {
+      throw invalid("cursor is the next of another page");
+    }
+  }
+
+  private static int limit(Context ctx) throws ProblemException {
+    String limit = ctx.queryParam("limit");
+    if (limit == null) {
+      return DEFAULT_LIMIT;
+    }
+    if (!limit.matches("[0-9]{1,4}")
+        || Integer.parseInt(limit) < 1
+        || Integer.parseInt(limit) > MAX_LIMIT) {
+      throw invalid("limit is a number from 1 to " + MAX_LIMIT);
+    }
+    return Integer.parseInt(limit);
+  }
+
+  private static ProblemException invalid(String detail) {
+    return new ProblemException(Problem.INVALID_PARAMETER, detail);
+  }
+
+  private void deleteSession(Context ctx) throws ProblemException, IOException {
+    Session session = sessions.acquire(SessionId.check(ctx.pathParam("id")));
+    Replied replied = new Replied(session);
+    session.delete(replied);
+    ctx.future(
+        () ->
+            replied.future.thenAccept(
+                answer -> answer.write(ctx, () -> ctx.status(204).res().setContentType(null))));
+  }
+
   private void postEvents(Context ctx) throws ProblemException, IOException {
     String id = SessionId.check(ctx.pathParam("id"));
     String writer = Streams.writer(ctx.queryParam("writer"));
     long number = messageNumber(ctx, writer);
-    byte[] message = body(ctx);
+    byte[] message = ctx.attribute(Bodies.BODY);
+    message = message == null ? Bodies.NONE : message;
     Batch batch = null;
     ProblemException unreadable = null;
     try {
@@ -127,67 +252,46 @@ public final class Server implements AutoCloseable {
       unreadable = e;
     }
     Session session = sessions.acquire(id);
-    Posted posted = new Posted(session);
-    session.submit(writer, number, true, batch, unreadable, posted);
+    Replied replied = new Replied(session);
+    session.submit(writer, number, true, batch, unreadable, replied);
     ctx.future(
         () ->
-            posted.replied.thenAccept(
-                answer -> {
-                  if (answer.problem != null) {
-                    Problems.answer(ctx, answer.problem);
-                    return;
-                  }
-                  if (answer.complete) {
-                    ctx.header("Location", "/sessions/" + id);
-                  }
-                  ObjectNode json = JSON.createObjectNode().put("session_id", id);
-                  json.put("state", answer.complete ? "complete" : "open")
-                      .put("entries", answer.entries);
-                  ctx.contentType("application/json").result(json.toString());
-                }));
+            replied.future.thenAccept(
+                answer -> answer.write(ctx, () -> writePosted(ctx, id, answer))));
+  }
+
+  private static void writePosted(Context ctx, String id, Replied answer) {
+    if (answer.complete) {
+      ctx.header("Location", "/sessions/" + id);
+    }
+    ObjectNode json = JSON.createObjectNode().put("session_id", id);
+    json.put("state", answer.complete ? "complete" : "open").put("entries", answer.entries);
+    ctx.contentType("application/json").result(json.toString());
   }
 
   private static long messageNumber(Context ctx, String writer) throws ProblemException {
     String message = ctx.queryParam("message");
     if ((message == null) != (writer == null)) {
-      throw new ProblemException(Problem.INVALID_PARAMETER, "writer and message go together");
+      throw invalid("writer and message go together");
     }
     if (message == null) {
       return 0;
     }
     if (!message.matches("[1-9][0-9]{0,17}")) {
-      throw new ProblemException(Problem.INVALID_PARAMETER, "message is a whole number from 1 on");
+      throw invalid("message is a whole number from 1 on");
     }
     return Long.parseLong(message);
   }
 
-  private byte[] body(Context ctx) throws ProblemException {
-    byte[] body;
-    try (InputStream in = ctx.bodyInputStream()) {
-      body =
-          ctx.req().getContentLengthLong() > maxMessageBytes
-              ? null
-              : in.readNBytes(maxMessageBytes + 1);
-    } catch (IOException e) {
-      throw new ProblemException(Problem.INVALID_JSON, "the request's body cannot be read");
-    }
-    if (body == null || body.length > maxMessageBytes) {
-      throw new ProblemException(
-          Problem.MESSAGE_TOO_BIG,
-          "a message has at most " + maxMessageBytes + " bytes; this one has more");
-    }
-    return body;
-  }
-
-  /** What becomes of a message that was posted. */
-  private final class Posted implements Reply {
+  /** What becomes of what a request asked for. */
+  private final class Replied implements Reply {
     private final Session session;
-    private final CompletableFuture<Posted> replied = new CompletableFuture<>();
+    private final CompletableFuture<Replied> future = new CompletableFuture<>();
     private long entries;
     private boolean complete;
     private ProblemException problem;
 
-    Posted(Session session) {
+    Replied(Session session) {
       this.session = session;
     }
 
@@ -206,7 +310,16 @@ public final class Server implements AutoCloseable {
     public void flush() {
       sessions.release(session);
       pool.execute(
-          () -> replied.complete(this)); // not here: a client that does not read blocks the writer
+          () -> future.complete(this)); // not here: a client that does not read blocks the writer
+    }
+
+    /** Writes the answer, if what was asked for was done. */
+    void write(Context ctx, Runnable answer) {
+      if (problem != null) {
+        Problems.answer(ctx, problem);
+      } else {
+        answer.run();
+      }
     }
   }
 
@@ -216,32 +329,24 @@ public final class Server implements AutoCloseable {
         Problem.UPGRADE_REQUIRED, "connect with a WebSocket (RFC 6455, version 13)");
   }
 
-  private void getSession(Context ctx) throws ProblemException, IOException {
-    String id = SessionId.check(ctx.pathParam("id"));
-    Optional<Tree> tree = store.tree(id);
-    if (tree.isEmpty()) {
-      SessionState state = store.state(id);
-      if (state.phase() == Phase.COMPLETE) { // it was published between the two
-        tree = store.tree(id);
-      } else if (state.phase() == Phase.NEW) {
-        throw new ProblemException(Problem.SESSION_NOT_FOUND, "nothing is stored of session " + id);
-      } else {
-        throw new ProblemException(
-                Problem.SESSION_IN_PROGRESS,
-                "session " + id + " has no SESSION_END yet; its tree comes with it")
-            .with("entries", state.entries());
-      }
-    }
-    ctx.contentType("application/json");
-    ctx.res().setContentLengthLong(tree.orElseThrow().bytes());
-    ctx.disableCompression().result(tree.orElseThrow().content());
-  }
-
   private void getHealth(Context ctx) {
     boolean up = store.healthy();
     ctx.status(up ? 200 : 503)
         .contentType("application/json")
         .result("{\"status\":\"" + (up ? "UP" : "DOWN") + "\"}");
+  }
+
+  private void getMetrics(Context ctx) throws IOException {
+    String accept = ctx.header("Accept");
+    ByteArrayOutputStream text = new ByteArrayOutputStream();
+    metrics.write(text, accept);
+    ctx.contentType(metrics.contentType(accept)).result(text.toByteArray());
+  }
+
+  private static void answerDocument(Context ctx, String name) throws IOException {
+    try (InputStream document = Server.class.getResourceAsStream(name)) {
+      ctx.contentType("application/json").result(document.readAllBytes());
+    }
   }
 
   private void answerStorageFailure(IOException e, Context ctx) {
@@ -280,6 +385,7 @@ public final class Server implements AutoCloseable {
   public void close() {
     try {
       streams.shutDown(SHUTDOWN);
+      clock.shutdown();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -8,6 +8,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.websocket.core.CloseStatus;
 import org.eclipse.jetty.websocket.core.CoreSession;
@@ -61,6 +62,9 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
 
   private static final int NOT_CLOSING = 0;
 
+  private static final AtomicLong NAMES = new AtomicLong();
+
+  private final long name; // in logs
   private final Streams streams;
   private final String sessionId;
   private final String writer;
@@ -85,6 +89,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
   private boolean sending;
   private boolean demanded;
   private Complete complete; // once the session is
+  private byte[] farewell; // the last frame, once the session is deleted
   private int closing = NOT_CLOSING; // the code to close with when all is answered
   private boolean finished; // a close was sent
   private boolean closed;
@@ -95,6 +100,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
   private long sendingNanos; // when the last that was sent was sent
 
   StreamConnection(Streams streams, String sessionId, String writer, int maxMessageBytes) {
+    this.name = NAMES.incrementAndGet();
     this.streams = streams;
     this.sessionId = sessionId;
     this.writer = writer;
@@ -107,7 +113,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
     try {
       session = streams.sessions().acquire(sessionId);
     } catch (ProblemException | IOException e) {
-      LOG.error("session {} cannot be read: {}", sessionId, e.toString());
+      LOG.error("session={} connection={} cannot be read: {}", sessionId, name, e.toString());
       callback.succeeded();
       wire.close(CloseStatus.SERVER_ERROR, "the session cannot be read", Callback.NOOP);
       return;
@@ -346,6 +352,9 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
       } else if (frames.isEmpty() && unanswered.isEmpty()) {
         close = peerClose;
         code = closing;
+        if (farewell != null && close == null) {
+          frames.add(farewell);
+        }
       }
       finished = close != null || code != NOT_CLOSING;
       sending = !frames.isEmpty();
@@ -443,6 +452,16 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
     flush();
   }
 
+  @Override
+  public void deleted() {
+    synchronized (this) {
+      farewell =
+          Problems.frame(
+              0, new ProblemException(Problem.SESSION_DELETED, "the session was deleted"));
+    }
+    closeWith(CloseStatus.NORMAL);
+  }
+
   /** That the session is complete, and the number of this writer's last message that is stored. */
   private record Complete(long entries, long messages) {
     byte[] frame(String sessionId, long answered) {
@@ -484,20 +503,22 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
       }
     }
     if (silent) {
-      drop("it answers nothing");
+      drop("silent");
     } else if (ping) {
       wire.sendFrame(new Frame(OpCode.PING), Callback.NOOP, false);
     }
   }
 
-  void drop(String why) {
-    LOG.info("session {}: a connection is dropped: {}", sessionId, why);
+  /** Cuts the connection off. */
+  void drop(String reason) {
+    LOG.info("session={} connection={} dropped reason={}", sessionId, name, reason);
+    streams.countDropped(reason);
     wire.abort();
   }
 
   @Override
   public void onError(Throwable cause, Callback callback) {
-    LOG.debug("session {}: connection failed", sessionId, cause);
+    LOG.debug("session={} connection={} failed: {}", sessionId, name, cause.toString());
     callback.succeeded();
   }
 

@@ -1,14 +1,10 @@
 package sessiontree.web;
 
-import java.net.URLDecoder;
-import java.nio.charset.StandardCharsets;
+import io.prometheus.metrics.core.metrics.Counter;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpMethod;
@@ -24,6 +20,7 @@ import org.slf4j.LoggerFactory;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 import sessiontree.event.SessionId;
+import sessiontree.metrics.Metrics;
 import sessiontree.session.Sessions;
 
 /**
@@ -48,24 +45,20 @@ final class Streams extends Handler.Wrapper {
   private final Sessions sessions;
   private final int maxMessageBytes;
   private final Inflow inflow;
+  private final Counter dropped;
   private final WebSocketMappings webSockets = new WebSocketMappings();
   private final Configuration.ConfigurationCustomizer configuration =
       new Configuration.ConfigurationCustomizer();
   private final Set<StreamConnection> connections = ConcurrentHashMap.newKeySet();
-  private final ScheduledExecutorService clock =
-      Executors.newSingleThreadScheduledExecutor(
-          task -> {
-            Thread thread = new Thread(task, "pings");
-            thread.setDaemon(true);
-            return thread;
-          });
 
-  private ScheduledFuture<?> ticks;
-
-  Streams(Sessions sessions, int maxMessageBytes, long maxInflowBytes) {
+  Streams(Sessions sessions, int maxMessageBytes, long maxInflowBytes, Metrics metrics) {
     this.sessions = sessions;
     this.maxMessageBytes = maxMessageBytes;
     this.inflow = new Inflow(maxInflowBytes);
+    this.dropped = metrics.connectionsDropped;
+    metrics.gauge("streams", "Streams that are open.", connections::size);
+    metrics.gauge("inflow_bytes", "Bytes that were received and are not answered.", inflow::held);
+    metrics.gauge("inflow_bytes_limit", "How many may be.", () -> maxInflowBytes);
     configuration.setAutoFragment(true); // parts as they are read, never gathered
     configuration.setMaxFrameSize(0); // a message's size is checked as its parts come
     configuration.setInputBufferSize(
@@ -81,6 +74,11 @@ final class Streams extends Handler.Wrapper {
     return inflow;
   }
 
+  /** Counts a connection that the server cut off. */
+  void countDropped(String reason) {
+    dropped.labelValues(reason).inc();
+  }
+
   void add(StreamConnection connection) {
     connections.add(connection);
   }
@@ -89,33 +87,33 @@ final class Streams extends Handler.Wrapper {
     connections.remove(connection);
   }
 
-  @Override
-  protected void doStart() throws Exception {
-    super.doStart();
-    ticks = clock.scheduleAtFixedRate(this::tick, 1, 1, TimeUnit.SECONDS);
-  }
-
-  private void tick() {
-    StreamConnection tooSlow = inflow.tooSlow(System.nanoTime());
+  /** Called about once a second. */
+  void tick(long nowNanos) {
+    StreamConnection tooSlow = inflow.tooSlow(nowNanos);
     if (tooSlow != null) {
-      tooSlow.drop("it holds up all others");
+      tooSlow.drop("slow_message");
     }
     for (StreamConnection connection : connections) {
       try {
-        connection.tick(System.nanoTime());
+        connection.tick(nowNanos);
       } catch (RuntimeException e) { // one connection's trouble is not the others'
         LOG.warn("a connection could not be pinged", e);
       }
     }
   }
 
+  /** Whether it is the path of a session's stream. */
+  static boolean isStream(String path) {
+    return path != null
+        && path.startsWith(PREFIX)
+        && path.endsWith(SUFFIX)
+        && path.length() > PREFIX.length() + SUFFIX.length();
+  }
+
   @Override
   public boolean handle(Request request, Response response, Callback callback) throws Exception {
     String path = request.getHttpURI().getPath();
-    if (path == null
-        || !path.startsWith(PREFIX)
-        || !path.endsWith(SUFFIX)
-        || path.length() <= PREFIX.length() + SUFFIX.length()
+    if (!isStream(path)
         || !HttpMethod.GET.is(request.getMethod())
         || !request.getHeaders().contains(HttpHeader.UPGRADE, "websocket")) {
       return super.handle(request, response, callback);
@@ -126,7 +124,7 @@ final class Streams extends Handler.Wrapper {
     }
     StreamConnection connection;
     try {
-      String id = SessionId.check(decoded(segment));
+      String id = SessionId.check(Trees.decoded(segment));
       String writer = Request.extractQueryParameters(request).getValue("writer");
       connection = new StreamConnection(this, id, writer(writer), maxMessageBytes);
     } catch (ProblemException e) {
@@ -148,14 +146,6 @@ final class Streams extends Handler.Wrapper {
     return true;
   }
 
-  private static String decoded(String segment) {
-    try {
-      return URLDecoder.decode(segment, StandardCharsets.UTF_8);
-    } catch (IllegalArgumentException e) {
-      return segment; // and not valid, as it has a "%"
-    }
-  }
-
   /** A writer's name, or null if there is none. */
   static String writer(String parameter) throws ProblemException {
     if (parameter != null && !SessionId.isValid(parameter)) {
@@ -175,7 +165,5 @@ final class Streams extends Handler.Wrapper {
       connections.forEach(StreamConnection::shutDown);
       TimeUnit.MILLISECONDS.sleep(10);
     }
-    ticks.cancel(false);
-    clock.shutdown();
   }
 }

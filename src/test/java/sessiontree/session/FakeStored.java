@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
+import sessiontree.event.Batch;
 import sessiontree.store.Append;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
@@ -21,6 +22,11 @@ final class FakeStored implements StoredSession {
   @Override
   public SessionState state() {
     return new SessionState(phase, sequence, entries, startKey, Map.copyOf(writers));
+  }
+
+  @Override
+  public Batch.Bound latest() {
+    return new Batch.Bound(startKey, "0");
   }
 
   @Override
@@ -45,7 +51,10 @@ final class FakeStored implements StoredSession {
       answerFailed(append);
       return;
     }
-    if (append.batch() != null) {
+    if (append.kind() == Append.Kind.DELETION) {
+      sequence++;
+      phase = Phase.NEW;
+    } else if (append.batch() != null) {
       sequence++;
       entries += append.entries();
       if (append.keepsStart()) {

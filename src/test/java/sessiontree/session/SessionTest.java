@@ -9,9 +9,12 @@ import static sessiontree.Messages.start;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import sessiontree.Watching;
 import sessiontree.event.Batch;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
+import sessiontree.metrics.Metrics;
+import sessiontree.store.MemoryStore;
 
 /** The rules of a session, over a store whose answers come when the test says so. */
 class SessionTest {
@@ -20,7 +23,10 @@ class SessionTest {
   private static final Batch END = message(end(102));
 
   private final FakeStored stored = new FakeStored();
-  private final Session session = new Session("s", stored);
+  private static final Sessions SESSIONS =
+      new Sessions(MemoryStore.create(), Integer.MAX_VALUE, new Metrics());
+
+  private final Session session = new Session("s", stored, SESSIONS);
 
   /** What was told, to whom, in order; without the flushes. */
   private final List<String> told = new ArrayList<>();
@@ -324,7 +330,7 @@ class SessionTest {
   @Test
   void message_toASessionThatWasCompleteBefore_isRefused() {
     given(START, END);
-    Session later = new Session("s", stored);
+    Session later = new Session("s", stored, SESSIONS);
     later.submit(null, 0, false, EVENT, null, new Told("event"));
     assertThat(told).containsExactly("event: session_complete");
   }
@@ -332,10 +338,10 @@ class SessionTest {
   @Test
   void watchers_areToldOnce_afterTheReplyToTheEnd() {
     given(START);
-    Session.Watcher gone = entries -> told.add("gone: " + entries);
-    session.watch(entries -> told.add("one: " + entries));
+    Session.Watcher gone = Watching.completion(entries -> told.add("gone: " + entries));
+    session.watch(Watching.completion(entries -> told.add("one: " + entries)));
     session.watch(gone);
-    session.watch(entries -> told.add("other: " + entries));
+    session.watch(Watching.completion(entries -> told.add("other: " + entries)));
     session.unwatch(gone);
     submit("end", END);
     submit("behind", EVENT);
@@ -349,15 +355,16 @@ class SessionTest {
   @Test
   void watcher_ofACompleteSession_isToldAtOnce() {
     given(START, END);
-    session.watch(entries -> told.add("late: " + entries));
-    new Session("s", stored).watch(entries -> told.add("later: " + entries));
+    session.watch(Watching.completion(entries -> told.add("late: " + entries)));
+    new Session("s", stored, SESSIONS)
+        .watch(Watching.completion(entries -> told.add("later: " + entries)));
     assertThat(told).containsExactly("late: 2", "later: 2");
   }
 
   @Test
   void watcher_isNotTold_whenTheEndCouldNotBeStored_butWhenItIs() {
     given(START);
-    session.watch(entries -> told.add("watcher: " + entries));
+    session.watch(Watching.completion(entries -> told.add("watcher: " + entries)));
     submit("end", END);
     submit("behind", EVENT);
     stored.failNext();
@@ -473,7 +480,7 @@ class SessionTest {
   @Test
   void sync_ofASessionThatHasEnded_tellsNothing_asItsWatchersAreTold() {
     given(START);
-    session.watch(entries -> told.add("watcher: " + entries));
+    session.watch(Watching.completion(entries -> told.add("watcher: " + entries)));
     submit("end", END);
     sync(null);
     stored.storeAll();
@@ -548,7 +555,7 @@ class SessionTest {
     submit("start", "w", 3, START);
     stored.storeAll();
     told.clear();
-    Session later = new Session("s", stored);
+    Session later = new Session("s", stored, SESSIONS);
     assertThat(later.lastNumber("w")).isEqualTo(3);
     later.submit("w", 3, false, EVENT, null, new Told("duplicate"));
     later.submit(null, 0, false, message(start(99)), null, new Told("other start"));

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -20,13 +22,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
+import sessiontree.metrics.Metrics;
+import sessiontree.store.Listing;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
 
 class SessionsTest {
   private final FakeStore store = new FakeStore();
-  private final Sessions sessions = new Sessions(store);
+  private final Sessions sessions = new Sessions(store, Integer.MAX_VALUE, new Metrics());
 
   /** Counts what is opened; or cannot open anything. */
   private static final class FakeStore implements SessionStore {
@@ -50,6 +54,26 @@ class SessionsTest {
     @Override
     public Optional<Tree> tree(String id) {
       return Optional.empty();
+    }
+
+    @Override
+    public Listing list(Listing.Filter filter, String after, int limit) {
+      return new Listing(List.of(), null);
+    }
+
+    @Override
+    public List<String> idle(Duration time, int limit) {
+      return List.of();
+    }
+
+    @Override
+    public List<String> completedBefore(Instant time, int limit) {
+      return List.of();
+    }
+
+    @Override
+    public int openSessions() {
+      return 0;
     }
 
     @Override

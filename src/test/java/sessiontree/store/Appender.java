@@ -1,5 +1,6 @@
 package sessiontree.store;
 
+import java.io.IOException;
 import sessiontree.event.Batch;
 import sessiontree.store.SessionStore.StoredSession;
 
@@ -29,16 +30,35 @@ public final class Appender {
 
   public void append(Batch batch, String writer, long number, Append.Answer answer) {
     session.append(
-        new Append(sequence, batch, batch != null && sequence == 0, writer, number, answer));
+        batch == null
+            ? Append.nothing(sequence, answer)
+            : Append.entries(sequence, batch, sequence == 0, writer, number, answer));
     if (batch != null) {
       sequence++;
     }
   }
 
+  /** Deletes the session. */
+  public Answered delete() {
+    Answered answered = new Answered();
+    session.append(Append.deletion(sequence++, answered));
+    return answered;
+  }
+
+  /** Ends the session in its client's place. */
+  public Answered abandon() throws IOException {
+    Answered answered = new Answered();
+    session.append(Append.abandonment(sequence++, session.latest(), answered));
+    return answered;
+  }
+
   /** Appends as somebody who is mistaken about the sequence. */
   public Answered appendExpecting(long expected, Batch batch) {
     Answered answered = new Answered();
-    session.append(new Append(expected, batch, false, null, 0, answered));
+    session.append(
+        batch == null
+            ? Append.nothing(expected, answered)
+            : Append.entries(expected, batch, false, null, 0, answered));
     return answered;
   }
 }

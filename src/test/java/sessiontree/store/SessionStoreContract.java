@@ -7,9 +7,7 @@ import static sessiontree.Messages.message;
 import static sessiontree.Messages.start;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -32,6 +30,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import sessiontree.Messages;
+import sessiontree.TreeText;
 import sessiontree.event.Batch;
 import sessiontree.store.SessionState.Phase;
 
@@ -358,12 +357,7 @@ public abstract class SessionStoreContract {
 
   protected final String tree(String id) {
     try {
-      Tree tree = store.tree(id).orElseThrow(() -> new AssertionError(id + " has no tree"));
-      try (InputStream content = tree.content()) {
-        byte[] bytes = content.readAllBytes();
-        assertThat(tree.bytes()).isEqualTo(bytes.length);
-        return new String(bytes, StandardCharsets.UTF_8);
-      }
+      return TreeText.of(store.tree(id).orElseThrow(() -> new AssertionError(id + " has no tree")));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -4,10 +4,12 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ConcurrentSkipListSet;
+import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import sessiontree.metrics.Metrics;
 
 /**
  * Keeps memory and log within their bounds. At half of the memory's bound the largest buffers are
@@ -20,17 +22,28 @@ import org.slf4j.LoggerFactory;
 final class Checkpointer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Checkpointer.class);
 
+  private static final long NONE = Long.MAX_VALUE;
+
+  /** How often it is looked whether a sweep is due, while there are tombstones. */
+  private static final long SWEEP_LOOK_MILLIS = 500;
+
+  private static final long SWEEP_RETRY_NANOS = 100_000_000;
+
   /** Sessions of one run file at most: its index is held in memory while it is written. */
   private static final int MAX_SOURCES = 1 << 17;
 
   private final Runs runs;
   private final TreeFiles trees;
   private final WriteAheadLog log;
-  private final ConcurrentHashMap<String, LocalSession> sessions;
+  private final OpenSessions sessions;
   private final long memoryBytes;
   private final long logBytes;
   private final long retryMillis;
   private final Runnable compaction;
+  private final Runnable seal;
+  private final Metrics metrics;
+  private final long sweepNanos;
+  private final LongSupplier nanoTime;
 
   /**
    * Trees that were published and not forced since, with the log record that is needed until they
@@ -47,13 +60,23 @@ final class Checkpointer implements AutoCloseable {
   private boolean failing;
   private boolean closing;
 
+  /** Tombstones whose trees are not removed yet. */
+  private final ConcurrentSkipListSet<Long> removing = new ConcurrentSkipListSet<>();
+
+  // Tombstones in the log; all guarded by this.
+  private long firstTombstone = NONE;
+  private long firstTombstoneNanos;
+  private long lastTombstone;
+
   Checkpointer(
       Runs runs,
       TreeFiles trees,
       WriteAheadLog log,
-      ConcurrentHashMap<String, LocalSession> sessions,
+      OpenSessions sessions,
       LocalStore.Options options,
-      Runnable compaction) {
+      Runnable compaction,
+      Runnable seal,
+      Metrics metrics) {
     this.runs = runs;
     this.trees = trees;
     this.log = log;
@@ -62,6 +85,10 @@ final class Checkpointer implements AutoCloseable {
     this.logBytes = options.logBytes();
     this.retryMillis = options.retry().toMillis();
     this.compaction = compaction;
+    this.seal = seal;
+    this.metrics = metrics;
+    this.sweepNanos = options.sweep().toNanos();
+    this.nanoTime = options.nanoTime();
   }
 
   void start() {
@@ -103,6 +130,35 @@ final class Checkpointer implements AutoCloseable {
     }
   }
 
+  /** The log thread has a tombstone that is durable; its tree is about to be removed. */
+  void removing(long lsn) {
+    removing.add(lsn);
+    deleted(lsn, nanoTime.getAsLong());
+  }
+
+  /** The tree of a tombstone is removed; not durably. */
+  void removed(long lsn) {
+    removing.remove(lsn);
+  }
+
+  /** Recovery has found a tombstone, of the time before: what it leaves is swept at once. */
+  void deletedBefore(long lsn) {
+    deleted(lsn, nanoTime.getAsLong() - sweepNanos);
+  }
+
+  private synchronized void deleted(long lsn, long nanos) {
+    if (firstTombstone == NONE) {
+      firstTombstone = lsn;
+      firstTombstoneNanos = nanos;
+      notifyAll();
+    }
+    lastTombstone = lsn;
+  }
+
+  private synchronized boolean isSweepDue() {
+    return firstTombstone != NONE && nanoTime.getAsLong() - firstTombstoneNanos >= sweepNanos;
+  }
+
   synchronized boolean isFailing() {
     return failing;
   }
@@ -123,8 +179,8 @@ final class Checkpointer implements AutoCloseable {
           if (failing && !closing) {
             wait(retryMillis);
           }
-          while (!closing && !failing && !isDue()) {
-            wait();
+          while (!closing && !failing && !isDue() && !isSweepDue()) {
+            wait(firstTombstone == NONE ? 0 : SWEEP_LOOK_MILLIS);
           }
         } catch (InterruptedException e) {
           LOG.warn("the spilling thread was interrupted; it goes on");
@@ -161,6 +217,9 @@ final class Checkpointer implements AutoCloseable {
       if (log.sealedBytes() > logBytes / 2) {
         checkpoint(log.firstLsnOfNewest(logBytes / 4));
       }
+      if (isSweepDue()) {
+        sweep();
+      }
       compaction.run();
     } catch (IOException | RuntimeException e) {
       failed = true;
@@ -178,7 +237,7 @@ final class Checkpointer implements AutoCloseable {
 
   private List<LocalSession> largest() {
     List<Sized> sized = new ArrayList<>();
-    for (LocalSession session : sessions.values()) {
+    for (LocalSession session : sessions.all()) {
       long bytes = session.memory();
       if (bytes > 0) {
         sized.add(new Sized(session, bytes));
@@ -203,14 +262,53 @@ final class Checkpointer implements AutoCloseable {
    */
   private void checkpoint(long lsn) throws IOException {
     List<LocalSession> needed = new ArrayList<>();
-    for (LocalSession session : sessions.values()) {
+    for (LocalSession session : sessions.all()) {
       if (session.needsLogBefore(lsn)) {
         needed.add(session);
       }
     }
     spill(needed);
     forceTrees(lsn); // after the sessions: one that was published meanwhile is here now
-    log.deleteBefore(lsn);
+    log.deleteBefore(bury(lsn));
+  }
+
+  /**
+   * Sees to it that nothing is left that tombstones before a record must hide. Returns that record,
+   * or one before it up to which it could be done now.
+   */
+  private long bury(long lsn) throws IOException {
+    long limit = removing.isEmpty() ? lsn : Math.min(lsn, removing.first());
+    synchronized (this) {
+      if (firstTombstone >= limit) {
+        return limit;
+      }
+    }
+    trees.forceRemovals();
+    runs.purge(sessions::get);
+    synchronized (this) {
+      firstTombstone = lastTombstone < limit ? NONE : limit;
+    }
+    return limit;
+  }
+
+  /** Makes what was deleted leave the log and the run files. */
+  private void sweep() throws IOException {
+    long active = log.firstLsnOfActive();
+    boolean sealed = firstTombstone() < active;
+    if (sealed) {
+      checkpoint(active);
+    } else {
+      seal.run();
+    }
+    synchronized (this) {
+      boolean again =
+          !sealed || firstTombstone < active; // when the log thread has, or the tree went
+      firstTombstoneNanos = nanoTime.getAsLong() - (again ? sweepNanos - SWEEP_RETRY_NANOS : 0);
+    }
+  }
+
+  private synchronized long firstTombstone() {
+    return firstTombstone;
   }
 
   private void forceTrees(long lsn) throws IOException {
@@ -249,6 +347,8 @@ final class Checkpointer implements AutoCloseable {
       return;
     }
     Runs.Written written = runs.write(begun);
+    metrics.spills.inc();
+    metrics.spilledBytes.inc(written.file().bytes());
     for (int i = 0; i < begun.size(); i++) {
       LocalSession.Spill spill = begun.get(i);
       if (spill.session().endSpill(written.regions().get(i))) {

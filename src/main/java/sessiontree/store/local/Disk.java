@@ -10,9 +10,11 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 
 /**
  * All that the local store asks of a file system, so that a test can put one under it that fails.
@@ -53,6 +55,12 @@ interface Disk {
 
   /** Does nothing if there is no such file. */
   void delete(Path file) throws IOException;
+
+  /** When the file was changed last, in microseconds since the UNIX epoch, or what was set. */
+  long modified(Path file) throws IOException;
+
+  /** Sets that time. It need not survive loss of power. */
+  void setModified(Path file, long epochMicros) throws IOException;
 
   /** Returns when names made and removed in the directory survive loss of power. */
   void sync(Path directory) throws IOException;
@@ -104,6 +112,16 @@ interface Disk {
     @Override
     public void delete(Path file) throws IOException {
       Files.deleteIfExists(file);
+    }
+
+    @Override
+    public long modified(Path file) throws IOException {
+      return Files.getLastModifiedTime(file).to(TimeUnit.MICROSECONDS);
+    }
+
+    @Override
+    public void setModified(Path file, long epochMicros) throws IOException {
+      Files.setLastModifiedTime(file, FileTime.from(epochMicros, TimeUnit.MICROSECONDS));
     }
 
     @Override

@@ -6,12 +6,15 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import sessiontree.event.Batch;
+import sessiontree.event.Children;
 import sessiontree.event.TreeWriter;
 import sessiontree.sort.Cursor;
 import sessiontree.sort.MergeIterator;
 import sessiontree.sort.SessionBuffer;
 import sessiontree.store.Append;
+import sessiontree.store.Listing;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore.StoredSession;
@@ -24,7 +27,7 @@ import sessiontree.store.SessionStore.StoredSession;
 final class LocalSession implements StoredSession {
   static final long NONE = Long.MAX_VALUE;
 
-  private final LocalStore store;
+  private final BiConsumer<LocalSession, Append> log;
   private final String id;
 
   /** The sequence when what is in the log thread's hands is durable; that thread's own. */
@@ -42,16 +45,18 @@ final class LocalSession implements StoredSession {
   private long entries;
   private Map<String, Long> writers;
   private Batch.Bound start;
-  private Batch.Bound end;
+  private End end;
+  private boolean deleted;
   private List<Region> runs = List.of();
   private List<SessionBuffer> spilling = List.of();
   private SessionBuffer buffer; // null while it has nothing
   private long lastLsn;
+  private long lastMillis; // when it was appended, as RunningTime counts
   private long firstLsn = NONE; // of the oldest log record that no run covers
   private long firstLsnSince = NONE; // likewise, of those that came since the spill under way began
 
-  LocalSession(LocalStore store, String id, SessionState state) {
-    this.store = store;
+  LocalSession(BiConsumer<LocalSession, Append> log, String id, SessionState state) {
+    this.log = log;
     this.id = id;
     this.phase = state.phase();
     this.entries = state.entries();
@@ -70,7 +75,24 @@ final class LocalSession implements StoredSession {
 
   @Override
   public void append(Append append) {
-    store.queue(this, append);
+    log.accept(this, append);
+  }
+
+  /** What a page tells of it; null when it is complete, or there is nothing. */
+  synchronized Listing.Listed listed() {
+    return phase == Phase.OPEN || phase == Phase.ENDED
+        ? new Listing.Listed(id, false, start.text(), null, entries, 0)
+        : null;
+  }
+
+  /** The running time of its last append. */
+  synchronized long lastMillis() {
+    return lastMillis;
+  }
+
+  /** Whether it is open, and nothing was appended since that running time. */
+  synchronized boolean isIdleSince(long millis) {
+    return phase == Phase.OPEN && lastMillis <= millis;
   }
 
   /** Nothing of what is in the log thread's hands became durable. */
@@ -85,6 +107,7 @@ final class LocalSession implements StoredSession {
     expected = sequence;
     entries += record.entries();
     lastLsn = record.lsn();
+    lastMillis = record.millis();
     firstLsn = Math.min(firstLsn, lastLsn);
     firstLsnSince = Math.min(firstLsnSince, lastLsn);
     if (record.count() > 0) {
@@ -110,6 +133,26 @@ final class LocalSession implements StoredSession {
     return memory() - before;
   }
 
+  /**
+   * Its deletion is durable: forgets everything. Returns the regions that nobody needs any more,
+   * and by how many bytes its memory shrank.
+   */
+  synchronized Deleted delete() {
+    long memory = memory();
+    sequence++;
+    expected = sequence;
+    phase = Phase.NEW;
+    entries = 0;
+    writers = Map.of();
+    buffer = null;
+    spilling = List.of();
+    firstLsn = NONE;
+    deleted = true;
+    return new Deleted(forgetRuns(), memory);
+  }
+
+  record Deleted(List<Region> regions, long bytes) {}
+
   /** Bytes of memory that its children take. */
   synchronized long memory() {
     long bytes = buffer == null ? 0 : buffer.allocated();
@@ -134,6 +177,7 @@ final class LocalSession implements StoredSession {
     end = entry.end();
     writers = entry.writers();
     lastLsn = entry.lsn();
+    lastMillis = entry.millis();
     runs = plus(runs, region);
     return repeated;
   }
@@ -188,16 +232,28 @@ final class LocalSession implements StoredSession {
     firstLsnSince = NONE;
     RunEntry state =
         new RunEntry(
-            id, covered(), lastLsn, sequence, entries, start, end, Map.copyOf(writers), 0, 0, 0, 0);
+            id,
+            covered(),
+            lastLsn,
+            lastMillis,
+            sequence,
+            entries,
+            start,
+            end,
+            Map.copyOf(writers),
+            0,
+            0,
+            0,
+            0);
     return new Spill(this, state, spilling, memory());
   }
 
   /**
-   * The run is durable: what is in it is forgotten. False if the session is complete: then nobody
-   * needs the run.
+   * The run is durable: what is in it is forgotten. False if the session is complete, or deleted:
+   * then nobody needs the run.
    */
   synchronized boolean endSpill(Region region) {
-    if (phase == Phase.COMPLETE) {
+    if (phase == Phase.COMPLETE || deleted) {
       return false;
     }
     spilling = List.of();
@@ -258,6 +314,58 @@ final class LocalSession implements StoredSession {
     return entries == children + 1 + (end == null ? 0 : 1);
   }
 
+  /** How it ended; null while it has not. */
+  synchronized End end() {
+    return end;
+  }
+
+  @Override
+  public Batch.Bound latest() throws IOException {
+    Batch.Bound latest;
+    List<Region> regions;
+    synchronized (this) {
+      latest = start;
+      for (SessionBuffer one : spilling) {
+        latest = one.latest(latest);
+      }
+      latest = buffer == null ? latest : buffer.latest(latest);
+      regions = retained();
+    }
+    try {
+      for (Region region : regions) {
+        latest = latest(region, latest);
+      }
+      return latest;
+    } finally {
+      release(regions);
+    }
+  }
+
+  private static Batch.Bound latest(Region region, Batch.Bound than) throws IOException {
+    Batch.Bound latest = than;
+    int left = region.count();
+    for (Cursor child = Runs.read(List.of(region)); child.next(); left--) {
+      if (left == 1 && child.key() > latest.key()) {
+        latest = Children.bound(child.key(), child.array(), child.offset());
+      }
+    }
+    return latest;
+  }
+
+  /** Its regions, to be read until they are released. Guarded by this. */
+  private List<Region> retained() {
+    for (Region region : runs) {
+      region.file().retain();
+    }
+    return runs;
+  }
+
+  private static void release(List<Region> regions) throws IOException {
+    for (Region region : regions) {
+      region.file().release();
+    }
+  }
+
   synchronized TreeFiles.Facts facts() {
     return new TreeFiles.Facts(entries, Map.copyOf(writers));
   }
@@ -267,11 +375,8 @@ final class LocalSession implements StoredSession {
     List<Region> regions;
     List<SessionBuffer> buffers;
     synchronized (this) {
-      regions = runs;
+      regions = retained();
       buffers = buffer == null ? spilling : plus(spilling, buffer);
-      for (Region region : regions) {
-        region.file().retain();
-      }
     }
     try {
       List<Cursor> cursors = new ArrayList<>();
@@ -284,15 +389,13 @@ final class LocalSession implements StoredSession {
         cursors.add(one.sorted());
         bytes += one.bytes();
       }
-      TreeWriter writer = new TreeWriter(out, bytes, start, end, false);
+      TreeWriter writer = new TreeWriter(out, bytes, start, end.bound(), end.abandoned());
       for (Cursor children = MergeIterator.of(cursors); children.next(); ) {
         writer.child(children.array(), children.offset(), children.length());
       }
       writer.finish();
     } finally {
-      for (Region region : regions) {
-        region.file().release();
-      }
+      release(regions);
     }
   }
 

@@ -4,106 +4,43 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashSet;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledFuture;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import sessiontree.metrics.Metrics;
 import sessiontree.store.Append;
+import sessiontree.store.Listing;
 import sessiontree.store.SessionState;
-import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
 
 /**
- * Keeps sessions in a folder. One write-ahead log takes what is appended to all of them: a thread
- * takes everything that is queued, writes it, forces it once, and only then are sessions changed
- * and answers given; what is queued meanwhile is the next group. A session that has ended is sorted
- * and published as a file.
+ * Keeps sessions in a folder. One write-ahead log takes what is appended to all of them, group by
+ * group; a session that has ended is sorted and published as a file.
  *
  * <p>The package's manual tells what lies where, and what a crash can leave.
  */
 public final class LocalStore implements SessionStore {
   private static final Logger LOG = LoggerFactory.getLogger(LocalStore.class);
-  private static final int FINISHERS = 2;
+  private static final Duration CLOCK_WRITTEN = Duration.ofSeconds(10);
   private static final int FATAL = 70;
 
-  /** What is not finished by then when the store closes, the next start finishes. */
-  private static final long CLOSE_SECONDS = 3;
-
   private final Closeable lock;
-  private final TreeFiles trees;
   private final Options options;
-
-  // Written once, by recovery.
-  private Runs runs;
-  private WriteAheadLog log;
-  private Checkpointer checkpointer;
-
-  /** The sessions that are stored and not complete. */
-  private final ConcurrentHashMap<String, LocalSession> sessions = new ConcurrentHashMap<>();
-
-  private final Object queueLock = new Object();
-
-  /** Guarded by queueLock. */
-  private List<Queued> queue = new ArrayList<>();
-
-  /** Guarded by queueLock. */
-  private boolean closing;
-
-  private final Thread logThread = daemons("log").newThread(this::takeGroups);
-  private final ExecutorService answers = threads(1, "answers");
-  private final ExecutorService finishers = threads(FINISHERS, "finish");
-  private final ExecutorService heavy = threads(1, "merge");
-  private final ScheduledExecutorService retries =
-      new ScheduledThreadPoolExecutor(1, daemons("retry"), new ThreadPoolExecutor.DiscardPolicy());
-  private final AtomicBoolean compacting = new AtomicBoolean();
-
-  /** Whether the last group could not be written. Set by the log thread. */
-  private volatile boolean failing;
-
-  /** Sessions that have ended, and could not be published yet. */
-  private final Set<String> unfinished = ConcurrentHashMap.newKeySet();
-
-  /** An append in the queue, and then in a group. */
-  private static final class Queued {
-    private final LocalSession session;
-    private final Append append;
-
-    /** Null if nothing is to be stored for it. */
-    private LogRecord record;
-
-    private boolean accepted;
-    private boolean answered;
-
-    Queued(LocalSession session, Append append) {
-      this.session = session;
-      this.append = append;
-    }
-
-    /** Then it is answered when the tree can be read. */
-    boolean ends() {
-      return accepted && record != null && record.end() != null;
-    }
-  }
-
-  private LocalStore(Closeable lock, TreeFiles trees, Options options) {
-    this.lock = lock;
-    this.trees = trees;
-    this.options = options;
-  }
+  private final OpenSessions sessions = new OpenSessions();
+  private final RunningTime running;
+  private final TreeFiles trees;
+  private final Runs runs;
+  private final WriteAheadLog log;
+  private final Completions completions;
+  private final Checkpointer checkpointer;
+  private final Finisher finisher;
+  private final GroupCommit commit;
 
   /**
    * How the store uses memory and disk.
@@ -113,13 +50,27 @@ public final class LocalStore implements SessionStore {
    * @param logBytes of the write-ahead log: at most so much is replayed after a crash
    * @param fanIn so many run files of a level are merged into one
    * @param retry how long after a failure it is tried whether the disk takes something
+   * @param sweep how long what was deleted may lie in the log and in run files
+   * @param nanoTime a clock such as {@link System#nanoTime}
    */
-  public record Options(long memoryBytes, long logBytes, int fanIn, Duration retry) {
+  public record Options(
+      long memoryBytes,
+      long logBytes,
+      int fanIn,
+      Duration retry,
+      Duration sweep,
+      LongSupplier nanoTime) {
     private static final long MAX_SEGMENT_BYTES = 16 << 20;
 
-    /** With merges of 32 runs, and a try every second. */
+    /** With merges of 32 runs, a try every second, and a sweep every five minutes. */
     public Options(long memoryBytes, long logBytes) {
-      this(memoryBytes, logBytes, 32, Duration.ofSeconds(1));
+      this(
+          memoryBytes,
+          logBytes,
+          32,
+          Duration.ofSeconds(1),
+          Duration.ofMinutes(5),
+          System::nanoTime);
     }
 
     /** A segment of the log takes no more records when it has reached this. */
@@ -135,19 +86,18 @@ public final class LocalStore implements SessionStore {
    * @throws IOException if the folder cannot be used, another process uses it, or it is damaged;
    *     its message says so in one line
    */
-  public static LocalStore open(Path folder, Options options) throws IOException {
-    return open(Disk.real(), folder, options);
+  public static LocalStore open(Path folder, Options options, Metrics metrics) throws IOException {
+    return open(Disk.real(), folder, options, metrics);
   }
 
-  static LocalStore open(Disk disk, Path folder, Options options) throws IOException {
+  static LocalStore open(Disk disk, Path folder, Options options, Metrics metrics)
+      throws IOException {
+    long began = System.nanoTime();
     disk.createDirectories(folder);
     Closeable lock = disk.lock(folder.resolve("lock"));
     try {
-      TreeFiles trees = TreeFiles.open(disk, folder.resolve("sessions"), folder.resolve("tmp"));
-      LocalStore store = new LocalStore(lock, trees, options);
-      store.recover(disk, folder);
-      store.checkpointer.start();
-      store.logThread.start();
+      LocalStore store = new LocalStore(disk, folder, options, lock, metrics);
+      store.recover(began, metrics);
       return store;
     } catch (IOException | RuntimeException e) {
       lock.close();
@@ -155,119 +105,115 @@ public final class LocalStore implements SessionStore {
     }
   }
 
-  // --- Recovery, by the thread that opens.
-
-  private void recover(Disk disk, Path folder) throws IOException {
-    long began = System.nanoTime();
+  private LocalStore(Disk disk, Path folder, Options options, Closeable lock, Metrics metrics)
+      throws IOException {
+    this.lock = lock;
+    this.options = options;
+    Path temporary = folder.resolve("tmp");
+    trees = TreeFiles.open(disk, folder.resolve("sessions"), temporary);
+    running = RunningTime.resume(disk, folder.resolve("clock"), temporary, options.nanoTime());
+    completions = new Completions(trees);
+    log = WriteAheadLog.of(disk, folder.resolve("log"), options.segmentBytes());
     runs =
         Runs.open(
             disk,
             folder.resolve("runs"),
-            folder.resolve("tmp"),
+            temporary,
             options.fanIn(),
-            (entry, region) -> session(entry.id()).load(entry, region));
-    int fromRuns = sessions.size();
-    for (LocalSession session : List.copyOf(sessions.values())) {
-      if (!session.hasAllRuns()) {
-        forgetFinished(session);
+            (entry, region) -> add(entry.id()).load(entry, region));
+    checkpointer =
+        new Checkpointer(runs, trees, log, sessions, options, this::compact, this::seal, metrics);
+    finisher =
+        new Finisher(sessions, trees, runs, checkpointer, completions, options.retry(), metrics);
+    commit =
+        new GroupCommit(
+            log,
+            checkpointer,
+            running,
+            options.retry(),
+            finisher.answers(),
+            new Durable(),
+            metrics);
+  }
+
+  private void recover(long beganNanos, Metrics metrics) throws IOException {
+    new Recovery(this, sessions, trees, runs, checkpointer, finisher, running, beganNanos)
+        .replay(log);
+    double seconds = (System.nanoTime() - beganNanos) / 1e9;
+    metrics.gauge("recovery_seconds", "How long the start took to recover.", () -> seconds);
+    metrics.gauge("log_bytes", "Bytes of the log's full segments.", log::sealedBytes);
+    metrics.gauge("log_bytes_limit", "How many may be.", options::logBytes);
+    metrics.gauge("log_segments", "Segments of the log.", log::segments);
+    metrics.gauge("buffer_bytes", "Bytes of events in memory.", checkpointer::memory);
+    metrics.gauge("buffer_bytes_limit", "How many may be.", options::memoryBytes);
+    metrics.gauge("run_files", "Files of sorted events of open sessions.", runs::count);
+    checkpointer.start();
+    commit.start();
+    finisher.every(CLOCK_WRITTEN, this::writeClock);
+  }
+
+  /** The session of that id; a new one if there is none. */
+  LocalSession add(String id) {
+    LocalSession session = sessions.get(id);
+    if (session == null) {
+      session = new LocalSession(this::queue, id, SessionState.NEW);
+      sessions.add(session);
+    }
+    return session;
+  }
+
+  private void queue(LocalSession session, Append append) {
+    commit.queue(session, append);
+  }
+
+  private void compact() {
+    finisher.compact();
+  }
+
+  private void seal() {
+    commit.seal();
+  }
+
+  private void writeClock() {
+    try {
+      running.write();
+    } catch (IOException e) { // the log tells it too, if less exactly
+      LOG.debug("the running time cannot be written: {}", e.toString());
+    }
+  }
+
+  /** What follows when a record is durable. */
+  private final class Durable implements GroupCommit.Effects {
+    @Override
+    public void apply(LocalSession session, LogRecord record) {
+      if (record.type() == LogRecord.Type.DELETION) {
+        LocalSession.Deleted deleted = session.delete();
+        sessions.remove(session);
+        checkpointer.removing(record.lsn());
+        checkpointer.grew(-deleted.bytes());
+        deleted.regions().forEach(runs::retire);
+        return;
       }
-    }
-    log = WriteAheadLog.of(disk, folder.resolve("log"), options.segmentBytes());
-    checkpointer = new Checkpointer(runs, trees, log, sessions, options, this::compact);
-    Replay replay = new Replay();
-    log.recover(replay);
-    replay.checkRemains();
-    for (LocalSession session : List.copyOf(sessions.values())) {
-      if (session.state().phase() == Phase.ENDED) {
-        session.holdAnswers();
-        finish(session, null);
-        replay.finished++;
-      } else if (session.hasRuns() && trees.exists(session.id())) {
-        forgetFinished(session);
+      if (record.start() != null) {
+        sessions.add(session);
       }
+      checkpointer.grew(session.apply(record));
     }
-    if (replay.records > 0 || fromRuns > 0) {
-      LOG.info(
-          "recovered in {} ms: {} sessions from runs, {} log records replayed, {} sessions finished, {} open",
-          (System.nanoTime() - began) / 1_000_000,
-          fromRuns,
-          replay.records,
-          replay.finished,
-          sessions.size());
-    }
-  }
-
-  private LocalSession session(String id) {
-    return sessions.computeIfAbsent(id, absent -> new LocalSession(this, id, SessionState.NEW));
-  }
-
-  /**
-   * Forgets what runs tell of a session that has its tree: it was finished, and the log needs no
-   * more of it.
-   */
-  private void forgetFinished(LocalSession session) throws IOException {
-    if (!trees.exists(session.id())) {
-      throw new IOException(
-          "session " + session.id() + ": a run file is missing, and it has no tree");
-    }
-    sessions.remove(session.id());
-    session.forgetRuns().forEach(runs::retire);
-  }
-
-  /** Brings the sessions to where they were. */
-  private final class Replay implements WriteAheadLog.Replay {
-    /**
-     * Sessions of which the log has only later records: they were finished, and their trees are
-     * durable.
-     */
-    private final Set<String> remains = new HashSet<>();
-
-    private long records;
-    private long finished;
 
     @Override
-    public void record(LogRecord record) throws IOException {
-      records++;
-      LocalSession session = sessions.get(record.id());
-      if (record.isProbe() || (session != null && session.covers(record.lsn()))) {
-        return;
-      }
-      long expected = session == null ? 0 : session.state().sequence();
-      if (record.sequence() != expected) { // then it was finished, and the log needs no more of it
-        if (session != null) {
-          forgetFinished(session);
-        }
-        remains.add(record.id());
-        return;
-      }
-      session = session == null ? session(record.id()) : session;
-      checkpointer.grew(session.apply(record));
-      if (record.end() != null) { // now, so that its children need no memory
-        List<TreeFiles.Unforced> files = publish(session);
-        if (!files.isEmpty()) {
-          finished++;
-          forget(session, files);
-        }
-      }
-      checkpointer.makeRoomForReplay();
-    }
-
-    void checkRemains() throws IOException {
-      for (String id : remains) {
-        if (!trees.exists(id)) {
-          throw new IOException(
-              "session " + id + ": its first log records are missing, and it has no tree");
-        }
+    public void finish(LocalSession session, LogRecord record, Append.Answer answer) {
+      if (record.type() == LogRecord.Type.DELETION) {
+        finisher.delete(session, record.lsn(), answer);
+      } else {
+        finisher.finishLater(session, answer);
       }
     }
   }
-
-  // --- Reading.
 
   @Override
   public StoredSession open(String id) throws IOException {
     LocalSession session = sessions.get(id);
-    return session != null ? session : new LocalSession(this, id, trees.state(id));
+    return session != null ? session : new LocalSession(this::queue, id, trees.state(id));
   }
 
   @Override
@@ -282,326 +228,48 @@ public final class LocalStore implements SessionStore {
   }
 
   @Override
+  public Listing list(Listing.Filter filter, String after, int limit) throws IOException {
+    return new Pages(sessions, trees).list(filter, after, limit);
+  }
+
+  @Override
+  public List<String> idle(Duration time, int limit) {
+    long since = running.millis() - time.toMillis();
+    return sessions.all().stream()
+        .filter(session -> session.isIdleSince(since))
+        .map(LocalSession::id)
+        .limit(limit)
+        .toList();
+  }
+
+  @Override
+  public List<String> completedBefore(Instant time, int limit) throws IOException {
+    return completions.before(ChronoUnit.MICROS.between(Instant.EPOCH, time), limit);
+  }
+
+  @Override
+  public int openSessions() {
+    return sessions.size();
+  }
+
+  @Override
   public boolean healthy() {
-    return !failing && unfinished.isEmpty() && !checkpointer.isFailing();
-  }
-
-  // --- Appending.
-
-  void queue(LocalSession session, Append append) {
-    synchronized (queueLock) {
-      if (queue.isEmpty()) {
-        queueLock.notifyAll();
-      }
-      queue.add(new Queued(session, append));
-    }
-  }
-
-  /** The log thread. */
-  private void takeGroups() {
-    while (true) {
-      List<Queued> group;
-      synchronized (queueLock) {
-        try {
-          while (queue.isEmpty() && !closing && !failing) {
-            queueLock.wait();
-          }
-          if (queue.isEmpty() && !closing) {
-            queueLock.wait(
-                options.retry().toMillis()); // and then try whether the log can be written
-          }
-        } catch (InterruptedException e) {
-          LOG.warn("the log thread was interrupted; it goes on");
-        }
-        if (queue.isEmpty() && closing) {
-          return;
-        }
-        group = queue;
-        queue = new ArrayList<>();
-      }
-      take(group);
-    }
-  }
-
-  private void take(List<Queued> group) {
-    if (!checkpointer.awaitRoom()) {
-      refuse(group);
-    } else {
-      try {
-        store(group);
-      } catch (IOException | RuntimeException e) {
-        if (!fail(group, e)) {
-          return;
-        }
-      }
-    }
-    long grown = 0;
-    for (Queued queued : group) {
-      if (queued.accepted && queued.record != null) {
-        if (queued.record.start() != null) {
-          sessions.put(queued.session.id(), queued.session);
-        }
-        grown += queued.session.apply(queued.record);
-      }
-    }
-    checkpointer.grew(grown);
-    answers.execute(() -> answer(group));
-    for (Queued queued : group) {
-      if (queued.ends()) {
-        finisher(queued.session).execute(() -> finish(queued.session, queued.append));
-      }
-    }
-  }
-
-  /** Makes a group durable: those of its appends that expect what is there. */
-  private void store(List<Queued> group) throws IOException {
-    boolean written = false;
-    for (Queued queued : group) {
-      Append append = queued.append;
-      queued.accepted = append.expected() == queued.session.expected;
-      if (queued.accepted && append.batch() != null) {
-        queued.record = record(queued.session.id(), append);
-        queued.session.expected++;
-        log.add(queued.record);
-        written = true;
-      }
-    }
-    if (failing && !written) {
-      log.add(LogRecord.probe(log.nextLsn()));
-      written = true;
-    }
-    if (written) {
-      log.commit();
-      if (failing) {
-        LOG.info("the log can be written again");
-      }
-      failing = false;
-    }
-  }
-
-  private LogRecord record(String id, Append append) {
-    return new LogRecord(
-        log.nextLsn(),
-        id,
-        append.expected(),
-        append.writer() == null ? "" : append.writer(),
-        append.number(),
-        append.keepsStart() ? append.batch().start() : null,
-        append.batch().end(),
-        append.batch().count(),
-        append.batch().children());
-  }
-
-  /** Returns whether the group can be answered. */
-  private boolean fail(List<Queued> group, Exception cause) {
-    if (!failing) {
-      LOG.error(
-          "the log cannot be written; nothing is taken until it can be: {}", cause.toString());
-    }
-    failing = true;
-    log.rollback();
-    refuse(group);
-    return cutBack();
-  }
-
-  /** Of a group that cannot be stored, only what needs no log is accepted. */
-  private static void refuse(List<Queued> group) {
-    for (Queued queued : group) {
-      queued.session.fallBack();
-    }
-    for (Queued queued : group) { // what is to be stored nowhere needs no log
-      queued.accepted =
-          queued.append.batch() == null && queued.append.expected() == queued.session.expected;
-      queued.record = null;
-    }
-  }
-
-  /**
-   * Cuts off what a group that failed may have left in the log; before its senders are told, or a
-   * crash could bring back what was refused, and they have sent it again. So on a disk that does
-   * not even take that, they wait. False if the store is closed meanwhile.
-   */
-  private boolean cutBack() {
-    while (true) {
-      try {
-        log.cutBack();
-        return true;
-      } catch (IOException e) {
-        LOG.debug("the log's tail cannot be cut back", e);
-      }
-      synchronized (queueLock) {
-        if (closing) {
-          return false;
-        }
-        try {
-          queueLock.wait(options.retry().toMillis());
-        } catch (InterruptedException e) {
-          LOG.warn("the log thread was interrupted; it goes on");
-        }
-      }
-    }
-  }
-
-  /**
-   * The answering thread. What stands behind a SESSION_END is answered after it, and that when the
-   * tree can be read.
-   */
-  private static void answer(List<Queued> group) {
-    for (Queued queued : group) {
-      if (queued.ends()) {
-        queued.session.holdAnswers();
-      } else if (!queued.session.hold(() -> tell(queued))) {
-        tell(queued);
-        queued.answered = true;
-      }
-    }
-    for (Queued queued : group) {
-      if (queued.answered) {
-        guard(queued.append.answer()::flush);
-      } else if (!queued.ends()) {
-        queued.session.hold(() -> guard(queued.append.answer()::flush));
-      }
-    }
-  }
-
-  private static void tell(Queued queued) {
-    guard(queued.accepted ? queued.append.answer()::stored : queued.append.answer()::failed);
-  }
-
-  /** One answer's failure is not the others'. */
-  private static void guard(Runnable answer) {
-    try {
-      answer.run();
-    } catch (RuntimeException e) {
-      LOG.error("an answer failed", e);
-    }
-  }
-
-  // --- Finishing.
-
-  /** Large sessions are finished one after another, so that small ones need not wait for them. */
-  private ExecutorService finisher(LocalSession session) {
-    return session.hasRuns() ? heavy : finishers;
-  }
-
-  /**
-   * Publishes a session that has ended; tries again until it can. Then the append is answered, if
-   * there is one.
-   */
-  private void finish(LocalSession session, Append append) {
-    List<TreeFiles.Unforced> files = publish(session);
-    if (files.isEmpty()) {
-      retry(() -> finisher(session).execute(() -> finish(session, append)));
-      return;
-    }
-    answers.execute(
-        () -> {
-          if (append != null) {
-            guard(append.answer()::stored);
-            guard(append.answer()::flush);
-          }
-          session.releaseAnswers();
-        });
-    forget(session, files);
-  }
-
-  /** Returns the files that are to be forced; none if it could not. */
-  private List<TreeFiles.Unforced> publish(LocalSession session) {
-    List<TreeFiles.Unforced> files;
-    try {
-      files = trees.publish(session.id(), session.facts(), session::write);
-    } catch (IOException | RuntimeException e) {
-      if (unfinished.add(session.id())) {
-        LOG.error(
-            "session {} cannot be finished, tried again every second: {}",
-            session.id(),
-            e.toString());
-      }
-      return List.of();
-    }
-    unfinished.remove(session.id());
-    checkpointer.published(session, files);
-    checkpointer.grew(-session.published());
-    return files;
-  }
-
-  /**
-   * Forgets a session that is published. If it has runs, they are needed until its tree is forced.
-   */
-  private void forget(LocalSession session, List<TreeFiles.Unforced> files) {
-    if (session.hasRuns()) {
-      try {
-        trees.force(files);
-      } catch (IOException e) {
-        LOG.warn(
-            "the tree of session {} cannot be forced, tried again every second: {}",
-            session.id(),
-            e.toString());
-        retry(() -> heavy.execute(() -> forget(session, files)));
-        return;
-      }
-      session.forgetRuns().forEach(runs::retire);
-    }
-    sessions.remove(session.id(), session);
-  }
-
-  private void retry(Runnable task) {
-    ScheduledFuture<?> unused =
-        retries.schedule(task, options.retry().toMillis(), TimeUnit.MILLISECONDS);
-  }
-
-  /** Merges run files, if there is reason to, beside everything else. */
-  private void compact() {
-    if (compacting.compareAndSet(false, true)) {
-      heavy.execute(
-          () -> {
-            try {
-              runs.compact(sessions::get);
-            } catch (IOException | RuntimeException e) {
-              LOG.warn("run files cannot be merged, tried again later: {}", e.toString());
-            } finally {
-              compacting.set(false);
-            }
-          });
-    }
+    return !commit.isFailing() && finisher.isHealthy() && !checkpointer.isFailing();
   }
 
   @Override
   public void close() throws IOException {
-    synchronized (queueLock) {
-      closing = true;
-      queueLock.notifyAll();
-    }
     try {
-      logThread.join();
-      runs.stop();
+      commit.close();
       checkpointer.close();
-      retries.shutdownNow();
-      long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
-      for (ExecutorService executor : List.of(finishers, heavy, answers)) {
-        executor.shutdown();
-        if (!executor.awaitTermination(until - System.nanoTime(), TimeUnit.NANOSECONDS)) {
-          LOG.info("closed before all sessions that have ended were finished; the next start does");
-        }
-      }
+      finisher.close();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+    writeClock();
     runs.close();
     log.close();
     lock.close();
-  }
-
-  /** Threads that take no more when the store closes; the next start does what is left. */
-  private static ExecutorService threads(int count, String name) {
-    return new ThreadPoolExecutor(
-        count,
-        count,
-        0,
-        TimeUnit.SECONDS,
-        new LinkedBlockingQueue<>(),
-        daemons(name),
-        new ThreadPoolExecutor.DiscardPolicy());
   }
 
   /**

@@ -10,34 +10,62 @@ import sessiontree.event.Batch;
  * manual.
  *
  * @param lsn log sequence number: 1 for the log's first record, and one more for each
+ * @param millis when it was appended, as {@link RunningTime} counts
  * @param sequence how many records the session had before this one
  * @param writer the writer's name; empty for none
  * @param start the session's SESSION_START, or null
- * @param end its SESSION_END, or null
+ * @param end its end, or null
  * @param count how many children there are
  * @param children laid out as {@link sessiontree.event.Children}
  */
 record LogRecord(
+    Type type,
     long lsn,
+    long millis,
     String id,
     long sequence,
     String writer,
     long number,
     Batch.Bound start,
-    Batch.Bound end,
+    End end,
     int count,
     byte[] children) {
+
+  /** What a record is, and its number in the file. */
+  enum Type {
+    APPEND(1),
+    /** Tells whether the disk takes anything again, and changes nothing. */
+    PROBE(2),
+    /** A tombstone: nothing before it of the session counts any more. */
+    DELETION(3);
+
+    private final byte number;
+
+    Type(int number) {
+      this.number = (byte) number;
+    }
+
+    /** Null if there is none of that number. */
+    private static Type of(byte number) {
+      for (Type type : values()) {
+        if (type.number == number) {
+          return type;
+        }
+      }
+      return null;
+    }
+  }
 
   /** Bytes of a body without its children, at most. */
   static final int MAX_HEAD_BYTES = 4096;
 
   /** Bytes of a body at least. */
-  static final int MIN_BODY_BYTES = 1 + 8 + 8 + 1;
+  static final int MIN_BODY_BYTES = 1 + 8 + 8 + 8 + 1;
 
-  private static final byte APPEND = 1;
-  private static final byte PROBE = 2;
+  private static final byte[] NO_CHILDREN = new byte[0];
   private static final int HAS_START = 1;
   private static final int HAS_END = 2;
+  private static final int ABANDONED = 4;
 
   /**
    * Puts the body up to the children.
@@ -45,14 +73,24 @@ record LogRecord(
    * @param synced the offset in the record's segment before which everything is durable
    */
   void putHead(ByteBuffer to, long synced) {
-    to.put(isProbe() ? PROBE : APPEND).putLong(lsn).putLong(synced);
+    to.put(type.number).putLong(lsn).putLong(synced).putLong(millis);
     putShort(to, id);
     to.putLong(sequence);
     putShort(to, writer);
-    to.putLong(number).put((byte) ((start == null ? 0 : HAS_START) | (end == null ? 0 : HAS_END)));
+    to.putLong(number).put((byte) flags());
     putBound(to, start);
-    putBound(to, end);
+    if (end != null) {
+      end.put(to);
+    }
     to.putInt(count);
+  }
+
+  private int flags() {
+    int flags = start == null ? 0 : HAS_START;
+    if (end != null) {
+      flags |= HAS_END | (end.abandoned() ? ABANDONED : 0);
+    }
+    return flags;
   }
 
   private static void putShort(ByteBuffer to, String text) {
@@ -79,23 +117,25 @@ record LogRecord(
   /** Reads a body whose checksum was right; returns null if it is no record all the same. */
   static LogRecord read(ByteBuffer body) {
     try {
-      byte type = body.get();
-      if (type != APPEND && type != PROBE) {
+      Type type = Type.of(body.get());
+      if (type == null) {
         return null;
       }
       long lsn = body.getLong();
       body.getLong(); // synced
+      long millis = body.getLong();
       String id = text(body, body.get() & 0xff);
       long sequence = body.getLong();
       String writer = text(body, body.get() & 0xff);
       long number = body.getLong();
       int flags = body.get();
       Batch.Bound start = (flags & HAS_START) == 0 ? null : bound(body);
-      Batch.Bound end = (flags & HAS_END) == 0 ? null : bound(body);
+      End end = (flags & HAS_END) == 0 ? null : End.read(body, (flags & ABANDONED) != 0);
       int count = body.getInt();
       byte[] children = new byte[body.remaining()];
       body.get(children);
-      return new LogRecord(lsn, id, sequence, writer, number, start, end, count, children);
+      return new LogRecord(
+          type, lsn, millis, id, sequence, writer, number, start, end, count, children);
     } catch (BufferUnderflowException e) {
       return null;
     }
@@ -116,12 +156,17 @@ record LogRecord(
   }
 
   /** A record that changes nothing: it tells whether the log can be written. */
-  static LogRecord probe(long lsn) {
-    return new LogRecord(lsn, "", 0, "", 0, null, null, 0, new byte[0]);
+  static LogRecord probe(long lsn, long millis) {
+    return bare(Type.PROBE, lsn, millis, "", 0);
   }
 
-  boolean isProbe() {
-    return id.isEmpty();
+  /** A record that removes a session. */
+  static LogRecord deletion(long lsn, long millis, String id, long sequence) {
+    return bare(Type.DELETION, lsn, millis, id, sequence);
+  }
+
+  private static LogRecord bare(Type type, long lsn, long millis, String id, long sequence) {
+    return new LogRecord(type, lsn, millis, id, sequence, "", 0, null, null, 0, NO_CHILDREN);
   }
 
   int entries() {

@@ -12,16 +12,18 @@ import sessiontree.event.Batch;
  *
  * @param fromLsn its log records up to this one are in older runs
  * @param lsn the last of its log records that the state takes in
+ * @param millis when that was appended, as {@link RunningTime} counts
  * @param offset where its children begin in the file
  */
 record RunEntry(
     String id,
     long fromLsn,
     long lsn,
+    long millis,
     long sequence,
     long entries,
     Batch.Bound start,
-    Batch.Bound end,
+    End end,
     Map<String, Long> writers,
     long offset,
     long length,
@@ -33,15 +35,32 @@ record RunEntry(
 
   private static final int BYTES_A_WRITER = 1 + 128 + 8;
 
+  private static final byte OPEN = 0;
+  private static final byte ENDED = 1;
+  private static final byte ABANDONED = 2;
+
   RunEntry at(long offset, long length, int count, int crc) {
     return new RunEntry(
-        id, fromLsn, lsn, sequence, entries, start, end, writers, offset, length, count, crc);
+        id, fromLsn, lsn, millis, sequence, entries, start, end, writers, offset, length, count,
+        crc);
   }
 
   /** The same, beginning where another began. */
   RunEntry from(RunEntry older) {
     return new RunEntry(
-        id, older.fromLsn, lsn, sequence, entries, start, end, writers, offset, length, count, crc);
+        id,
+        older.fromLsn,
+        lsn,
+        millis,
+        sequence,
+        entries,
+        start,
+        end,
+        writers,
+        offset,
+        length,
+        count,
+        crc);
   }
 
   /** The entry, after its length in 4 bytes. */
@@ -49,10 +68,12 @@ record RunEntry(
     ByteBuffer to = ByteBuffer.allocate(MAX_FIXED_BYTES + writers.size() * BYTES_A_WRITER);
     to.position(Integer.BYTES);
     putName(to, id);
-    to.putLong(fromLsn).putLong(lsn).putLong(sequence).putLong(entries);
-    to.put((byte) (end == null ? 0 : 1));
+    to.putLong(fromLsn).putLong(lsn).putLong(millis).putLong(sequence).putLong(entries);
+    to.put(end == null ? OPEN : end.abandoned() ? ABANDONED : ENDED);
     LogRecord.putBound(to, start);
-    LogRecord.putBound(to, end);
+    if (end != null) {
+      end.put(to);
+    }
     to.putInt(writers.size());
     writers.forEach(
         (name, number) -> {
@@ -71,11 +92,12 @@ record RunEntry(
     String id = name(from);
     long fromLsn = from.getLong();
     long lsn = from.getLong();
+    long millis = from.getLong();
     long sequence = from.getLong();
     long entries = from.getLong();
-    boolean ended = from.get() != 0;
+    byte phase = from.get();
     Batch.Bound start = LogRecord.bound(from);
-    Batch.Bound end = ended ? LogRecord.bound(from) : null;
+    End end = phase == OPEN ? null : End.read(from, phase == ABANDONED);
     int named = from.getInt();
     Map<String, Long> writers = new HashMap<>();
     for (int i = 0; i < named; i++) {
@@ -85,6 +107,7 @@ record RunEntry(
         id,
         fromLsn,
         lsn,
+        millis,
         sequence,
         entries,
         start,

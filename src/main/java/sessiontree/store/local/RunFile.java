@@ -34,6 +34,7 @@ final class RunFile {
   private final AtomicInteger live = new AtomicInteger();
   private final AtomicLong liveBytes = new AtomicLong();
   private long bytes;
+  private long sessions;
 
   private RunFile(
       Path path, Disk.DiskFile file, long first, long number, long generation, int level) {
@@ -96,6 +97,11 @@ final class RunFile {
     return live.decrementAndGet() == 0;
   }
 
+  /** Whether it holds anything that nobody needs. */
+  boolean hasRemains() {
+    return live.get() < sessions;
+  }
+
   /** Whether a region of it is needed. */
   boolean isLive() {
     return live.get() > 0;
@@ -135,7 +141,9 @@ final class RunFile {
       RunFile run =
           new RunFile(
               path, file, header.getLong(), header.getLong(), header.getLong(), header.getInt());
-      run.bytes = run.index().begin - HEADER_BYTES;
+      Index index = run.index();
+      run.bytes = index.begin - HEADER_BYTES;
+      run.sessions = index.sessions;
       return run;
     } catch (IOException e) {
       file.close();
@@ -156,20 +164,22 @@ final class RunFile {
       throw new DamageException(
           path, "no footer at offset " + (size - FOOTER_BYTES) + ": the file was cut");
     }
-    return new Index(offset, size - FOOTER_BYTES - offset, footer.getInt(16));
+    return new Index(offset, size - FOOTER_BYTES - offset, footer.getLong(8), footer.getInt(16));
   }
 
   /** Reads the index entry by entry; its checksum is checked behind the last. */
   final class Index {
     private final long begin;
     private final long offset; // where it ends
+    private final long sessions;
     private final int expected;
     private final CRC32C crc = new CRC32C();
     private ByteBuffer buffer = ByteBuffer.allocate(INDEX_BUFFER_BYTES).limit(0);
     private long left;
 
-    Index(long offset, long length, int expected) {
+    Index(long offset, long length, long sessions, int expected) {
       this.begin = offset;
+      this.sessions = sessions;
       this.offset = offset + length;
       this.left = length;
       this.expected = expected;

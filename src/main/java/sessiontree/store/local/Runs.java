@@ -61,6 +61,8 @@ final class Runs implements AutoCloseable {
   /** Guarded by this. */
   private long lastGeneration;
 
+  private final Object merging = new Object();
+
   private volatile boolean closing;
 
   private Runs(Disk disk, Path directory, Path temporary, int fanIn) {
@@ -122,6 +124,11 @@ final class Runs implements AutoCloseable {
     }
   }
 
+  /** Files that are there. */
+  synchronized int count() {
+    return files.size();
+  }
+
   /** The sessions know their regions in the file. */
   synchronized void admit(RunFile file) {
     if (file.isLive()) {
@@ -181,16 +188,36 @@ final class Runs implements AutoCloseable {
 
   /** Merges files, as long as there are any to be merged. */
   void compact(Function<String, LocalSession> sessions) throws IOException {
-    for (List<RunFile> inputs = due(); !inputs.isEmpty() && !closing; inputs = due()) {
-      List<RunFile> retained = inputs.stream().filter(RunFile::retain).toList();
-      try {
-        if (!retained.isEmpty()) {
-          merge(retained, sessions);
-        }
-      } finally {
-        for (RunFile file : retained) {
-          file.release();
-        }
+    synchronized (merging) {
+      for (List<RunFile> inputs = due(); !inputs.isEmpty() && !closing; inputs = due()) {
+        rewrite(inputs, sessions);
+      }
+    }
+  }
+
+  /** Rewrites all files that hold what nobody needs, so that it leaves the disk. */
+  void purge(Function<String, LocalSession> sessions) throws IOException {
+    synchronized (merging) {
+      List<RunFile> remaining;
+      synchronized (this) {
+        remaining = files.stream().filter(RunFile::hasRemains).toList();
+      }
+      for (RunFile file : remaining) {
+        rewrite(List.of(file), sessions);
+      }
+    }
+  }
+
+  private void rewrite(List<RunFile> inputs, Function<String, LocalSession> sessions)
+      throws IOException {
+    List<RunFile> retained = inputs.stream().filter(RunFile::retain).toList();
+    try {
+      if (!retained.isEmpty()) {
+        merge(retained, sessions);
+      }
+    } finally {
+      for (RunFile file : retained) {
+        file.release();
       }
     }
   }

@@ -10,10 +10,12 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -21,9 +23,12 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import sessiontree.store.Listing;
 import sessiontree.store.SessionState;
 import sessiontree.store.Tree;
 
@@ -39,6 +44,15 @@ final class TreeFiles {
    * Whoever opens a tree up to this size counts its entries; larger ones have them written down.
    */
   private static final long COUNTED_BYTES = 256 << 10;
+
+  private static final String SUFFIX = ".json";
+  private static final HexFormat HEX = HexFormat.of();
+
+  /** How a tree begins; a timestamp has at most a thousand characters. */
+  private static final Pattern HEAD =
+      Pattern.compile("\\{\"type\":\"SESSION\",\"start\":([^,]+),\"end\":([^,]+),");
+
+  private static final int MAX_HEAD_BYTES = 2_100;
 
   private static final Logger LOG = LoggerFactory.getLogger(TreeFiles.class);
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -71,6 +85,9 @@ final class TreeFiles {
   /** Files of which a force failed. */
   private final Set<Path> suspect = ConcurrentHashMap.newKeySet();
 
+  /** Folders from which something was removed since they were synced. */
+  private final Set<Path> removed = ConcurrentHashMap.newKeySet();
+
   private final AtomicLong temporaries = new AtomicLong();
 
   private TreeFiles(Disk disk, Path directory, Path temporary) {
@@ -96,11 +113,10 @@ final class TreeFiles {
    */
   static String relativePath(String id) {
     int hash = id.hashCode();
-    String folder =
-        String.format(Locale.ROOT, "%02x", (hash ^ hash >>> 8 ^ hash >>> 16 ^ hash >>> 24) & 0xff);
+    String folder = folder((hash ^ hash >>> 8 ^ hash >>> 16 ^ hash >>> 24) & 0xff);
     String lower = id.toLowerCase(Locale.ROOT);
     if (lower.equals(id)) {
-      return folder + "/" + id + ".json";
+      return folder + id + SUFFIX;
     }
     BigInteger upper = BigInteger.ZERO;
     for (int i = 0; i < id.length(); i++) {
@@ -108,7 +124,56 @@ final class TreeFiles {
         upper = upper.setBit(i);
       }
     }
-    return folder + "/" + lower + "+" + upper.toString(16) + ".json";
+    return folder + lower + "+" + upper.toString(16) + SUFFIX;
+  }
+
+  /** The folder of that number, as relative paths begin. */
+  static String folder(int number) {
+    return HEX.toHexDigits((byte) number) + "/";
+  }
+
+  /** The number of a relative path's folder. */
+  static int folder(String relativePath) {
+    return HexFormat.fromHexDigits(relativePath, 0, 2);
+  }
+
+  /** The session whose tree has that relative path. */
+  static String id(String relativePath) {
+    String name = relativePath.substring(3, relativePath.length() - SUFFIX.length());
+    int plus = name.indexOf('+');
+    if (plus < 0) {
+      return name;
+    }
+    StringBuilder id = new StringBuilder(name.substring(0, plus));
+    BigInteger upper = new BigInteger(name.substring(plus + 1), 16);
+    for (int i = 0; i < plus; i++) {
+      if (upper.testBit(i)) {
+        id.setCharAt(i, Character.toUpperCase(id.charAt(i)));
+      }
+    }
+    return id.toString();
+  }
+
+  /** The relative paths of a folder's trees, in order. */
+  List<String> list(int folder) throws IOException {
+    String prefix = folder(folder);
+    List<String> paths = new ArrayList<>();
+    for (Path file : disk.list(directory.resolve(prefix))) {
+      String name = file.getFileName().toString();
+      if (name.endsWith(SUFFIX)) {
+        paths.add(prefix + name);
+      }
+    }
+    return paths;
+  }
+
+  /** When the session was complete, in microseconds since the UNIX epoch; -1 if it is not. */
+  long completed(String id) throws IOException {
+    try {
+      return disk.modified(path(id));
+    } catch (NoSuchFileException e) {
+      return -1;
+    }
   }
 
   private Path path(String id) {
@@ -128,9 +193,11 @@ final class TreeFiles {
    * Writes the session's tree, and puts it in place. It is whole then, but not durable: {@link
    * #force} makes it so.
    *
+   * @param completed in microseconds since the UNIX epoch
    * @return the files that are to be forced
    */
-  List<Unforced> publish(String id, Facts facts, Content content) throws IOException {
+  List<Unforced> publish(String id, long completed, Facts facts, Content content)
+      throws IOException {
     Path path = path(id);
     if (!made.contains(path.getParent())) {
       disk.createDirectories(path.getParent());
@@ -143,11 +210,35 @@ final class TreeFiles {
         Written beside = write(out -> out.write(JSON.writeValueAsBytes(facts)));
         files.add(place(beside, factsPath(path)));
       }
+      disk.setModified(tree.file, completed);
       files.add(place(tree, path));
       return files;
     } catch (IOException e) {
       delete(tree.file, e);
       throw e;
+    }
+  }
+
+  /** Removes a tree; for good, when the removal was made durable. */
+  void delete(String id) throws IOException {
+    Path path = path(id);
+    removed.add(path.getParent());
+    disk.delete(path);
+    disk.delete(factsPath(path));
+  }
+
+  /** Makes removals durable. */
+  void forceRemovals() throws IOException {
+    for (Path folder : List.copyOf(removed)) {
+      removed.remove(folder);
+      try {
+        disk.sync(folder);
+      } catch (NoSuchFileException e) {
+        LOG.debug("{} was never made", folder);
+      } catch (IOException e) {
+        removed.add(folder);
+        throw e;
+      }
     }
   }
 
@@ -249,36 +340,82 @@ final class TreeFiles {
   }
 
   Optional<Tree> tree(String id) throws IOException {
-    Disk.DiskFile file;
-    try {
-      file = disk.open(path(id));
-    } catch (NoSuchFileException e) {
-      return Optional.empty();
+    return Optional.ofNullable(open(id));
+  }
+
+  private OpenTree open(String id) throws IOException {
+    Path path = path(id);
+    while (true) {
+      Disk.DiskFile file;
+      try {
+        long completed = disk.modified(path);
+        file = disk.open(path);
+        if (completed == disk.modified(path)) { // or else it was replaced meanwhile
+          return open(path, file, completed);
+        }
+        file.close();
+      } catch (NoSuchFileException e) {
+        return null;
+      }
     }
+  }
+
+  private static OpenTree open(Path path, Disk.DiskFile file, long completed) throws IOException {
     try {
       long size = file.size();
       ByteBuffer last = ByteBuffer.allocate(2);
       file.read(last, Math.max(0, size - 2));
       if (last.get(0) != ']' || last.get(1) != '}') {
-        throw new DamageException(path(id), "expected to end with ]}, at offset " + size);
+        throw new DamageException(path, "expected to end with ]}, at offset " + size);
       }
-      return Optional.of(new Tree(new Input(file, size), size));
+      return new OpenTree(file, size, Long.toHexString(completed) + "-" + Long.toHexString(size));
     } catch (IOException e) {
       file.close();
       throw e;
     }
   }
 
+  private record OpenTree(Disk.DiskFile file, long bytes, String tag) implements Tree {
+    @Override
+    public int read(ByteBuffer target, long position) throws IOException {
+      return file.read(target, position);
+    }
+
+    @Override
+    public void close() throws IOException {
+      file.close();
+    }
+  }
+
+  /** What a page tells of a complete session; null if it is none, or its tree cannot be read. */
+  Listing.Listed listed(String id) {
+    try (OpenTree tree = open(id)) {
+      if (tree == null) {
+        return null;
+      }
+      ByteBuffer head = ByteBuffer.allocate((int) Math.min(MAX_HEAD_BYTES, tree.bytes));
+      tree.read(head, 0);
+      Matcher bounds =
+          HEAD.matcher(new String(head.array(), 0, head.position(), StandardCharsets.US_ASCII));
+      if (bounds.lookingAt()) {
+        return new Listing.Listed(id, true, bounds.group(1), bounds.group(2), 0, tree.bytes);
+      }
+      throw new DamageException(path(id), "expected to begin as a tree does, at offset 0");
+    } catch (IOException e) { // the others can be listed
+      LOG.warn("a tree is not listed: {}", e.toString());
+      return null;
+    }
+  }
+
   /** Complete, or new. */
   SessionState state(String id) throws IOException {
-    Optional<Tree> tree = tree(id);
-    if (tree.isEmpty()) {
-      return SessionState.NEW;
-    }
-    try (InputStream content = tree.get().content()) {
+    try (OpenTree tree = open(id)) {
+      if (tree == null) {
+        return SessionState.NEW;
+      }
       Facts facts = facts(id);
       if (facts == null) {
-        facts = new Facts(countEntries(content), Map.of());
+        facts = new Facts(countEntries(new Input(tree.file, tree.bytes)), Map.of());
       }
       return new SessionState(SessionState.Phase.COMPLETE, 0, facts.entries(), 0, facts.writers());
     }

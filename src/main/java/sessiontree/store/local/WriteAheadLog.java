@@ -220,6 +220,16 @@ final class WriteAheadLog implements AutoCloseable {
     suspect = false;
   }
 
+  /** Seals the active segment, if it holds anything; when nothing is added and not committed. */
+  void seal() throws IOException {
+    if (suspect) {
+      throw new IOException("the log's tail is not verified");
+    }
+    if (committed > Segment.HEADER_BYTES) {
+      roll();
+    }
+  }
+
   private void roll() throws IOException {
     Segment next = Segment.create(disk, directory, lsn + 1);
     if (segment != null) {
@@ -261,6 +271,20 @@ final class WriteAheadLog implements AutoCloseable {
         }
         left -= one.bytes();
       }
+      return activeFirstLsn;
+    }
+  }
+
+  /** Segments that are there. Any thread may ask. */
+  int segments() {
+    synchronized (sealed) {
+      return sealed.size() + 1;
+    }
+  }
+
+  /** The first record of the active segment, or of the one that is to follow it. */
+  long firstLsnOfActive() {
+    synchronized (sealed) {
       return activeFirstLsn;
     }
   }

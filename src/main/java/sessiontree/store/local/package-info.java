@@ -10,6 +10,7 @@
  *   runs/0000000000000001-00000001.run  sorted runs that one spill wrote, or one merge: number, generation
  *   sessions/5c/ID.json               a tree: the bytes that GET answers
  *   sessions/5c/ID.facts              beside a tree that has named writers, or is large: its entries, its writers
+ *   clock                             for how many milliseconds servers have run on the folder: 8 bytes, checksum
  *   tmp/                              files that are being written; emptied at every start
  * </pre>
  *
@@ -28,15 +29,18 @@
  *    4  length of the body
  *    4  checksum of the body
  *    body:
- *    1  1: an append, 2: a probe, which tells whether the disk takes anything again and changes nothing
+ *    1  1: an append, 2: a probe, which tells whether the disk takes anything again and changes nothing,
+ *       3: a tombstone, which deletes a session: its records before this one count no more
  *    8  log sequence number; each record has that of the one before it and one more, across segments
  *    8  synced: the offset in this segment before which all was durable when the record was written
+ *    8  when it was appended, in milliseconds that servers have run on the folder
  *  1+n  session id
  *    8  how many records the session had before this one
  *  1+n  writer; empty for none
  *    8  the message's number of that writer
- *    1  1: a SESSION_START follows, 2: a SESSION_END follows, 3: both
- *       bounds
+ *    1  1: a SESSION_START follows, 2: an end follows, 3: both; and 4 if the end is the server's
+ *       the start's bound
+ *       the end's bound, and 8 bytes of microseconds since 1970: when it was appended
  *    4  number of children
  *       children, to the end of the body
  * </pre>
@@ -44,20 +48,21 @@
  * <p>The log of a store that took one message, {@code
  * [{"type":"SESSION_START","timestamp":1569972082,
  * "session_id":"a"},{"type":"EVENT","timestamp":1569972083,"name":"cart_loaded"}]}, as number 1 of
- * writer w:
+ * writer w, in the sixth second:
  *
  * <pre>
  *   0000: 73 65 73 73 69 6f 6e 74 72 65 65 2e 77 61 6c 31  sessiontree.wal1
  *   0010: 00 00 00 00 00 00 00 01 f4 55 e3 fb 00 00 00 00  .........U......
- *   0020: 00 00 00 86 b3 e1 10 2b 01 00 00 00 00 00 00 00  .......+........
- *   0030: 01 00 00 00 00 00 00 00 20 01 61 00 00 00 00 00  ........ .a.....
- *   0040: 00 00 00 01 77 00 00 00 00 00 00 00 01 01 15 c9  ....w...........
- *   0050: a9 4a 5e e3 f4 00 00 0a 31 35 36 39 39 37 32 30  .J^.....15699720
- *   0060: 38 32 00 00 00 01 15 c9 a9 4a 9a 7e be 00 00 00  82.......J.~....
- *   0070: 00 3c 7b 22 74 79 70 65 22 3a 22 45 56 45 4e 54  .<{"type":"EVENT
- *   0080: 22 2c 22 74 69 6d 65 73 74 61 6d 70 22 3a 31 35  ","timestamp":15
- *   0090: 36 39 39 37 32 30 38 33 2c 22 6e 61 6d 65 22 3a  69972083,"name":
- *   00a0: 22 63 61 72 74 5f 6c 6f 61 64 65 64 22 7d        "cart_loaded"}
+ *   0020: 00 00 00 8e 98 50 67 15 01 00 00 00 00 00 00 00  .....Pg.........
+ *   0030: 01 00 00 00 00 00 00 00 20 00 00 00 00 00 00 13  ........ .......
+ *   0040: 88 01 61 00 00 00 00 00 00 00 00 01 77 00 00 00  ..a.........w...
+ *   0050: 00 00 00 00 01 01 15 c9 a9 4a 5e e3 f4 00 00 0a  .........J^.....
+ *   0060: 31 35 36 39 39 37 32 30 38 32 00 00 00 01 15 c9  1569972082......
+ *   0070: a9 4a 9a 7e be 00 00 00 00 3c 7b 22 74 79 70 65  .J.~.....<{"type
+ *   0080: 22 3a 22 45 56 45 4e 54 22 2c 22 74 69 6d 65 73  ":"EVENT","times
+ *   0090: 74 61 6d 70 22 3a 31 35 36 39 39 37 32 30 38 33  tamp":1569972083
+ *   00a0: 2c 22 6e 61 6d 65 22 3a 22 63 61 72 74 5f 6c 6f  ,"name":"cart_lo
+ *   00b0: 61 64 65 64 22 7d                                aded"}
  * </pre>
  *
  * <h2>Run file</h2>
@@ -72,7 +77,8 @@
  *       a run a session: its children by key, equal keys in the order stored
  *       index, an entry a session, by id: 4 bytes of length, then
  *         1+n id · 8 its log records up to this one are in older runs · 8 and up to this one in this run
- *         8 records · 8 entries · 1 whether it has ended · bounds · 4 writers, each 1+n name and 8 number
+ *         8 when that was appended · 8 records · 8 entries
+ *         1 0: open, 1: ended, 2: ended by the server · bounds as above · 4 writers, each 1+n name and 8 number
  *         8 offset, 8 length, 4 children, 4 checksum of its run
  *    8  offset of the index
  *    8  entries of the index
@@ -92,6 +98,10 @@
  *       deleted.
  *   <li>Runs and trees are written under tmp/ and renamed: under their names they are whole, unless
  *       the power failed and they were not forced; a run file is forced before it is renamed.
+ *   <li>A deletion is answered when its tombstone has been forced and the tree is unlinked. All
+ *       that is stored under its id later lies behind the tombstone in the log. So the tombstone's
+ *       segment is deleted only when the unlinking is durable, and every run file that has anything
+ *       nobody needs was rewritten without it.
  *   <li>A session's runs are ordered by age, and merged only with neighbours; so the order stored
  *       is kept.
  * </ul>
@@ -124,6 +134,14 @@
  * anything is made of them, their directories are synced, and the bytes of the newest segment are
  * written and forced once more: what was named, or what a force failed for, just before the process
  * ended can be read, and is yet not on the disk.
+ *
+ * <p>A tombstone in the log removes what was found of its session so far, in runs, in the log and
+ * as a tree, whoever made that tree: what the id may be now is all behind it. Of a session that the
+ * runs tell only in part, or that the log has only later records of, the tree must be there, unless
+ * a tombstone comes; or the start is refused.
+ *
+ * <p>Five minutes after the first tombstone the active segment is sealed, and a checkpoint made up
+ * to it; after a start with tombstones in the log at once. So what was deleted leaves the disk.
  *
  * <h2>Failures</h2>
  *

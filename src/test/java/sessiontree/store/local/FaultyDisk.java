@@ -44,6 +44,7 @@ final class FaultyDisk implements Disk {
   private static final class Inode {
     private byte[] content = {};
     private byte[] durable = {};
+    private long modified;
     private final List<Change> pending = new ArrayList<>();
   }
 
@@ -229,6 +230,23 @@ final class FaultyDisk implements Disk {
       if (changes != null) {
         changes.forEach(change -> rename(state.durableNames, change));
       }
+    }
+  }
+
+  @Override
+  public long modified(Path file) throws IOException {
+    synchronized (state) {
+      return existing(file).modified;
+    }
+  }
+
+  @Override
+  public void setModified(Path file, long epochMicros) throws IOException {
+    synchronized (state) {
+      if (fails()) {
+        throw failure("set modified");
+      }
+      existing(file).modified = epochMicros;
     }
   }
 

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import sessiontree.event.Batch;
 import sessiontree.event.MessageParser;
 import sessiontree.event.ProblemException;
+import sessiontree.metrics.Metrics;
 import sessiontree.session.Reply;
 import sessiontree.session.Session;
 import sessiontree.session.Sessions;
@@ -28,7 +29,8 @@ import sessiontree.store.SessionState.Phase;
  */
 class LocalStoreDamageTest {
   private static final LocalStore.Options SMALL =
-      new LocalStore.Options(2_000, 16 << 10, 4, Duration.ofMillis(1));
+      new LocalStore.Options(
+          2_000, 16 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), System::nanoTime);
 
   @TempDir Path folder;
 
@@ -41,7 +43,7 @@ class LocalStoreDamageTest {
       assertRefused(run.getFileName().toString(), "cut to " + size);
     }
     Files.write(run, sound);
-    try (LocalStore store = LocalStore.open(folder, SMALL)) {
+    try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
       assertThat(store.state("a").entries()).isEqualTo(61);
     }
   }
@@ -69,8 +71,8 @@ class LocalStoreDamageTest {
 
   @Test
   void tree_cutOrEmpty_isNotServed() throws Exception {
-    try (LocalStore store = LocalStore.open(folder, SMALL)) {
-      Session session = new Sessions(store).acquire("a");
+    try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
+      Session session = new Sessions(store, Integer.MAX_VALUE, new Metrics()).acquire("a");
       submit(session, "{'type':'SESSION_START','timestamp':1,'session_id':'a'}");
       submit(session, "{'type':'SESSION_END','timestamp':2,'session_id':'a'}");
       assertThat(store.state("a").phase()).isEqualTo(Phase.COMPLETE);
@@ -88,8 +90,8 @@ class LocalStoreDamageTest {
 
   /** A store with one session, part of which is in a run file: returns that. */
   private Path spilled() throws Exception {
-    try (LocalStore store = LocalStore.open(folder, SMALL)) {
-      Session session = new Sessions(store).acquire("a");
+    try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
+      Session session = new Sessions(store, Integer.MAX_VALUE, new Metrics()).acquire("a");
       submit(session, "{'type':'SESSION_START','timestamp':1,'session_id':'a'}");
       for (int i = 0; i < 60; i++) {
         submit(session, "{'type':'EVENT','timestamp':" + i + ",'name':'an event'}");
@@ -124,7 +126,7 @@ class LocalStoreDamageTest {
   }
 
   private void assertRefused(String name, String damage) {
-    assertThatThrownBy(() -> LocalStore.open(folder, SMALL).close())
+    assertThatThrownBy(() -> LocalStore.open(folder, SMALL, new Metrics()).close())
         .as(damage)
         .isInstanceOf(IOException.class)
         .hasMessageContaining(name);

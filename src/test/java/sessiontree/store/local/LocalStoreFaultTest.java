@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -18,15 +17,16 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import sessiontree.TreeText;
 import sessiontree.event.Batch;
 import sessiontree.event.MessageParser;
 import sessiontree.event.ProblemException;
+import sessiontree.metrics.Metrics;
 import sessiontree.session.Reply;
 import sessiontree.session.Session;
 import sessiontree.session.Sessions;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
-import sessiontree.store.Tree;
 
 /**
  * Random sessions on a disk that fails and forgets, and what must be there afterwards: every entry
@@ -42,7 +42,8 @@ class LocalStoreFaultTest {
    * and runs merged.
    */
   private static final LocalStore.Options SMALL =
-      new LocalStore.Options(3_000, 24 << 10, 4, Duration.ofMillis(1));
+      new LocalStore.Options(
+          3_000, 24 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), System::nanoTime);
 
   private enum Outcome {
     UNKNOWN,
@@ -208,10 +209,7 @@ class LocalStoreFaultTest {
     }
 
     private String read(LocalStore store) throws IOException {
-      Tree tree = store.tree(id).orElseThrow();
-      try (InputStream content = tree.content()) {
-        return new String(content.readAllBytes(), StandardCharsets.UTF_8);
-      }
+      return TreeText.of(store.tree(id).orElseThrow());
     }
   }
 
@@ -238,7 +236,7 @@ class LocalStoreFaultTest {
     int lives = 2 + random.nextInt(3);
     for (int life = 0; life < lives; life++) {
       String where = "seed " + seed + ", life " + life;
-      LocalStore store = LocalStore.open(disk, FOLDER, SMALL);
+      LocalStore store = LocalStore.open(disk, FOLDER, SMALL, new Metrics());
       for (Client client : clients) {
         client.check(store, where);
       }
@@ -269,7 +267,7 @@ class LocalStoreFaultTest {
 
   private static void stream(LocalStore store, List<Client> clients, Random random, int messages)
       throws Exception {
-    Sessions sessions = new Sessions(store);
+    Sessions sessions = new Sessions(store, Integer.MAX_VALUE, new Metrics());
     List<Session> acquired = new ArrayList<>();
     for (Client client : clients) {
       Session session = sessions.acquire(client.id);
@@ -292,8 +290,8 @@ class LocalStoreFaultTest {
   /** On a sound disk everything goes on, and every session can be ended and read. */
   private static void finish(FaultyDisk disk, List<Client> clients, Random random, String where)
       throws Exception {
-    try (LocalStore store = LocalStore.open(disk, FOLDER, SMALL)) {
-      Sessions sessions = new Sessions(store);
+    try (LocalStore store = LocalStore.open(disk, FOLDER, SMALL, new Metrics())) {
+      Sessions sessions = new Sessions(store, Integer.MAX_VALUE, new Metrics());
       for (Client client : clients) {
         client.check(store, where);
         Phase phase = store.state(client.id).phase();

@@ -30,7 +30,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import sessiontree.Messages;
+import sessiontree.Watching;
 import sessiontree.event.Batch;
+import sessiontree.metrics.Metrics;
 import sessiontree.session.Sessions;
 import sessiontree.store.Answered;
 import sessiontree.store.Appender;
@@ -45,12 +47,13 @@ class LocalStoreTest extends SessionStoreContract {
 
   /** Small, so that a test of some records has several segments. */
   private static LocalStore.Options options() {
-    return new LocalStore.Options(1 << 20, 64 << 10, 4, Duration.ofMillis(1));
+    return new LocalStore.Options(
+        1 << 20, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), System::nanoTime);
   }
 
   @Override
   protected SessionStore openStore() throws IOException {
-    return LocalStore.open(folder, options());
+    return LocalStore.open(folder, options(), new Metrics());
   }
 
   private void reopen() throws Exception {
@@ -158,7 +161,7 @@ class LocalStoreTest extends SessionStoreContract {
   @Test
   void secondStoreOnOneFolder_isRefusedInOneLine_andTheFirstGoesOn() throws Exception {
     assertThatIOException()
-        .isThrownBy(() -> LocalStore.open(folder, options()))
+        .isThrownBy(() -> LocalStore.open(folder, options(), new Metrics()))
         .withMessageMatching("\\S.*");
     complete("a", message(start(100), end(101)));
     reopen();
@@ -244,7 +247,7 @@ class LocalStoreTest extends SessionStoreContract {
   void end_whoseTreeCannotBePublished_isAnsweredWhenItCan() throws Exception {
     store.close();
     BreakableDisk breakable = new BreakableDisk();
-    store = LocalStore.open(breakable.disk, folder, options());
+    store = LocalStore.open(breakable.disk, folder, options(), new Metrics());
     Appender session = appender("a");
     Answered ending = session.append(message(start(100), end(101)));
     assertThat(breakable.refused.await(30, TimeUnit.SECONDS)).isTrue();
@@ -262,9 +265,11 @@ class LocalStoreTest extends SessionStoreContract {
       throws Exception {
     endWithoutATree();
     BreakableDisk breakable = new BreakableDisk();
-    store = LocalStore.open(breakable.disk, folder, options());
+    store = LocalStore.open(breakable.disk, folder, options(), new Metrics());
     CompletableFuture<Long> entries = new CompletableFuture<>();
-    new Sessions(store).acquire("a").watch(entries::complete);
+    new Sessions(store, Integer.MAX_VALUE, new Metrics())
+        .acquire("a")
+        .watch(Watching.completion(entries::complete));
     assertThat(entries).isNotDone();
 
     breakable.broken = false;
@@ -284,7 +289,7 @@ class LocalStoreTest extends SessionStoreContract {
   private void endWithoutATree() throws Exception {
     store.close();
     BreakableDisk breakable = new BreakableDisk();
-    store = LocalStore.open(breakable.disk, folder, options());
+    store = LocalStore.open(breakable.disk, folder, options(), new Metrics());
     appender("a").append(message(start(100), end(101)));
     assertThat(breakable.refused.await(30, TimeUnit.SECONDS)).isTrue();
     store.close();

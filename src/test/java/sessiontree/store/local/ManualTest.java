@@ -30,7 +30,18 @@ class ManualTest {
     try (WriteAheadLog log = WriteAheadLog.of(Disk.real(), directory, 1 << 20)) {
       log.recover(record -> {});
       log.add(
-          new LogRecord(1, "a", 0, "w", 1, batch.start(), null, batch.count(), batch.children()));
+          new LogRecord(
+              LogRecord.Type.APPEND,
+              1,
+              5000,
+              "a",
+              0,
+              "w",
+              1,
+              batch.start(),
+              null,
+              batch.count(),
+              batch.children()));
       log.commit();
     }
     String written =

@@ -373,13 +373,15 @@ class WriteAheadLogTest {
     Batch.Bound longest = new Batch.Bound(Long.MAX_VALUE, "1".repeat(1000));
     LogRecord record =
         new LogRecord(
+            LogRecord.Type.APPEND,
+            Long.MAX_VALUE,
             Long.MAX_VALUE,
             "~".repeat(128),
             Long.MAX_VALUE,
             "W".repeat(128),
             Long.MAX_VALUE,
             longest,
-            longest,
+            new End(longest, Long.MAX_VALUE, true),
             0,
             new byte[0]);
     ByteBuffer body = body(record, Long.MAX_VALUE);
@@ -389,7 +391,7 @@ class WriteAheadLogTest {
 
   @Test
   void record_ofTheShortestNames_hasTheLeastBytes() {
-    LogRecord record = new LogRecord(1, "a", 0, "", 0, null, null, 0, new byte[0]);
+    LogRecord record = LogRecord.probe(1, 0);
     assertThat(body(record, 0).remaining()).isGreaterThan(LogRecord.MIN_BODY_BYTES);
     assertSame(List.of(LogRecord.read(body(record, 0))), List.of(record), "the shortest");
   }
@@ -532,13 +534,15 @@ class WriteAheadLogTest {
   private LogRecord record(long lsn, int bytes) {
     LogRecord record =
         new LogRecord(
+            LogRecord.Type.APPEND,
             lsn,
+            random.nextLong(),
             name(),
             random.nextLong(),
             random.nextBoolean() ? "" : name(),
             random.nextLong(),
             bound(),
-            bound(),
+            end(),
             random.nextInt(),
             new byte[0]);
     return withChildren(record, bytes);
@@ -551,7 +555,9 @@ class WriteAheadLogTest {
       children[bytes - 1] = '}';
     }
     return new LogRecord(
+        record.type(),
         record.lsn(),
+        record.millis(),
         record.id(),
         record.sequence(),
         record.writer(),
@@ -580,6 +586,11 @@ class WriteAheadLogTest {
     return new Batch.Bound(random.nextLong(), "7".repeat(digits));
   }
 
+  private End end() {
+    Batch.Bound bound = bound();
+    return bound == null ? null : new End(bound, random.nextLong(), random.nextBoolean());
+  }
+
   private static void assertSame(List<LogRecord> actual, List<LogRecord> expected, String what) {
     assertThat(actual.stream().map(WriteAheadLogTest::comparable))
         .as(what)
@@ -589,6 +600,8 @@ class WriteAheadLogTest {
   /** The record's members, its children as something that is equal when its bytes are. */
   private static List<Object> comparable(LogRecord record) {
     return Arrays.asList(
+        record.type(),
+        record.millis(),
         record.lsn(),
         record.id(),
         record.sequence(),

@@ -1,0 +1,132 @@
+package sessiontree.session;
+
+import io.prometheus.metrics.core.metrics.Counter;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import sessiontree.event.ProblemException;
+import sessiontree.store.SessionStore;
+
+/**
+ * Ends sessions that have been left alone, and deletes those that completed long ago; each some
+ * seconds after its time. Both go the way of every other append, so no client can come between.
+ */
+public final class Housekeeper implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Housekeeper.class);
+  private static final long ROUND_SECONDS = 2;
+
+  /** Sessions that are dealt with at a time. */
+  private static final int AT_A_TIME = 1_000;
+
+  private final SessionStore store;
+  private final Sessions sessions;
+  private final Duration abandonAfter;
+  private final Duration deleteAfter;
+  private final ScheduledExecutorService thread =
+      Executors.newSingleThreadScheduledExecutor(
+          task -> {
+            Thread daemon = new Thread(task, "housekeeper");
+            daemon.setDaemon(true);
+            return daemon;
+          });
+
+  private Housekeeper(
+      SessionStore store, Sessions sessions, Duration abandonAfter, Duration deleteAfter) {
+    this.store = store;
+    this.sessions = sessions;
+    this.abandonAfter = abandonAfter;
+    this.deleteAfter = deleteAfter;
+  }
+
+  /**
+   * Goes to work.
+   *
+   * @param abandonAfter how long after its last message an open session is ended, in time that the
+   *     server runs; or null for never
+   * @param deleteAfter how long after its completion a session is deleted, or null for never
+   */
+  public static Housekeeper start(
+      SessionStore store, Sessions sessions, Duration abandonAfter, Duration deleteAfter) {
+    Housekeeper housekeeper = new Housekeeper(store, sessions, abandonAfter, deleteAfter);
+    if (abandonAfter != null || deleteAfter != null) {
+      ScheduledFuture<?> unused =
+          housekeeper.thread.scheduleWithFixedDelay(
+              housekeeper::round, ROUND_SECONDS, ROUND_SECONDS, TimeUnit.SECONDS);
+    }
+    return housekeeper;
+  }
+
+  private void round() {
+    try {
+      if (abandonAfter != null) {
+        Counter abandoned = sessions.metrics().sessionsAbandoned;
+        while (each(store.idle(abandonAfter, AT_A_TIME), Session::abandon, abandoned)
+            == AT_A_TIME) {}
+      }
+      if (deleteAfter != null) {
+        Counter expired = sessions.metrics().sessionsExpired;
+        while (each(completedLongAgo(), Session::delete, expired) == AT_A_TIME) {}
+      }
+    } catch (IOException | ProblemException | RuntimeException e) {
+      LOG.warn("old sessions cannot be dealt with, tried again: {}", e.toString());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // the server stops
+    }
+  }
+
+  private List<String> completedLongAgo() throws IOException {
+    return store.completedBefore(Instant.now().minus(deleteAfter), AT_A_TIME);
+  }
+
+  private interface Deed {
+    void on(Session session, Reply reply) throws IOException;
+  }
+
+  /** Returns for how many it was done, when it is known for all. */
+  private int each(List<String> ids, Deed deed, Counter counter)
+      throws IOException, ProblemException, InterruptedException {
+    Semaphore known = new Semaphore(0);
+    AtomicInteger done = new AtomicInteger();
+    int asked = 0;
+    for (String id : ids) {
+      Session session = sessions.acquire(id);
+      asked++;
+      deed.on(
+          session,
+          new Reply() {
+            @Override
+            public void stored(long entries, boolean complete) {
+              done.incrementAndGet();
+              counter.inc();
+            }
+
+            @Override
+            public void refused(ProblemException problem) {
+              LOG.debug("session={} is left: {}", id, problem.detail());
+            }
+
+            @Override
+            public void flush() {
+              sessions.release(session);
+              known.release();
+            }
+          });
+    }
+    known.acquire(asked);
+    return done.get();
+  }
+
+  @Override
+  public void close() {
+    thread.shutdownNow();
+  }
+}

@@ -1,0 +1,21 @@
+package sessiontree.store.local;
+
+import java.nio.ByteBuffer;
+import sessiontree.event.Batch;
+
+/**
+ * How a session ended.
+ *
+ * @param epochMicros the time of day when it was appended, which tells its tree from an earlier one
+ * @param abandoned whether the server ended it, for want of anything new
+ */
+record End(Batch.Bound bound, long epochMicros, boolean abandoned) {
+  void put(ByteBuffer to) {
+    LogRecord.putBound(to, bound);
+    to.putLong(epochMicros);
+  }
+
+  static End read(ByteBuffer from, boolean abandoned) {
+    return new End(LogRecord.bound(from), from.getLong(), abandoned);
+  }
+}

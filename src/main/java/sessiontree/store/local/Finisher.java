@@ -1,0 +1,229 @@
+package sessiontree.store.local;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import sessiontree.metrics.Metrics;
+import sessiontree.store.Append;
+
+/**
+ * What follows when a session has ended, or was deleted: its tree is put in place or removed, then
+ * its append is answered, and what is not needed any more goes. What cannot be done is tried again
+ * until it can. Safe for several threads.
+ */
+final class Finisher {
+  private static final Logger LOG = LoggerFactory.getLogger(Finisher.class);
+  private static final int FINISHERS = 2;
+
+  /** What is not finished by then when the store closes, the next start finishes. */
+  private static final long CLOSE_SECONDS = 3;
+
+  private final OpenSessions sessions;
+  private final TreeFiles trees;
+  private final Runs runs;
+  private final Checkpointer checkpointer;
+  private final Completions completions;
+  private final Duration retry;
+  private final Metrics metrics;
+
+  private final ExecutorService answers = threads(1, "answers");
+  private final ExecutorService finishers = threads(FINISHERS, "finish");
+
+  /** Large sessions one after another, so that small ones need not wait for them; and merges. */
+  private final ExecutorService heavy = threads(1, "merge");
+
+  private final ScheduledExecutorService retries =
+      new ScheduledThreadPoolExecutor(
+          1, LocalStore.daemons("retry"), new ThreadPoolExecutor.DiscardPolicy());
+  private final AtomicBoolean compacting = new AtomicBoolean();
+
+  /**
+   * Sessions that have ended, or were deleted, and whose files could not be put in place so far.
+   */
+  private final Set<String> unfinished = ConcurrentHashMap.newKeySet();
+
+  Finisher(
+      OpenSessions sessions,
+      TreeFiles trees,
+      Runs runs,
+      Checkpointer checkpointer,
+      Completions completions,
+      Duration retry,
+      Metrics metrics) {
+    this.sessions = sessions;
+    this.trees = trees;
+    this.runs = runs;
+    this.checkpointer = checkpointer;
+    this.completions = completions;
+    this.retry = retry;
+    this.metrics = metrics;
+  }
+
+  /** The thread that gives all answers. */
+  ExecutorService answers() {
+    return answers;
+  }
+
+  /** False while a session cannot be finished. */
+  boolean isHealthy() {
+    return unfinished.isEmpty();
+  }
+
+  /** Has a session that has ended finished. */
+  void finishLater(LocalSession session, Append.Answer answer) {
+    (session.hasRuns() ? heavy : finishers).execute(() -> finish(session, answer));
+  }
+
+  /** Publishes a session that has ended; then the append is answered, if there is one. */
+  void finish(LocalSession session, Append.Answer answer) {
+    List<TreeFiles.Unforced> files = publish(session);
+    if (files.isEmpty()) {
+      retry(() -> finishLater(session, answer));
+      return;
+    }
+    answer(session, answer);
+    forget(session, files);
+  }
+
+  /** Returns the files that are to be forced; none if it could not. */
+  List<TreeFiles.Unforced> publish(LocalSession session) {
+    long began = System.nanoTime();
+    List<TreeFiles.Unforced> files;
+    long completed = session.end().epochMicros();
+    try {
+      files = trees.publish(session.id(), completed, session.facts(), session::write);
+    } catch (IOException | RuntimeException e) {
+      failed(session, e);
+      return List.of();
+    }
+    unfinished.remove(session.id());
+    checkpointer.published(session, files);
+    checkpointer.grew(-session.published());
+    completions.add(session.id(), completed);
+    metrics.finishSeconds.observe((System.nanoTime() - began) / 1e9);
+    return files;
+  }
+
+  /** The session needs no tree any more. */
+  void giveUp(LocalSession session) {
+    unfinished.remove(session.id());
+  }
+
+  private void failed(LocalSession session, Exception e) {
+    if (unfinished.add(session.id())) {
+      LOG.error(
+          "session={} cannot be finished, tried again every second: {}", session.id(), e + "");
+    }
+  }
+
+  /**
+   * Forgets a session that is published. If it has runs, they are needed until its tree is forced.
+   */
+  void forget(LocalSession session, List<TreeFiles.Unforced> files) {
+    if (session.hasRuns()) {
+      try {
+        trees.force(files);
+      } catch (IOException e) {
+        LOG.warn(
+            "session={} its tree cannot be forced, tried again every second: {}",
+            session.id(),
+            e.toString());
+        retry(() -> heavy.execute(() -> forget(session, files)));
+        return;
+      }
+      session.forgetRuns().forEach(runs::retire);
+    }
+    sessions.remove(session);
+  }
+
+  /** Removes the tree of a session that was deleted, if it has one; then it is answered. */
+  void delete(LocalSession session, long lsn, Append.Answer answer) {
+    finishers.execute(
+        () -> {
+          try {
+            trees.delete(session.id());
+          } catch (IOException | RuntimeException e) {
+            failed(session, e);
+            retry(() -> delete(session, lsn, answer));
+            return;
+          }
+          unfinished.remove(session.id());
+          checkpointer.removed(lsn);
+          answer(session, answer);
+        });
+  }
+
+  private void answer(LocalSession session, Append.Answer answer) {
+    answers.execute(
+        () -> {
+          if (answer != null) {
+            GroupCommit.guard(answer::stored);
+            GroupCommit.guard(answer::flush);
+          }
+          session.releaseAnswers();
+        });
+  }
+
+  private void retry(Runnable task) {
+    ScheduledFuture<?> unused = retries.schedule(task, retry.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** Does something now and then. */
+  void every(Duration time, Runnable task) {
+    ScheduledFuture<?> unused =
+        retries.scheduleWithFixedDelay(
+            task, time.toMillis(), time.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** Merges run files, if there is reason to, beside everything else. */
+  void compact() {
+    if (compacting.compareAndSet(false, true)) {
+      heavy.execute(
+          () -> {
+            try {
+              runs.compact(sessions::get);
+            } catch (IOException | RuntimeException e) {
+              LOG.warn("run files cannot be merged, tried again later: {}", e.toString());
+            } finally {
+              compacting.set(false);
+            }
+          });
+    }
+  }
+
+  void close() throws InterruptedException {
+    runs.stop();
+    retries.shutdownNow();
+    long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
+    for (ExecutorService executor : List.of(finishers, heavy, answers)) {
+      executor.shutdown();
+      if (!executor.awaitTermination(until - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+        LOG.info("closed before all sessions that have ended were finished; the next start does");
+      }
+    }
+  }
+
+  /** Threads that take no more when the store closes; the next start does what is left. */
+  private static ExecutorService threads(int count, String name) {
+    return new ThreadPoolExecutor(
+        count,
+        count,
+        0,
+        TimeUnit.SECONDS,
+        new LinkedBlockingQueue<>(),
+        LocalStore.daemons(name),
+        new ThreadPoolExecutor.DiscardPolicy());
+  }
+}

@@ -1,0 +1,324 @@
+package sessiontree.store.local;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Executor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import sessiontree.metrics.Metrics;
+import sessiontree.store.Append;
+
+/**
+ * The log thread: takes everything that is queued, writes it, forces it once, and only then are
+ * sessions changed and answers given; what is queued meanwhile is the next group. A group that
+ * cannot be stored changes nothing, and is refused.
+ */
+final class GroupCommit {
+  private static final Logger LOG = LoggerFactory.getLogger(GroupCommit.class);
+
+  /** What follows from records that are durable. */
+  interface Effects {
+    /** Changes the session; by the log thread, in the order of the log. */
+    void apply(LocalSession session, LogRecord record);
+
+    /**
+     * Does what the answer must wait for, where the record ends or deletes the session: then
+     * answers, and lets go of the session's held answers.
+     */
+    void finish(LocalSession session, LogRecord record, Append.Answer answer);
+  }
+
+  private final WriteAheadLog log;
+  private final Checkpointer checkpointer;
+  private final RunningTime running;
+  private final Duration retry;
+  private final Executor answers;
+  private final Effects effects;
+  private final Metrics metrics;
+  private final Thread thread = LocalStore.daemons("log").newThread(this::takeGroups);
+
+  private final Object queueLock = new Object();
+
+  // Guarded by queueLock.
+  private List<Queued> queue = new ArrayList<>();
+  private boolean closing;
+
+  /** Whether the last group could not be written. Set by the log thread. */
+  private volatile boolean failing;
+
+  /** Whether the active segment is to be sealed. */
+  private volatile boolean sealAsked;
+
+  /** An append in the queue, and then in a group. */
+  private static final class Queued {
+    private final LocalSession session;
+    private final Append append;
+
+    /** Null if nothing is to be stored for it. */
+    private LogRecord record;
+
+    private boolean accepted;
+    private boolean answered;
+
+    Queued(LocalSession session, Append append) {
+      this.session = session;
+      this.append = append;
+    }
+
+    boolean isStored() {
+      return accepted && record != null;
+    }
+
+    /** Then it is answered when the tree can be read, or nothing of the session can. */
+    boolean finishes() {
+      return isStored() && (record.end() != null || record.type() == LogRecord.Type.DELETION);
+    }
+  }
+
+  GroupCommit(
+      WriteAheadLog log,
+      Checkpointer checkpointer,
+      RunningTime running,
+      Duration retry,
+      Executor answers,
+      Effects effects,
+      Metrics metrics) {
+    this.log = log;
+    this.checkpointer = checkpointer;
+    this.running = running;
+    this.retry = retry;
+    this.answers = answers;
+    this.effects = effects;
+    this.metrics = metrics;
+  }
+
+  void start() {
+    thread.start();
+  }
+
+  /** Whether the last group could not be written, and none since. */
+  boolean isFailing() {
+    return failing;
+  }
+
+  void queue(LocalSession session, Append append) {
+    synchronized (queueLock) {
+      if (queue.isEmpty()) {
+        queueLock.notifyAll();
+      }
+      queue.add(new Queued(session, append));
+    }
+  }
+
+  /** Asks for the active segment to be sealed, if it holds anything. */
+  void seal() {
+    synchronized (queueLock) {
+      sealAsked = true;
+      queueLock.notifyAll();
+    }
+  }
+
+  private void takeGroups() {
+    while (true) {
+      List<Queued> group;
+      synchronized (queueLock) {
+        try {
+          while (queue.isEmpty() && !closing && !failing && !sealAsked) {
+            queueLock.wait();
+          }
+          if (queue.isEmpty() && !closing && failing) { // then it is tried whether it still is
+            queueLock.wait(retry.toMillis());
+          }
+        } catch (InterruptedException e) {
+          LOG.warn("the log thread was interrupted; it goes on");
+        }
+        if (queue.isEmpty() && closing) {
+          return;
+        }
+        group = queue;
+        queue = new ArrayList<>();
+      }
+      take(group);
+    }
+  }
+
+  private void take(List<Queued> group) {
+    if (!checkpointer.awaitRoom()) {
+      refuse(group);
+    } else {
+      try {
+        store(group);
+      } catch (IOException | RuntimeException e) {
+        if (!fail(group, e)) {
+          return;
+        }
+      }
+    }
+    for (Queued queued : group) {
+      if (queued.isStored()) {
+        effects.apply(queued.session, queued.record);
+      }
+    }
+    answers.execute(() -> answer(group));
+    for (Queued queued : group) {
+      if (queued.finishes()) {
+        effects.finish(queued.session, queued.record, queued.append.answer());
+      }
+    }
+  }
+
+  /** Makes a group durable: those of its appends that expect what is there. */
+  private void store(List<Queued> group) throws IOException {
+    boolean written = false;
+    if (sealAsked) {
+      log.seal();
+      sealAsked = false;
+    }
+    for (Queued queued : group) {
+      Append append = queued.append;
+      queued.accepted = append.expected() == queued.session.expected;
+      if (queued.accepted && append.changes()) {
+        queued.record = record(queued.session.id(), append);
+        queued.session.expected++;
+        log.add(queued.record);
+        written = true;
+      }
+    }
+    if (failing && !written) {
+      log.add(LogRecord.probe(log.nextLsn(), running.millis()));
+      written = true;
+    }
+    if (written) {
+      long began = System.nanoTime();
+      log.commit();
+      metrics.forceSeconds.observe((System.nanoTime() - began) / 1e9);
+      if (failing) {
+        LOG.info("the log can be written again");
+      }
+      failing = false;
+    }
+  }
+
+  private LogRecord record(String id, Append append) {
+    if (append.kind() == Append.Kind.DELETION) {
+      return LogRecord.deletion(log.nextLsn(), running.millis(), id, append.expected());
+    }
+    return new LogRecord(
+        LogRecord.Type.APPEND,
+        log.nextLsn(),
+        running.millis(),
+        id,
+        append.expected(),
+        append.writer() == null ? "" : append.writer(),
+        append.number(),
+        append.keepsStart() ? append.batch().start() : null,
+        append.ends() ? end(append) : null,
+        append.batch().count(),
+        append.batch().children());
+  }
+
+  private static End end(Append append) {
+    return new End(
+        append.batch().end(),
+        ChronoUnit.MICROS.between(Instant.EPOCH, Instant.now()),
+        append.kind() == Append.Kind.ABANDONMENT);
+  }
+
+  /** Returns whether the group can be answered. */
+  private boolean fail(List<Queued> group, Exception cause) {
+    if (!failing) {
+      LOG.error(
+          "the log cannot be written; nothing is taken until it can be: {}", cause.toString());
+    }
+    failing = true;
+    log.rollback();
+    refuse(group);
+    return cutBack();
+  }
+
+  /** Of a group that cannot be stored, only what needs no log is accepted. */
+  private static void refuse(List<Queued> group) {
+    for (Queued queued : group) {
+      queued.session.fallBack();
+    }
+    for (Queued queued : group) { // what is to be stored nowhere needs no log
+      queued.accepted =
+          !queued.append.changes() && queued.append.expected() == queued.session.expected;
+      queued.record = null;
+    }
+  }
+
+  /**
+   * Cuts off what a group that failed may have left in the log; before its senders are told, or a
+   * crash could bring back what was refused, and they have sent it again. So on a disk that does
+   * not even take that, they wait. False if the store is closed meanwhile.
+   */
+  private boolean cutBack() {
+    while (true) {
+      try {
+        log.cutBack();
+        return true;
+      } catch (IOException e) {
+        LOG.debug("the log's tail cannot be cut back", e);
+      }
+      synchronized (queueLock) {
+        if (closing) {
+          return false;
+        }
+        try {
+          queueLock.wait(retry.toMillis());
+        } catch (InterruptedException e) {
+          LOG.warn("the log thread was interrupted; it goes on");
+        }
+      }
+    }
+  }
+
+  /**
+   * The answering thread. What stands behind a session's end is answered after it, and that when
+   * the tree can be read.
+   */
+  private static void answer(List<Queued> group) {
+    for (Queued queued : group) {
+      if (queued.finishes()) {
+        queued.session.holdAnswers();
+      } else if (!queued.session.hold(() -> tell(queued))) {
+        tell(queued);
+        queued.answered = true;
+      }
+    }
+    for (Queued queued : group) {
+      if (queued.answered) {
+        guard(queued.append.answer()::flush);
+      } else if (!queued.finishes()) {
+        queued.session.hold(() -> guard(queued.append.answer()::flush));
+      }
+    }
+  }
+
+  private static void tell(Queued queued) {
+    guard(queued.accepted ? queued.append.answer()::stored : queued.append.answer()::failed);
+  }
+
+  /** One answer's failure is not the others'. */
+  static void guard(Runnable answer) {
+    try {
+      answer.run();
+    } catch (RuntimeException e) {
+      LOG.error("an answer failed", e);
+    }
+  }
+
+  /** Stores and answers what is queued, and ends. */
+  void close() throws InterruptedException {
+    synchronized (queueLock) {
+      closing = true;
+      queueLock.notifyAll();
+    }
+    thread.join();
+  }
+}

@@ -1,0 +1,169 @@
+package sessiontree.store.local;
+
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import sessiontree.store.SessionState.Phase;
+
+/**
+ * Brings the sessions of a folder to where they were: from its run files, then from its log. By the
+ * thread that opens the store. See the package's manual.
+ */
+final class Recovery implements WriteAheadLog.Replay {
+  private static final Logger LOG = LoggerFactory.getLogger(Recovery.class);
+
+  private final LocalStore store;
+  private final OpenSessions sessions;
+  private final TreeFiles trees;
+  private final Runs runs;
+  private final Checkpointer checkpointer;
+  private final Finisher finisher;
+  private final RunningTime running;
+  private final long beganNanos;
+
+  /**
+   * Sessions of which only a later part was found: they were finished, and their trees are durable,
+   * or were deleted later.
+   */
+  private final Set<String> remains = new HashSet<>();
+
+  /** The part of them that lies in runs. */
+  private final Map<String, LocalSession> remainsInRuns = new HashMap<>();
+
+  private long records;
+  private long finished;
+
+  Recovery(
+      LocalStore store,
+      OpenSessions sessions,
+      TreeFiles trees,
+      Runs runs,
+      Checkpointer checkpointer,
+      Finisher finisher,
+      RunningTime running,
+      long beganNanos) {
+    this.store = store;
+    this.sessions = sessions;
+    this.trees = trees;
+    this.runs = runs;
+    this.checkpointer = checkpointer;
+    this.finisher = finisher;
+    this.running = running;
+    this.beganNanos = beganNanos;
+  }
+
+  /** The sessions are as the runs tell; replays the log, and finishes what has ended. */
+  void replay(WriteAheadLog log) throws IOException {
+    int fromRuns = sessions.size();
+    for (LocalSession session : List.copyOf(sessions.all())) {
+      running.atLeast(session.lastMillis());
+      if (!session.hasAllRuns()) {
+        setAside(session);
+      }
+    }
+    log.recover(this);
+    forgetRemains();
+    for (LocalSession session : List.copyOf(sessions.all())) {
+      if (session.state().phase() == Phase.ENDED) {
+        session.holdAnswers();
+        finisher.finish(session, null);
+        finished++;
+      } else if (session.hasRuns() && trees.exists(session.id())) { // it was finished
+        forget(session);
+      }
+    }
+    if (records > 0 || fromRuns > 0) {
+      LOG.info(
+          "recovered in {} ms: {} sessions from runs, {} log records replayed, {} sessions finished, {} open",
+          (System.nanoTime() - beganNanos) / 1_000_000,
+          fromRuns,
+          records,
+          finished,
+          sessions.size());
+    }
+  }
+
+  @Override
+  public void record(LogRecord record) throws IOException {
+    records++;
+    running.atLeast(record.millis());
+    switch (record.type()) {
+      case PROBE -> {}
+      case DELETION -> delete(record);
+      case APPEND -> append(record);
+    }
+  }
+
+  private void append(LogRecord record) throws IOException {
+    LocalSession session = sessions.get(record.id());
+    if (session != null && session.covers(record.lsn())) {
+      return;
+    }
+    long expected = session == null ? 0 : session.state().sequence();
+    if (record.sequence() != expected) { // then it was finished, and the log needs no more of it
+      if (session != null) {
+        setAside(session);
+      }
+      remains.add(record.id());
+      return;
+    }
+    session = session == null ? store.add(record.id()) : session;
+    checkpointer.grew(session.apply(record));
+    if (record.end() != null) { // now, so that its children need no memory
+      List<TreeFiles.Unforced> files = finisher.publish(session);
+      if (!files.isEmpty()) {
+        finished++;
+        finisher.forget(session, files);
+      }
+    }
+    checkpointer.makeRoomForReplay();
+  }
+
+  /**
+   * All that is behind it in the log is the id's new session, if there is one, and can be made
+   * again from that and from runs; so whatever tree is there may go.
+   */
+  private void delete(LogRecord record) throws IOException {
+    LocalSession session = sessions.get(record.id());
+    if (session != null && !session.covers(record.lsn())) {
+      checkpointer.grew(-session.memory());
+      finisher.giveUp(session);
+      forget(session);
+    }
+    LocalSession inRuns = remainsInRuns.remove(record.id());
+    if (inRuns != null) {
+      forget(inRuns);
+    }
+    remains.remove(record.id());
+    trees.delete(record.id());
+    checkpointer.deletedBefore(record.lsn());
+  }
+
+  private void setAside(LocalSession session) {
+    sessions.remove(session);
+    remains.add(session.id());
+    remainsInRuns.put(session.id(), session);
+  }
+
+  private void forget(LocalSession session) {
+    sessions.remove(session);
+    session.forgetRuns().forEach(runs::retire);
+  }
+
+  private void forgetRemains() throws IOException {
+    for (String id : remains) {
+      if (!trees.exists(id)) {
+        throw new IOException(
+            "session "
+                + id
+                + ": its first log records or a run file are missing, and it has no tree");
+      }
+    }
+    remainsInRuns.values().forEach(this::forget);
+  }
+}

@@ -1,0 +1,75 @@
+package sessiontree.store.local;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * For how long, in milliseconds, stores have been open on the folder, one after another: a clock
+ * that stands still while the server does. It is written down now and then, and not forced: after a
+ * crash it is behind by the time since, or since the last record of the log. Safe for several
+ * threads.
+ */
+final class RunningTime {
+  private static final Logger LOG = LoggerFactory.getLogger(RunningTime.class);
+  private static final int BYTES = 12;
+
+  private final Disk disk;
+  private final Path file;
+  private final Path temporary;
+  private final LongSupplier nanoTime;
+  private final long beganNanos;
+  private volatile long before;
+
+  private RunningTime(Disk disk, Path file, Path temporary, LongSupplier nanoTime, long before) {
+    this.disk = disk;
+    this.file = file;
+    this.temporary = temporary;
+    this.nanoTime = nanoTime;
+    this.beganNanos = nanoTime.getAsLong();
+    this.before = before;
+  }
+
+  /** Goes on from what a file tells, if it does. */
+  static RunningTime resume(Disk disk, Path file, Path temporary, LongSupplier nanoTime)
+      throws IOException {
+    return new RunningTime(disk, file, temporary, nanoTime, read(disk, file));
+  }
+
+  private static long read(Disk disk, Path file) throws IOException {
+    try (Disk.DiskFile from = disk.open(file)) {
+      ByteBuffer content = ByteBuffer.allocate(BYTES);
+      from.read(content, 0);
+      if (content.getInt(Long.BYTES) == Segment.crc(content.array(), 0, Long.BYTES)) {
+        return content.getLong(0);
+      }
+      LOG.warn("{} is not what was written; the log tells the time", file.getFileName());
+      return 0;
+    } catch (NoSuchFileException e) {
+      return 0;
+    }
+  }
+
+  /** It was at least that, when the log was written. Before others use it. */
+  void atLeast(long millis) {
+    before = Math.max(before, millis);
+  }
+
+  long millis() {
+    return before + (nanoTime.getAsLong() - beganNanos) / 1_000_000;
+  }
+
+  /** Writes it down. Called by one thread at a time. */
+  void write() throws IOException {
+    Path next = temporary.resolve(file.getFileName());
+    try (Disk.DiskFile to = disk.create(next)) {
+      ByteBuffer content = ByteBuffer.allocate(BYTES).putLong(millis());
+      to.write(content.putInt(Segment.crc(content.array(), 0, Long.BYTES)).rewind(), 0);
+    }
+    disk.rename(next, file);
+  }
+}

@@ -1,0 +1,152 @@
+package sessiontree.web;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.List;
+import java.util.Locale;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpMethod;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.Fields;
+import sessiontree.event.Problem;
+import sessiontree.event.ProblemException;
+
+/**
+ * Who may ask: looks at the {@code Origin} of what browsers send, answers their CORS preflights
+ * (Fetch Standard, section 3.2), and asks for tokens (RFC 6750). It stands in front of all routes,
+ * upgrades included, and what it does not know needs a token. Safe for several threads.
+ */
+final class Access extends Handler.Wrapper {
+  private static final String ANY = "*";
+  private static final String BEARER = "bearer ";
+  private static final List<String> FREE = List.of("/health", "/openapi.json", "/asyncapi.json");
+  private static final String PREFLIGHT_SECONDS = "7200";
+
+  private final byte[] writeToken;
+  private final byte[] readToken;
+  private final List<String> origins;
+
+  /**
+   * A handler that knows tokens and origins.
+   *
+   * @param writeToken streams and posts; null if everybody may
+   * @param readToken does everything else; null if everybody may
+   * @param origins such as {@code https://example.org}, or {@code *}
+   */
+  Access(String writeToken, String readToken, List<String> origins) {
+    this.writeToken = writeToken == null ? null : digest(writeToken);
+    this.readToken = readToken == null ? null : digest(readToken);
+    this.origins = origins.stream().map(origin -> origin.toLowerCase(Locale.ROOT)).toList();
+  }
+
+  @Override
+  public boolean handle(Request request, Response response, Callback callback) throws Exception {
+    HttpFields.Mutable headers = response.getHeaders();
+    headers.put("X-Content-Type-Options", "nosniff");
+    try {
+      checkOrigin(request, headers);
+      if (isPreflight(request)) {
+        answerPreflight(response, callback);
+        return true;
+      }
+      checkToken(request);
+    } catch (ProblemException e) {
+      if (e.problem() == Problem.UNAUTHORIZED) {
+        headers.put(HttpHeader.WWW_AUTHENTICATE, "Bearer realm=\"sessiontree\"");
+      }
+      Problems.answer(response, callback, e);
+      return true;
+    }
+    return super.handle(request, response, callback);
+  }
+
+  private void checkOrigin(Request request, HttpFields.Mutable headers) throws ProblemException {
+    List<String> sent = request.getHeaders().getValuesList(HttpHeader.ORIGIN);
+    if (!origins.isEmpty() && !origins.contains(ANY)) {
+      headers.add(HttpHeader.VARY, "Origin");
+    }
+    if (sent.isEmpty()) {
+      return;
+    }
+    String origin = sent.get(0).toLowerCase(Locale.ROOT);
+    if (sent.size() == 1 && (origins.contains(ANY) || origins.contains(origin))) {
+      headers.put(
+          HttpHeader.ACCESS_CONTROL_ALLOW_ORIGIN, origins.contains(ANY) ? ANY : sent.get(0));
+      headers.put(
+          HttpHeader.ACCESS_CONTROL_EXPOSE_HEADERS,
+          "ETag, Location, Retry-After, WWW-Authenticate");
+    } else if (sent.size() > 1 || !isOwn(origin, request.getHeaders().get(HttpHeader.HOST))) {
+      throw new ProblemException(
+          Problem.ORIGIN_NOT_ALLOWED, "pages of this origin may not; see --allowed-origin");
+    }
+  }
+
+  /** Whether the request was sent to where its page came from. */
+  private static boolean isOwn(String origin, String host) {
+    int at = origin.indexOf("://");
+    if (at < 0 || host == null) {
+      return false;
+    }
+    String port = origin.startsWith("https:") ? ":443" : ":80";
+    String to = host.toLowerCase(Locale.ROOT);
+    String from = origin.substring(at + 3);
+    return from.equals(to) || (from + port).equals(to) || from.equals(to + port);
+  }
+
+  private static boolean isPreflight(Request request) {
+    return HttpMethod.OPTIONS.is(request.getMethod())
+        && request.getHeaders().contains(HttpHeader.ORIGIN)
+        && request.getHeaders().contains(HttpHeader.ACCESS_CONTROL_REQUEST_METHOD);
+  }
+
+  private static void answerPreflight(Response response, Callback callback) {
+    HttpFields.Mutable headers = response.getHeaders();
+    headers.put(HttpHeader.ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, DELETE");
+    headers.put(
+        HttpHeader.ACCESS_CONTROL_ALLOW_HEADERS,
+        "Authorization, Content-Type, If-None-Match, Prefer");
+    headers.put(HttpHeader.ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS);
+    response.setStatus(204);
+    callback.succeeded();
+  }
+
+  private void checkToken(Request request) throws ProblemException {
+    String path = request.getHttpURI().getPath();
+    boolean writes = HttpMethod.POST.is(request.getMethod()) || Streams.isStream(path);
+    byte[] needed = writes ? writeToken : readToken;
+    if (needed == null || (FREE.contains(path) && !writes)) {
+      return;
+    }
+    String sent = token(request);
+    if (sent == null || !MessageDigest.isEqual(digest(sent), needed)) {
+      throw new ProblemException(
+          Problem.UNAUTHORIZED,
+          "this needs the " + (writes ? "write" : "read") + " token, as a bearer or access_token");
+    }
+  }
+
+  private static String token(Request request) {
+    String header = request.getHeaders().get(HttpHeader.AUTHORIZATION);
+    if (header != null) {
+      return header.regionMatches(true, 0, BEARER, 0, BEARER.length())
+          ? header.substring(BEARER.length()).strip()
+          : null;
+    }
+    Fields query = Request.extractQueryParameters(request);
+    return query.getValue("access_token");
+  }
+
+  /** Digests of any two tokens take the same time to compare. */
+  private static byte[] digest(String token) {
+    try {
+      return MessageDigest.getInstance("SHA-256").digest(token.getBytes(StandardCharsets.UTF_8));
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java has SHA-256", e);
+    }
+  }
+}

@@ -1,0 +1,131 @@
+package sessiontree.web;
+
+import io.prometheus.metrics.core.datapoints.CounterDataPoint;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import sessiontree.event.Problem;
+import sessiontree.event.ProblemException;
+import sessiontree.metrics.Metrics;
+
+/**
+ * Counts connections, refuses those that are too many, and closes those that do not come to the
+ * point: whose request's head takes too long. What comes of it is closed without an answer, as
+ * there is no request yet. Safe for several threads.
+ */
+final class Connections extends Handler.Wrapper implements Connection.Listener {
+  private final int max;
+  private final long patienceNanos;
+  private final CounterDataPoint slow;
+  private final CounterDataPoint excess;
+  private final AtomicInteger count = new AtomicInteger();
+  private final Map<Connection, Head> heads = new ConcurrentHashMap<>();
+
+  /** Where a connection is with its next request's head. */
+  private static final class Head {
+    private final boolean excess;
+
+    // All guarded by this.
+    private boolean inRequest;
+    private long bytesBefore;
+    private long sinceNanos = System.nanoTime();
+
+    Head(boolean excess) {
+      this.excess = excess;
+    }
+
+    synchronized void arrived() {
+      inRequest = true;
+    }
+
+    synchronized void answered(long bytesIn) {
+      inRequest = false;
+      bytesBefore = bytesIn;
+      sinceNanos = System.nanoTime();
+    }
+
+    synchronized boolean isSlow(long nowNanos, long bytesIn, long patienceNanos) {
+      if (inRequest || bytesIn == bytesBefore) { // or idle, which Jetty looks after
+        sinceNanos = nowNanos;
+        return false;
+      }
+      return nowNanos - sinceNanos > patienceNanos;
+    }
+  }
+
+  /**
+   * A handler that stands in front of all others.
+   *
+   * @param max connections that are answered; some more are told that they are too many
+   */
+  Connections(int max, Duration patience, Metrics metrics) {
+    this.max = max;
+    this.patienceNanos = patience.toNanos();
+    this.slow = metrics.connectionsDropped.labelValues("slow_head");
+    this.excess = metrics.connectionsDropped.labelValues("too_many");
+    metrics.gauge("connections", "Connections that are open, streams included.", count::get);
+    metrics.gauge("connections_limit", "How many may be.", () -> max);
+  }
+
+  int count() {
+    return count.get();
+  }
+
+  @Override
+  public void onOpened(Connection connection) {
+    int open = count.incrementAndGet();
+    if (open > max + max / 8 + 8) {
+      excess.inc();
+      connection.getEndPoint().close();
+    } else if (!(connection instanceof Connection.UpgradeTo)
+        || connection instanceof Connection.UpgradeFrom) { // HTTP's, not a WebSocket's
+      heads.put(connection, new Head(open > max));
+    }
+  }
+
+  @Override
+  public void onClosed(Connection connection) {
+    count.decrementAndGet();
+    heads.remove(connection);
+  }
+
+  @Override
+  public boolean handle(Request request, Response response, Callback callback) throws Exception {
+    Connection connection = request.getConnectionMetaData().getConnection();
+    Head head = heads.get(connection);
+    if (head == null) {
+      return super.handle(request, response, callback);
+    }
+    head.arrived();
+    Request.addCompletionListener(request, failure -> head.answered(connection.getBytesIn()));
+    Callback whenRead = new Remainder(request, callback);
+    if (head.excess) {
+      response.getHeaders().put(HttpHeader.CONNECTION, "close");
+      Problems.answer(
+          response,
+          whenRead,
+          new ProblemException(
+              Problem.TOO_MANY_CONNECTIONS, "the server takes " + max + " connections"));
+      return true;
+    }
+    return super.handle(request, response, whenRead);
+  }
+
+  /** Called about once a second. */
+  void tick(long nowNanos) {
+    heads.forEach(
+        (connection, head) -> {
+          if (head.isSlow(nowNanos, connection.getBytesIn(), patienceNanos)) {
+            slow.inc();
+            connection.getEndPoint().close();
+          }
+        });
+  }
+}

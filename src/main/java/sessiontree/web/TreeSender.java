@@ -1,0 +1,123 @@
+package sessiontree.web;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.zip.Deflater;
+import java.util.zip.GZIPOutputStream;
+import org.eclipse.jetty.io.RetainableByteBuffer;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.IteratingNestedCallback;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import sessiontree.store.Tree;
+
+/**
+ * Sends a tree of any length in memory of one buffer: the next part is read, and compressed, when
+ * the one before is written. No thread waits for the client.
+ */
+final class TreeSender extends IteratingNestedCallback {
+  private static final Logger LOG = LoggerFactory.getLogger(TreeSender.class);
+  private static final int BUFFER_BYTES = 64 << 10;
+
+  /** Smaller trees fit into one packet as they are. */
+  private static final int WORTH_GZIP_BYTES = 1 << 10;
+
+  private final Tree tree;
+  private final Response response;
+  private final RetainableByteBuffer buffer;
+  private final Gzip gzip;
+  private long position;
+
+  private TreeSender(Tree tree, boolean gzip, Request request, Response response, Callback callback)
+      throws IOException {
+    super(callback);
+    this.tree = tree;
+    this.response = response;
+    this.buffer =
+        request
+            .getComponents()
+            .getByteBufferPool()
+            .acquire((int) Math.min(BUFFER_BYTES, tree.bytes()), !gzip);
+    this.gzip = gzip ? new Gzip() : null;
+  }
+
+  static boolean isWorthGzip(Tree tree) {
+    return tree.bytes() >= WORTH_GZIP_BYTES;
+  }
+
+  /** Sends the tree, and closes it. The headers are set. */
+  static void send(Tree tree, boolean gzip, Request request, Response response, Callback callback)
+      throws IOException {
+    new TreeSender(tree, gzip, request, response, callback).iterate();
+  }
+
+  @Override
+  protected Action process() throws IOException {
+    if (position == tree.bytes()) {
+      return Action.SUCCEEDED;
+    }
+    ByteBuffer part = buffer.getByteBuffer();
+    part.clear().limit((int) Math.min(part.capacity(), tree.bytes() - position));
+    int read = tree.read(part, position);
+    if (read == 0) {
+      throw new IOException("the tree ends before byte " + tree.bytes());
+    }
+    position += read;
+    boolean last = position == tree.bytes();
+    part.flip();
+    response.write(last, gzip == null ? part : gzip.compressed(part, last), this);
+    return Action.SCHEDULED;
+  }
+
+  @Override
+  protected void onCompleteSuccess() {
+    letGo();
+    super.onCompleteSuccess();
+  }
+
+  @Override
+  protected void onFailure(Throwable cause) {
+    letGo();
+    super.onFailure(cause);
+  }
+
+  private void letGo() {
+    buffer.release();
+    try {
+      tree.close();
+      if (gzip != null) {
+        gzip.close();
+      }
+    } catch (IOException e) { // all that was wanted of them was read
+      LOG.debug("a tree cannot be closed", e);
+    }
+  }
+
+  /** Compresses a stream part by part. Speed first: the rest gains a few percent. */
+  private static final class Gzip extends GZIPOutputStream {
+    private final ByteArrayOutputStream compressed;
+
+    Gzip() throws IOException {
+      this(new ByteArrayOutputStream());
+    }
+
+    private Gzip(ByteArrayOutputStream compressed) throws IOException {
+      super(compressed, 8 << 10);
+      this.compressed = compressed;
+      def.setLevel(Deflater.BEST_SPEED);
+    }
+
+    ByteBuffer compressed(ByteBuffer part, boolean last) throws IOException {
+      write(part.array(), part.arrayOffset() + part.position(), part.remaining());
+      if (last) {
+        finish();
+      }
+      ByteBuffer bytes = ByteBuffer.wrap(compressed.toByteArray());
+      compressed.reset();
+      return bytes;
+    }
+  }
+}

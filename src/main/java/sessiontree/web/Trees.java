@@ -1,0 +1,259 @@
+package sessiontree.web;
+
+import java.io.IOException;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpMethod;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.thread.Scheduler;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import sessiontree.event.Problem;
+import sessiontree.event.ProblemException;
+import sessiontree.event.SessionId;
+import sessiontree.session.Session;
+import sessiontree.session.Sessions;
+import sessiontree.store.SessionState;
+import sessiontree.store.SessionState.Phase;
+import sessiontree.store.SessionStore;
+import sessiontree.store.Tree;
+
+/**
+ * {@code GET /sessions/{id}} and its {@code HEAD}, in front of Javalin, whose answers are written
+ * by a thread that waits for the client: here one that reads slowly, or waits for a session's end,
+ * holds none. What is no such request is passed on. Safe for several threads.
+ */
+final class Trees extends Handler.Wrapper {
+  private static final Logger LOG = LoggerFactory.getLogger(Trees.class);
+  private static final String PREFIX = "/sessions/";
+  private static final String JSON = "application/json";
+
+  /** So may any cache keep a tree, but must ask whether it is there still. */
+  private static final String CACHING = "private, no-cache";
+
+  private static final int MAX_WAIT_SECONDS = 60;
+
+  /** A preference for how long to wait, in seconds (RFC 7240, section 4.3). */
+  private static final Pattern WAIT =
+      Pattern.compile("(?i)(?:^|[,;])\\s*wait\\s*=\\s*\"?([0-9]{1,9})\"?\\s*(?:$|[,;])");
+
+  private final SessionStore store;
+  private final Sessions sessions;
+
+  Trees(SessionStore store, Sessions sessions) {
+    this.store = store;
+    this.sessions = sessions;
+  }
+
+  @Override
+  public boolean handle(Request request, Response response, Callback callback) throws Exception {
+    String path = request.getHttpURI().getPath();
+    if (path == null
+        || !path.startsWith(PREFIX)
+        || path.length() == PREFIX.length()
+        || path.indexOf('/', PREFIX.length()) >= 0
+        || !(HttpMethod.GET.is(request.getMethod()) || HttpMethod.HEAD.is(request.getMethod()))) {
+      return super.handle(request, response, callback);
+    }
+    new Answer(request, response, callback).find(path.substring(PREFIX.length()));
+    return true;
+  }
+
+  /** The id that a path's segment stands for, which may be anything. */
+  static String decoded(String segment) {
+    try {
+      return URLDecoder.decode(segment.replace("+", "%2B"), StandardCharsets.UTF_8);
+    } catch (IllegalArgumentException e) {
+      return segment; // and not valid, as it has a "%"
+    }
+  }
+
+  /** An answer on its way. */
+  private final class Answer implements Session.Watcher {
+    private final Request request;
+    private final Response response;
+    private final Callback callback;
+
+    // Set before it waits.
+    private String id;
+    private Session session;
+
+    // Guarded by this.
+    private Scheduler.Task timeout;
+    private boolean awake;
+
+    Answer(Request request, Response response, Callback callback) {
+      this.request = request;
+      this.response = response;
+      this.callback = callback;
+    }
+
+    void find(String segment) {
+      try {
+        id = SessionId.check(decoded(segment));
+        Tree tree = store.tree(id).orElse(null);
+        if (tree != null) {
+          send(tree);
+          return;
+        }
+        long seconds = waitSeconds(request);
+        if (seconds > 0 && store.state(id).phase() != Phase.NEW) {
+          await(seconds);
+        } else {
+          answer();
+        }
+      } catch (ProblemException e) {
+        Problems.answer(response, callback, e);
+      } catch (IOException e) {
+        fail(e);
+      }
+    }
+
+    /** Answers with what is there now. */
+    private void answer() {
+      try {
+        SessionState state = store.state(id);
+        Optional<Tree> tree =
+            store.tree(id); // after the state: it may be published between the two
+        if (tree.isPresent()) {
+          send(tree.get());
+        } else if (state.phase() == Phase.NEW || state.phase() == Phase.COMPLETE) { // or deleted
+          throw new ProblemException(
+              Problem.SESSION_NOT_FOUND, "nothing is stored of session " + id);
+        } else {
+          throw new ProblemException(
+                  Problem.SESSION_IN_PROGRESS,
+                  "session " + id + " has no SESSION_END yet; its tree comes with it")
+              .with("entries", state.entries());
+        }
+      } catch (ProblemException e) {
+        Problems.answer(response, callback, e);
+      } catch (IOException e) {
+        fail(e);
+      }
+    }
+
+    private void fail(IOException e) {
+      LOG.error("session={} cannot be read: {}", id, e.toString());
+      Problems.answer(
+          response,
+          callback,
+          new ProblemException(Problem.STORAGE_UNAVAILABLE, "what is stored cannot be read"));
+    }
+
+    private void await(long seconds) throws ProblemException, IOException {
+      request.addIdleTimeoutListener(idle -> false); // it is not the client who is slow
+      session = sessions.acquire(id);
+      synchronized (this) {
+        timeout =
+            request.getComponents().getScheduler().schedule(this::wake, seconds, TimeUnit.SECONDS);
+      }
+      session.watch(this);
+    }
+
+    @Override
+    public void completed(long entries) {
+      wake();
+    }
+
+    @Override
+    public void deleted() {
+      wake();
+    }
+
+    /** By whatever thread; the first time counts. */
+    private void wake() {
+      synchronized (this) {
+        if (awake) {
+          return;
+        }
+        awake = true;
+        timeout.cancel();
+      }
+      request
+          .getComponents()
+          .getExecutor()
+          .execute(
+              () -> {
+                session.unwatch(this);
+                sessions.release(session);
+                answer();
+              });
+    }
+
+    private void send(Tree tree) throws IOException {
+      boolean gzip = TreeSender.isWorthGzip(tree) && acceptsGzip(request.getHeaders());
+      String tag = '"' + tree.tag() + (gzip ? "-gzip\"" : "\"");
+      HttpFields.Mutable headers = response.getHeaders();
+      headers.put(HttpHeader.ETAG, tag);
+      headers.add(HttpHeader.VARY, "Accept-Encoding");
+      headers.put(HttpHeader.CACHE_CONTROL, CACHING);
+      if (isKnown(request.getHeaders(), tag)) {
+        tree.close();
+        response.setStatus(304);
+        callback.succeeded();
+        return;
+      }
+      headers.put(HttpHeader.CONTENT_TYPE, JSON);
+      if (gzip) {
+        headers.put(HttpHeader.CONTENT_ENCODING, "gzip");
+      } else {
+        headers.put(HttpHeader.CONTENT_LENGTH, tree.bytes());
+      }
+      if (HttpMethod.HEAD.is(request.getMethod())) {
+        tree.close();
+        response.write(true, null, callback);
+        return;
+      }
+      TreeSender.send(tree, gzip, request, response, callback);
+    }
+  }
+
+  /** RFC 9110, section 13.1.2. */
+  private static boolean isKnown(HttpFields headers, String tag) {
+    for (String known : headers.getCSV(HttpHeader.IF_NONE_MATCH, true)) {
+      if (known.equals("*") || known.equals(tag) || known.equals("W/" + tag)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Whether gzip is listed, or all are, and not with a quality of 0 (RFC 9110, section 12.5.3). */
+  private static boolean acceptsGzip(HttpFields headers) {
+    List<String> accepted = headers.getQualityCSV(HttpHeader.ACCEPT_ENCODING); // those above 0
+    for (String coding : accepted) {
+      switch (coding.toLowerCase(Locale.ROOT)) {
+        case "gzip", "x-gzip", "*" -> {
+          return true;
+        }
+        case "identity" -> {
+          return false; // it is preferred
+        }
+        default -> {}
+      }
+    }
+    return false;
+  }
+
+  private static long waitSeconds(Request request) {
+    for (String preferences : request.getHeaders().getValuesList("Prefer")) {
+      Matcher wait = WAIT.matcher(preferences);
+      if (wait.find()) {
+        return Math.min(MAX_WAIT_SECONDS, Long.parseLong(wait.group(1)));
+      }
+    }
+    return 0;
+  }
+}
