@@ -8,6 +8,8 @@ import static sessiontree.Messages.start;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -29,6 +31,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import sessiontree.Messages;
 import sessiontree.TreeText;
 import sessiontree.event.Batch;
@@ -345,6 +348,160 @@ public abstract class SessionStoreContract {
     assertThat(store.healthy()).isTrue();
     complete("a", message(start(100), end(101)));
     assertThat(store.healthy()).isTrue();
+  }
+
+  @Test
+  void deletion_leavesNothing_andTheIdIsNew() throws Exception {
+    for (String id : List.of("open", "complete")) {
+      Appender session = appender(id);
+      session.append(message(start(100), event(101, "old")), "w", 1).assertStored();
+      if (id.equals("complete")) {
+        session.append(message(end(102))).assertStored();
+        session = appender(id);
+      }
+      Answered deleted = session.delete();
+      Answered behind = session.append(null);
+      deleted.assertStored();
+      behind.assertStored();
+      assertThat(store.state(id)).as(id).isEqualTo(SessionState.NEW);
+      assertThat(store.tree(id)).as(id).isEmpty();
+      assertThat(store.open(id).state()).as(id).isEqualTo(SessionState.NEW);
+      assertThat(listed(Listing.Filter.ALL, 10)).as(id).isEmpty();
+      assertThat(store.openSessions()).isZero();
+
+      complete(id, message(start(7), event(8, "new"), end(9)));
+      assertThat(tree(id)).isEqualTo(Messages.tree(7, 9, List.of(event(8, "new"))));
+      appender(id).delete().assertStored();
+    }
+  }
+
+  @Test
+  void deletion_thatExpectsAnotherSequence_isRefused() throws Exception {
+    Appender session = appender("a");
+    session.append(message(start(100))).assertStored();
+    SessionState before = store.state("a");
+    Answered refused = new Answered();
+    session.session().append(Append.deletion(7, refused));
+    refused.assertRefused();
+    assertThat(store.state("a")).isEqualTo(before);
+  }
+
+  @Test
+  void abandonment_endsWithTheGreatestTimestamp_asItWasSent() throws Exception {
+    Appender session = appender("a");
+    session.append(message(start(100), event("1.050e2", "x"))).assertStored();
+    session.append(message(event(104, "y"), event(105, "z"))).assertStored();
+    session.abandon().assertStored();
+    String events = String.join(",", event(104, "y"), event("1.050e2", "x"), event(105, "z"));
+    assertThat(tree("a"))
+        .isEqualTo(
+            "{\"type\":\"SESSION\",\"start\":100,\"end\":1.050e2,\"abandoned\":true,\"children\":["
+                + events
+                + "]}");
+    assertState("a", Phase.COMPLETE, store.state("a").sequence(), 5, Map.of());
+
+    Appender empty = appender("b");
+    empty.append(message(start("1e2"))).assertStored();
+    empty.abandon().assertStored();
+    assertThat(tree("b"))
+        .isEqualTo(
+            "{\"type\":\"SESSION\",\"start\":1e2,\"end\":1e2,\"abandoned\":true,\"children\":[]}");
+  }
+
+  @Test
+  void idleSessions_areThoseThatAreOpen() throws Exception {
+    appender("open").append(message(start(1))).assertStored();
+    complete("complete", message(start(1), end(2)));
+    assertThat(store.idle(Duration.ZERO, 10)).containsExactly("open");
+    assertThat(store.idle(Duration.ofHours(1), 10)).isEmpty();
+    assertThat(store.openSessions()).isEqualTo(1);
+  }
+
+  @Test
+  void sessionsCompletedBeforeATime_areToldUntilTheyAreDeleted() throws Exception {
+    Instant before = Instant.now().minusSeconds(1);
+    appender("open").append(message(start(1))).assertStored();
+    complete("a", message(start(1), end(2)));
+    assertThat(store.completedBefore(before, 10)).isEmpty();
+    Instant after = Instant.now().plusSeconds(1);
+    assertThat(store.completedBefore(after, 10)).containsExactly("a");
+    complete("B", message(start(1), end(2)));
+    assertThat(store.completedBefore(after, 10)).containsExactlyInAnyOrder("a", "B");
+    assertThat(store.completedBefore(after, 1)).hasSize(1);
+    appender("a").delete().assertStored();
+    assertThat(store.completedBefore(after, 10)).containsExactly("B");
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 7, 20, 1000})
+  void pages_haveEachSessionOnce_whileSessionsComplete(int limit) throws Exception {
+    Map<String, Appender> open = new TreeMap<>();
+    List<String> all = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      String id = (i % 3 == 0 ? "Session-" : "session-") + i;
+      all.add(id);
+      Appender session = appender(id);
+      session.append(message(start("1e" + i % 5), event(5, "x"))).assertStored();
+      open.put(id, session);
+    }
+    List<String> listed = new ArrayList<>();
+    String after = null;
+    do {
+      Listing page = store.list(Listing.Filter.ALL, after, limit);
+      assertThat(page.sessions()).hasSizeLessThanOrEqualTo(limit);
+      page.sessions().forEach(session -> listed.add(session.id()));
+      after = page.next();
+      if (!open.isEmpty()) {
+        String id = open.keySet().iterator().next();
+        open.remove(id).append(message(end(9))).assertStored();
+      }
+    } while (after != null);
+    assertThat(listed).containsExactlyInAnyOrderElementsOf(all);
+    assertThat(listed(Listing.Filter.OPEN, limit))
+        .containsExactlyInAnyOrderElementsOf(open.keySet());
+    all.removeAll(open.keySet());
+    assertThat(listed(Listing.Filter.COMPLETE, limit)).containsExactlyInAnyOrderElementsOf(all);
+  }
+
+  @Test
+  void page_tellsOfEachSession() throws Exception {
+    appender("a").append(message(start("1.50"), event(5, "x"))).assertStored();
+    complete("b", message(start("1e0"), end("2.0")));
+    List<Listing.Listed> listed =
+        new ArrayList<>(store.list(Listing.Filter.ALL, null, 10).sessions());
+    listed.sort(Comparator.comparing(Listing.Listed::id));
+    assertThat(listed)
+        .containsExactly(
+            new Listing.Listed("a", false, "1.50", null, 2, 0),
+            new Listing.Listed("b", true, "1e0", "2.0", 0, tree("b").length()));
+  }
+
+  @Test
+  void tag_isAnotherForAnotherTree_ofTheSameLength() throws Exception {
+    complete("a", message(start(1), event(2, "x"), end(3)));
+    String tag = tag("a");
+    assertThat(tag("a")).isEqualTo(tag);
+    appender("a").delete().assertStored();
+    complete("a", message(start(1), event(2, "y"), end(3)));
+    assertThat(tag("a")).isNotEqualTo(tag);
+  }
+
+  protected final String tag(String id) throws IOException {
+    try (Tree tree = store.tree(id).orElseThrow()) {
+      return tree.tag();
+    }
+  }
+
+  /** The ids of all pages. */
+  protected final List<String> listed(Listing.Filter filter, int limit) throws IOException {
+    List<String> ids = new ArrayList<>();
+    String after = null;
+    do {
+      Listing page = store.list(filter, after, limit);
+      page.sessions().forEach(session -> ids.add(session.id()));
+      after = page.next();
+    } while (after != null);
+    return ids;
   }
 
   protected final Appender appender(String id) throws IOException {

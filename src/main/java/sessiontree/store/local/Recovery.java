@@ -161,7 +161,10 @@ final class Recovery implements WriteAheadLog.Replay {
         throw new IOException(
             "session "
                 + id
-                + ": its first log records or a run file are missing, and it has no tree");
+                + (remainsInRuns.containsKey(id)
+                    ? ": a run file is missing"
+                    : ": its first log records are missing")
+                + ", and it has no tree");
       }
     }
     remainsInRuns.values().forEach(this::forget);

@@ -7,6 +7,8 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.PriorityQueue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,6 +62,9 @@ final class Runs implements AutoCloseable {
 
   /** Guarded by this. */
   private long lastGeneration;
+
+  /** Files that are needless, and could not be deleted. */
+  private final Set<Path> leftovers = ConcurrentHashMap.newKeySet();
 
   private final Object merging = new Object();
 
@@ -149,7 +154,9 @@ final class Runs implements AutoCloseable {
       files.remove(file);
     }
     try {
+      leftovers.add(file.path());
       disk.delete(file.path());
+      leftovers.remove(file.path());
       file.release();
     } catch (IOException e) { // the next start finds that nobody needs it
       LOG.warn("{} cannot be deleted: {}", file.path().getFileName(), e.toString());
@@ -195,7 +202,7 @@ final class Runs implements AutoCloseable {
     }
   }
 
-  /** Rewrites all files that hold what nobody needs, so that it leaves the disk. */
+  /** Rewrites all files that hold what nobody needs, so that it leaves the disk, durably. */
   void purge(Function<String, LocalSession> sessions) throws IOException {
     synchronized (merging) {
       List<RunFile> remaining;
@@ -205,6 +212,11 @@ final class Runs implements AutoCloseable {
       for (RunFile file : remaining) {
         rewrite(List.of(file), sessions);
       }
+      for (Path leftover : List.copyOf(leftovers)) {
+        disk.delete(leftover);
+        leftovers.remove(leftover);
+      }
+      disk.sync(directory);
     }
   }
 
@@ -344,7 +356,10 @@ final class Runs implements AutoCloseable {
     public void close() throws IOException {
       writer.close();
       if (!published) {
-        disk.delete(renamed ? target : file);
+        Path written = renamed ? target : file;
+        leftovers.add(written);
+        disk.delete(written);
+        leftovers.remove(written);
       }
     }
   }

@@ -220,7 +220,7 @@ final class TreeFiles {
   }
 
   /** Removes a tree; for good, when the removal was made durable. */
-  void delete(String id) throws IOException {
+  synchronized void delete(String id) throws IOException {
     Path path = path(id);
     removed.add(path.getParent());
     disk.delete(path);
@@ -305,9 +305,9 @@ final class TreeFiles {
 
   /**
    * A force failed, and another would mean nothing: what can be read still is written anew, if it
-   * is what was written.
+   * is what was written. Not while it may be deleted: its name would come back.
    */
-  private void rewrite(Unforced unforced) throws IOException {
+  private synchronized void rewrite(Unforced unforced) throws IOException {
     Path copy = temporary.resolve(Long.toString(temporaries.incrementAndGet()));
     try (Disk.DiskFile from = disk.open(unforced.path());
         Disk.DiskFile to = disk.create(copy);

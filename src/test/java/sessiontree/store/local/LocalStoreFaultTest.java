@@ -43,7 +43,7 @@ class LocalStoreFaultTest {
    */
   private static final LocalStore.Options SMALL =
       new LocalStore.Options(
-          3_000, 24 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), System::nanoTime);
+          3_000, 24 << 10, 4, Duration.ofMillis(1), Duration.ofMillis(20), System::nanoTime);
 
   private enum Outcome {
     UNKNOWN,
@@ -94,7 +94,8 @@ class LocalStoreFaultTest {
   private record Child(int timestamp, String shown) {}
 
   private static String shown(int timestamp, long message, String filler) {
-    return timestamp + " of message " + message + " with " + filler.length();
+    String of = filler.replace("x", "");
+    return timestamp + " of message " + message + "/" + of + " with " + filler.length();
   }
 
   /** What one client sends to one session. */
@@ -103,6 +104,10 @@ class LocalStoreFaultTest {
     private final List<Sent> sent = new ArrayList<>();
     private long next = 1;
     private boolean ended;
+    private int incarnation = 1;
+
+    /** A deletion that was asked for and not heard of yet. */
+    private Sent deletion;
 
     Client(String id) {
       this.id = id;
@@ -119,7 +124,7 @@ class LocalStoreFaultTest {
       List<Child> children = new ArrayList<>();
       for (int i = random.nextInt(4); i > 0; i--) {
         int timestamp = random.nextInt(6);
-        String filler = "x".repeat(random.nextInt(120));
+        String filler = incarnation + "x".repeat(random.nextInt(120));
         String members = ",\"name\":\"e\",\"message\":" + next + ",\"filler\":\"" + filler + "\"}";
         message
             .append("{\"type\":\"EVENT\",\"timestamp\":")
@@ -145,6 +150,28 @@ class LocalStoreFaultTest {
       return one;
     }
 
+    void delete(Session session) {
+      deletion = new Sent(0, false, List.of());
+      session.delete(deletion);
+    }
+
+    /** The session was deleted, if that was asked for and it is not known that it was refused. */
+    void resolveDeletion(boolean gone, String where) {
+      if (deletion == null) {
+        return;
+      }
+      if (deletion.outcome() == Outcome.STORED) {
+        assertThat(gone).as(where + ": " + id + " is deleted").isTrue();
+      }
+      if (gone && deletion.outcome() != Outcome.REFUSED) {
+        sent.clear();
+        next = 1;
+        ended = false;
+        incarnation++;
+      }
+      deletion = null;
+    }
+
     /** Until one message is refused for want of it, SESSION_START is sent with the first only. */
     private boolean hasStarted() {
       return sent.stream().anyMatch(one -> one.outcome() != Outcome.REFUSED);
@@ -152,6 +179,10 @@ class LocalStoreFaultTest {
 
     void check(LocalStore store, String where) throws Exception {
       SessionState state = store.state(id);
+      resolveDeletion(state.phase() == Phase.NEW, where);
+      if (sent.isEmpty()) {
+        assertThat(state.phase()).as(where + ": " + id).isEqualTo(Phase.NEW);
+      }
       long last = state.writers().getOrDefault(WRITER, 0L);
       for (Sent one : sent) {
         if (one.outcome() == Outcome.STORED) {
@@ -217,7 +248,8 @@ class LocalStoreFaultTest {
   @ValueSource(longs = {0, 1_000_000, 2_000_000, 3_000_000})
   void acknowledgedEntries_surviveFailuresAndLossOfPower_onceAndInOrder(long firstSeed)
       throws Exception {
-    for (long seed = firstSeed; seed < firstSeed + Long.getLong("sessiontree.seeds", 250); seed++) {
+    for (long n = firstSeed; n < firstSeed + Long.getLong("sessiontree.seeds", 250); n++) {
+      long seed = Long.getLong("sessiontree.seed", n);
       try {
         run(seed);
       } catch (Exception | AssertionError e) {
@@ -277,7 +309,18 @@ class LocalStoreFaultTest {
     for (int i = 0; i < messages; i++) {
       int which = random.nextInt(clients.size());
       Client client = clients.get(which);
-      if (!client.ended
+      if (client.deletion != null) {
+        continue;
+      }
+      if (random.nextInt(30) == 0) {
+        client.delete(acquired.get(which));
+        if (random.nextInt(3) > 0) {
+          Outcome outcome = client.deletion.told.get(1, TimeUnit.MINUTES);
+          client.resolveDeletion(outcome == Outcome.STORED, "while it runs");
+          sessions.release(acquired.get(which));
+          acquired.set(which, sessions.acquire(client.id));
+        }
+      } else if (!client.ended
           || client.sent.stream().noneMatch(one -> one.ends && one.outcome() != Outcome.REFUSED)) {
         Sent one = client.send(acquired.get(which), random, random.nextInt(25) == 0);
         if (random.nextInt(3) == 0) {

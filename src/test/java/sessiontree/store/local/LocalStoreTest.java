@@ -8,13 +8,18 @@ import static sessiontree.Messages.message;
 import static sessiontree.Messages.start;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -23,12 +28,14 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import sessiontree.Messages;
 import sessiontree.Watching;
 import sessiontree.event.Batch;
@@ -36,6 +43,7 @@ import sessiontree.metrics.Metrics;
 import sessiontree.session.Sessions;
 import sessiontree.store.Answered;
 import sessiontree.store.Appender;
+import sessiontree.store.Listing;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore;
@@ -115,6 +123,153 @@ class LocalStoreTest extends SessionStoreContract {
         assertThat(store.state(id).phase()).isEqualTo(Phase.COMPLETE);
       }
     }
+  }
+
+  @Test
+  void deletedSession_isNotThereAfterReopen_andItsNewOneIs() throws Exception {
+    complete("a", message(start(1), event(2, "old"), end(3)));
+    appender("b").append(message(start(1), event(2, "old")), "w", 1).assertStored();
+    for (String id : List.of("a", "b")) {
+      appender(id).delete().assertStored();
+    }
+    reopen();
+    for (String id : List.of("a", "b")) {
+      assertThat(store.state(id)).as(id).isEqualTo(SessionState.NEW);
+      appender(id).append(message(start(1), event(2, "new"))).assertStored();
+    }
+    reopen();
+    for (String id : List.of("a", "b")) {
+      assertThat(store.tree(id)).as(id).isEmpty();
+      appender(id).append(message(end(4))).assertStored();
+    }
+    reopen();
+    for (String id : List.of("a", "b")) {
+      assertThat(tree(id)).isEqualTo(Messages.tree(1, 4, List.of(event(2, "new"))));
+    }
+  }
+
+  /** In the log, in run files beside others, and in trees. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void deletedSessions_leaveTheDisk(boolean atTheNextStart) throws Exception {
+    store.close();
+    Duration sweep = atTheNextStart ? Duration.ofMinutes(5) : Duration.ZERO;
+    LocalStore.Options small =
+        new LocalStore.Options(2_000, 64 << 10, 4, Duration.ofMillis(1), sweep, System::nanoTime);
+    store = LocalStore.open(folder, small, new Metrics());
+    Map<String, List<String>> kept = new HashMap<>();
+    for (int s = 0; s < 20; s++) {
+      String name = s % 2 == 0 ? "secret" : "kept";
+      Appender session = appender(name + s);
+      List<String> events = new ArrayList<>();
+      session.append(message(start(1)));
+      for (int i = 0; i < 20; i++) {
+        events.add(event(2, name + "x".repeat(50)));
+        session.append(message(events.get(i)));
+      }
+      session.append(s % 3 == 0 ? message(end(3)) : null).assertStored();
+      if (s % 2 != 0) {
+        kept.put(name + s, events);
+      }
+    }
+    for (int s = 0; s < 20; s += 2) {
+      appender("secret" + s).delete().assertStored();
+    }
+    if (atTheNextStart) {
+      store.close();
+      store = LocalStore.open(folder, small, new Metrics());
+    }
+    await(() -> !anyFileContains("secret"));
+    reopen();
+    for (String id : kept.keySet()) {
+      if (store.state(id).phase() == Phase.OPEN) {
+        appender(id).append(message(end(3))).assertStored();
+      }
+      assertThat(tree(id)).isEqualTo(Messages.tree(1, 3, kept.get(id)));
+    }
+    assertThat(listed(Listing.Filter.ALL, 100)).hasSize(kept.size());
+  }
+
+  private boolean anyFileContains(String text) throws IOException {
+    try (var files = Files.walk(folder)) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        if (Files.readString(file, StandardCharsets.ISO_8859_1).contains(text)) {
+          return true;
+        }
+      }
+      return false;
+    } catch (UncheckedIOException | NoSuchFileException e) { // it went meanwhile
+      return true;
+    }
+  }
+
+  private interface Condition {
+    boolean holds() throws IOException;
+  }
+
+  private static void await(Condition condition) throws IOException {
+    long until = System.nanoTime() + 30_000_000_000L;
+    while (!condition.holds()) {
+      assertThat(System.nanoTime()).as("deadline").isLessThan(until);
+      Thread.onSpinWait();
+    }
+  }
+
+  @Test
+  void idleTime_isThatWhichTheStoreWasOpen() throws Exception {
+    store.close();
+    AtomicLong nanos = new AtomicLong(500);
+    LocalStore.Options options =
+        new LocalStore.Options(
+            1 << 20, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), nanos::get);
+    store = LocalStore.open(folder, options, new Metrics());
+    nanos.addAndGet(7_000_000_000L);
+    appender("a").append(message(start(1))).assertStored();
+    nanos.addAndGet(10_000_000_000L);
+    store.close();
+    nanos.addAndGet(3_600_000_000_000L);
+    store = LocalStore.open(folder, options, new Metrics());
+    assertThat(store.idle(Duration.ofSeconds(11), 10)).isEmpty();
+    nanos.addAndGet(1_000_000_000L);
+    assertThat(store.idle(Duration.ofSeconds(11), 10)).containsExactly("a");
+    assertThat(store.idle(Duration.ofSeconds(12), 10)).isEmpty();
+    appender("a").append(message(event(2, "x"))).assertStored();
+    assertThat(store.idle(Duration.ofSeconds(1), 10)).isEmpty();
+  }
+
+  @Test
+  void completionTimesAndTags_surviveReopen_alsoWhereTreesAreWrittenAgain() throws Exception {
+    Instant before = Instant.now();
+    complete("a", message(start(1), event(2, "x"), end(3)));
+    Instant after = Instant.now().plusMillis(1);
+    String tag = tag("a");
+    reopen();
+    assertThat(tag("a")).isEqualTo(tag);
+    assertThat(store.completedBefore(before, 10)).isEmpty();
+    assertThat(store.completedBefore(after, 10)).containsExactly("a");
+  }
+
+  @Test
+  void abandonedSession_isSoAfterReopen_alsoWhenSpilled() throws Exception {
+    store.close();
+    LocalStore.Options small =
+        new LocalStore.Options(
+            1_000, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), System::nanoTime);
+    store = LocalStore.open(folder, small, new Metrics());
+    Appender session = appender("a");
+    session.append(message(start(1)));
+    List<String> events = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      events.add(event(1000 - i, "x".repeat(40)));
+      session.append(message(events.get(i))).assertStored();
+    }
+    session.abandon().assertStored();
+    Collections.reverse(events);
+    String tree =
+        Messages.tree(1, 1000, events).replace("\"children\"", "\"abandoned\":true,\"children\"");
+    assertThat(tree("a")).isEqualTo(tree);
+    reopen();
+    assertThat(tree("a")).isEqualTo(tree);
   }
 
   @Test
