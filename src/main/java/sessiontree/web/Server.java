@@ -47,6 +47,7 @@ public final class Server implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String SESSION = "/sessions/{id}";
   private static final Duration SHUTDOWN = Duration.ofSeconds(5);
+  private static final String NO_ROUTE = "no route of the API has this path";
   private static final int DEFAULT_LIMIT = 100;
   private static final int MAX_LIMIT = 1_000;
 
@@ -129,6 +130,8 @@ public final class Server implements AutoCloseable {
         });
 
     config.routes.get("/sessions", this::listSessions);
+    config.routes.get(SESSION, Server::answeredByTrees);
+    config.routes.head(SESSION, Server::answeredByTrees);
     config.routes.delete(SESSION, this::deleteSession);
     config.routes.post(SESSION + "/events", this::postEvents);
     config.routes.get(SESSION + "/stream", this::refuseStream);
@@ -155,6 +158,11 @@ public final class Server implements AutoCloseable {
     connector.setIdleTimeout(settings.patience().toMillis());
     connector.addEventListener(connections);
     return connector;
+  }
+
+  /** Only what is not written as that path is comes here. */
+  private static void answeredByTrees(Context ctx) throws ProblemException {
+    throw new ProblemException(Problem.NOT_FOUND, NO_ROUTE);
   }
 
   private void listSessions(Context ctx) throws ProblemException, IOException {
@@ -374,7 +382,7 @@ public final class Server implements AutoCloseable {
         new ProblemException(
             problem,
             problem == Problem.NOT_FOUND
-                ? "no route of the API has this path"
+                ? NO_ROUTE
                 : "this path does not take " + method.name().toUpperCase(Locale.ROOT)));
   }
 

@@ -22,9 +22,6 @@ final class TreeSender extends IteratingNestedCallback {
   private static final Logger LOG = LoggerFactory.getLogger(TreeSender.class);
   private static final int BUFFER_BYTES = 64 << 10;
 
-  /** Smaller trees fit into one packet as they are. */
-  private static final int WORTH_GZIP_BYTES = 1 << 10;
-
   private final Tree tree;
   private final Response response;
   private final RetainableByteBuffer buffer;
@@ -42,10 +39,6 @@ final class TreeSender extends IteratingNestedCallback {
             .getByteBufferPool()
             .acquire((int) Math.min(BUFFER_BYTES, tree.bytes()), !gzip);
     this.gzip = gzip ? new Gzip() : null;
-  }
-
-  static boolean isWorthGzip(Tree tree) {
-    return tree.bytes() >= WORTH_GZIP_BYTES;
   }
 
   /** Sends the tree, and closes it. The headers are set. */

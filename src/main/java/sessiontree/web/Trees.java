@@ -193,7 +193,7 @@ final class Trees extends Handler.Wrapper {
     }
 
     private void send(Tree tree) throws IOException {
-      boolean gzip = TreeSender.isWorthGzip(tree) && acceptsGzip(request.getHeaders());
+      boolean gzip = acceptsGzip(request.getHeaders());
       String tag = '"' + tree.tag() + (gzip ? "-gzip\"" : "\"");
       HttpFields.Mutable headers = response.getHeaders();
       headers.put(HttpHeader.ETAG, tag);

@@ -1,0 +1,105 @@
+package sessiontree;
+
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/** A description of the API as the server answers it: its references, schemas and examples. */
+record ApiDocument(JsonNode root) {
+  static final ObjectMapper JSON =
+      new ObjectMapper().enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS);
+
+  static ApiDocument read(JarServer server, String path) throws Exception {
+    HttpAnswer answer = HttpAnswer.send(server, "GET", path);
+    if (answer.status() != 200) {
+      throw new AssertionError("GET " + path + " answers " + answer);
+    }
+    return new ApiDocument(JSON.readTree(answer.body()));
+  }
+
+  /** The node itself, or what it refers to. */
+  JsonNode resolve(JsonNode node) {
+    JsonNode resolved = node;
+    while (resolved.has("$ref")) {
+      String reference = resolved.path("$ref").asText();
+      resolved = at(reference);
+      if (resolved.isMissingNode()) {
+        throw new AssertionError("the document refers to what is not in it: " + reference);
+      }
+    }
+    return resolved;
+  }
+
+  private JsonNode at(String reference) {
+    return reference.startsWith("#/") ? root.at(reference.substring(1)) : root.path("");
+  }
+
+  Set<String> danglingReferences() {
+    Set<String> dangling = new LinkedHashSet<>();
+    walk(
+        root,
+        node -> {
+          String reference = node.path("$ref").asText("#/");
+          if (node.has("$ref") && at(reference).isMissingNode()) {
+            dangling.add(reference);
+          }
+        });
+    return dangling;
+  }
+
+  /** What is wrong with a value by a schema of this document. */
+  List<String> violations(JsonNode schema, JsonNode value) {
+    ObjectNode whole = schema.deepCopy();
+    ObjectNode components = whole.putObject("components");
+    components.set("schemas", root.path("components").path("schemas"));
+    return JsonSchemas.violations(whole, value);
+  }
+
+  /** What is wrong with the examples, each by the schema that it stands beside. */
+  List<String> exampleViolations() {
+    List<String> violations = new ArrayList<>();
+    walk(
+        root,
+        node -> {
+          for (JsonNode example : node.path("examples")) {
+            if (node.has("schema")) {
+              violations.addAll(violations(node.path("schema"), example.path("value")));
+            } else if (node.has("payload")) {
+              violations.addAll(violations(node.path("payload"), example.path("payload")));
+            } else if (node.path("examples").isArray() && !node.path("type").isMissingNode()) {
+              violations.addAll(violations(node, example));
+            }
+          }
+          if (node.has("schema") && node.has("example")) {
+            violations.addAll(violations(node.path("schema"), node.path("example")));
+          }
+        });
+    return violations;
+  }
+
+  /** The codes that a problem of this schema may have. */
+  static Set<String> codes(JsonNode schema) {
+    Set<String> codes = new LinkedHashSet<>();
+    walk(
+        schema,
+        node ->
+            node.path("properties")
+                .path("code")
+                .path("enum")
+                .forEach(code -> codes.add(code.asText())));
+    return codes;
+  }
+
+  private static void walk(JsonNode node, Consumer<JsonNode> visitor) {
+    if (node.isObject()) {
+      visitor.accept(node);
+    }
+    node.forEach(child -> walk(child, visitor));
+  }
+}

@@ -1,0 +1,77 @@
+package sessiontree;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.IntNode;
+import com.fasterxml.jackson.databind.node.TextNode;
+import java.io.IOException;
+import java.util.HashSet;
+import java.util.Locale;
+import java.util.Map.Entry;
+import java.util.Set;
+
+/** A response of the OpenAPI document, which actual answers are held to. */
+record DocumentedResponse(ApiDocument document, JsonNode definition) {
+  /** Of HTTP itself, or of all answers, and of no operation. */
+  private static final Set<String> EVERYWHERE =
+      Set.of(
+          "date",
+          "content-type",
+          "content-length",
+          "transfer-encoding",
+          "connection",
+          "x-content-type-options");
+
+  static DocumentedResponse of(Operation operation, int status) {
+    JsonNode response = operation.definition().path("responses").path("" + status);
+    assertThat(response.isMissingNode()).as("%s is not documented", status).isFalse();
+    return new DocumentedResponse(operation.document(), operation.document().resolve(response));
+  }
+
+  static DocumentedResponse named(ApiDocument document, String name) {
+    return new DocumentedResponse(
+        document, document.root().path("components").path("responses").path(name));
+  }
+
+  /** Headers, content type and body. The answer to a HEAD has no body. */
+  void assertAllows(HttpAnswer answer, boolean head) throws IOException {
+    assertHeaders(answer);
+    JsonNode content = definition.path("content");
+    if (head || content.isMissingNode()) {
+      assertThat(answer.body()).isEmpty();
+    }
+    if (content.isMissingNode()) {
+      return;
+    }
+    String type = answer.headers().getOrDefault("content-type", "none").split(";")[0].strip();
+    assertThat(content.has(type)).as("Content-Type %s is not documented", type).isTrue();
+    if (!head) {
+      JsonNode body =
+          type.endsWith("json")
+              ? ApiDocument.JSON.readTree(answer.body())
+              : new TextNode(answer.body());
+      JsonNode schema = content.path(type).path("schema");
+      assertThat(document.violations(schema, body)).as(answer.body()).isEmpty();
+    }
+  }
+
+  private void assertHeaders(HttpAnswer answer) {
+    Set<String> undocumented = new HashSet<>(answer.headers().keySet());
+    undocumented.removeAll(EVERYWHERE);
+    for (Entry<String, JsonNode> header : definition.path("headers").properties()) {
+      String name = header.getKey().toLowerCase(Locale.ROOT);
+      JsonNode documented = document.resolve(header.getValue());
+      String value = answer.headers().get(name);
+      undocumented.remove(name);
+      if (value == null) {
+        assertThat(documented.path("required").asBoolean()).as("no header %s", name).isFalse();
+        continue;
+      }
+      boolean number = documented.path("schema").path("type").asText().equals("integer");
+      JsonNode json = number ? new IntNode(Integer.parseInt(value)) : new TextNode(value);
+      assertThat(document.violations(documented.path("schema"), json)).as(name).isEmpty();
+    }
+    assertThat(undocumented).as("headers that are not documented, of %s", answer).isEmpty();
+  }
+}

@@ -1,0 +1,75 @@
+package sessiontree;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublisher;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.zip.GZIPInputStream;
+
+/**
+ * An answer over HTTP, however it was asked for.
+ *
+ * @param headers by their names in lower case
+ * @param body without its content coding
+ */
+record HttpAnswer(int status, Map<String, String> headers, String body) {
+  private static final HttpClient HTTP =
+      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+
+  static HttpAnswer of(RawHttp answer) {
+    return new HttpAnswer(answer.status(), answer.headers(), answer.body());
+  }
+
+  /**
+   * Sends a request without a body.
+   *
+   * @param headers names and values by turns
+   */
+  static HttpAnswer send(JarServer server, String method, String path, String... headers)
+      throws IOException, InterruptedException {
+    return send(server, method, path, BodyPublishers.noBody(), headers);
+  }
+
+  static HttpAnswer post(JarServer server, String path, String body, String... headers)
+      throws IOException, InterruptedException {
+    return send(server, "POST", path, BodyPublishers.ofString(body), headers);
+  }
+
+  private static HttpAnswer send(
+      JarServer server, String method, String path, BodyPublisher body, String... headers)
+      throws IOException, InterruptedException {
+    HttpRequest.Builder request = HttpRequest.newBuilder(server.uri(path)).method(method, body);
+    if (headers.length > 0) {
+      request.headers(headers);
+    }
+    HttpResponse<byte[]> answer = HTTP.send(request.build(), BodyHandlers.ofByteArray());
+    Map<String, String> named = new TreeMap<>();
+    answer.headers().map().forEach((name, values) -> named.put(name, String.join(", ", values)));
+    boolean gzip = "gzip".equals(named.get("content-encoding"));
+    return new HttpAnswer(
+        answer.statusCode(), named, gzip ? gunzip(answer.body()) : utf8(answer.body()));
+  }
+
+  private static String gunzip(byte[] bytes) {
+    if (bytes.length == 0) { // to a HEAD
+      return "";
+    }
+    try (GZIPInputStream in = new GZIPInputStream(new ByteArrayInputStream(bytes))) {
+      return utf8(in.readAllBytes());
+    } catch (IOException e) {
+      throw new UncheckedIOException("the body is not what its Content-Encoding says", e);
+    }
+  }
+
+  private static String utf8(byte[] bytes) {
+    return new String(bytes, StandardCharsets.UTF_8);
+  }
+}

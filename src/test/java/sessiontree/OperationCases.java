@@ -1,0 +1,409 @@
+package sessiontree;
+
+import static sessiontree.Entries.bound;
+import static sessiontree.Entries.end;
+import static sessiontree.Entries.event;
+import static sessiontree.Entries.message;
+import static sessiontree.Entries.newId;
+import static sessiontree.Entries.start;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+import sessiontree.Operation.Outcome;
+
+/** How each operation of the OpenAPI document is made to answer in each way that it documents. */
+final class OperationCases {
+  private static final int MAX_MESSAGE_BYTES = 40_000;
+  private static final String ELSEWHERE = "http://elsewhere.example";
+  private static final long DEADLINE_NANOS = TimeUnit.SECONDS.toNanos(30);
+
+  /** Makes an operation answer in the way that the case is for. */
+  record Case(Outcome outcome, String how, Callable<HttpAnswer> provoke) {
+    @Override
+    public String toString() {
+      return outcome + ", " + how;
+    }
+  }
+
+  private final List<Case> cases = new ArrayList<>();
+  private final JarServers servers;
+
+  private OperationCases(JarServers servers) {
+    this.servers = servers;
+  }
+
+  static List<Case> of(List<Operation> operations, JarServers servers) {
+    OperationCases table = new OperationCases(servers);
+    table.addOwn();
+    operations.forEach(table::addCommon);
+    return table.cases;
+  }
+
+  /** What is documented and not driven here: why. */
+  static Map<Outcome, String> notProvoked(List<Operation> operations) {
+    Map<Outcome, String> reasons = new LinkedHashMap<>();
+    for (Operation operation : operations) {
+      reasons.put(new Outcome(operation.id(), 500, "internal"), "no request is known to do it");
+    }
+    String disk = "it takes a disk that fails: LocalStoreFaultTest has one";
+    reasons.put(new Outcome("listSessions", 503, "storage_unavailable"), disk);
+    reasons.put(new Outcome("deleteSession", 503, "storage_unavailable"), disk);
+    String writers = "it takes 10,000 writers: HttpIT has them";
+    reasons.put(new Outcome("postEvents", 409, "too_many_writers"), writers);
+    String connections = "it takes all connections of the server";
+    reasons.put(new Outcome("openStream", 503, "too_many_connections"), connections);
+    String sessions = "a stream without a message may be let in; postEvents is refused so";
+    reasons.put(new Outcome("openStream", 503, "too_many_sessions"), sessions);
+    return reasons;
+  }
+
+  // Servers
+
+  private JarServer server() throws Exception {
+    return servers.get(
+        "plain", "--max-message-bytes=" + MAX_MESSAGE_BYTES, "--inflow-bytes=" + (64 << 10));
+  }
+
+  private JarServer guarded() throws Exception {
+    return servers.get("guarded", "--write-token=writing", "--read-token=reading");
+  }
+
+  private JarServer full() throws Exception {
+    return servers.get("full", "--max-open-sessions=1");
+  }
+
+  // The table
+
+  private void add(String operation, int status, String code, String how, Callable<HttpAnswer> c) {
+    cases.add(new Case(new Outcome(operation, status, code), how, c));
+  }
+
+  private void addOwn() {
+    addPostEvents();
+    for (String method : List.of("GET", "HEAD")) {
+      addRead(method.equals("GET") ? "getSession" : "headSession", method);
+      String health = method.equals("GET") ? "getHealth" : "headHealth";
+      add(health, 200, "", "a server that is well", () -> send(method, "/health"));
+      add(health, 503, "", "a tree that cannot be written", () -> unwell(method));
+    }
+    addDeleteAndList();
+    addStream();
+    add("getMetrics", 200, "", "any", () -> send("GET", "/metrics"));
+    add("getOpenApi", 200, "", "any", () -> send("GET", "/openapi.json"));
+    add("getAsyncApi", 200, "", "any", () -> send("GET", "/asyncapi.json"));
+  }
+
+  /** What many operations answer in the same way. */
+  private void addCommon(Operation operation) {
+    String id = operation.id();
+    if (operation.hasSession()) {
+      add(id, 400, "invalid_session_id", "id !", () -> any(server(), operation, "%21"));
+    }
+    if (operation.needsToken()) {
+      add(id, 401, "unauthorized", "no token", () -> any(guarded(), operation, newId()));
+      add(
+          id,
+          401,
+          "unauthorized",
+          "an unknown token",
+          () -> any(guarded(), operation, newId(), "Authorization", "Bearer unknown"));
+    }
+    for (String origin : List.of(ELSEWHERE, "null")) {
+      add(
+          id,
+          403,
+          "origin_not_allowed",
+          "origin " + origin,
+          () -> any(server(), operation, newId(), "Origin", origin));
+    }
+  }
+
+  private void addPostEvents() {
+    String op = "postEvents";
+    add(op, 200, "", "the session is open", () -> post(newId(), "", id -> message(start(id))));
+    add(op, 200, "", "it is complete", () -> post(newId(), "", id -> message(start(id), end(id))));
+    add(
+        op,
+        200,
+        "",
+        "numbered",
+        () -> post(newId(), "?writer=w&message=1", id -> "[" + start(id) + ",]"));
+    Map<String, Body> refused = new LinkedHashMap<>();
+    refused.put("invalid_json", id -> "[");
+    refused.put("invalid_message", id -> "{}");
+    refused.put("invalid_entry", id -> message(event("-1", "a")));
+    refused.put("session_already_started", id -> message(bound("SESSION_START", "1", id)));
+    refused.put("session_id_mismatch", id -> message(end("another")));
+    refused.put("entry_after_end", id -> message(end(id), event("1", "a")));
+    refused.forEach(
+        (code, body) -> add(op, 400, code, "to an open session", () -> post(open(), "", body)));
+    add(
+        op,
+        400,
+        "session_not_started",
+        "an event first",
+        () -> post(newId(), "", id -> message(event("1", "a"))));
+    add(
+        op,
+        400,
+        "invalid_parameter",
+        "no message",
+        () -> post(newId(), "?writer=w", id -> message(start(id))));
+    add(
+        op,
+        400,
+        "invalid_parameter",
+        "no writer",
+        () -> post(newId(), "?message=1", id -> message(start(id))));
+    add(
+        op,
+        400,
+        "invalid_parameter",
+        "message 0",
+        () -> post(newId(), "?writer=w&message=0", id -> message(start(id))));
+    add(
+        op,
+        409,
+        "session_complete",
+        "after the end",
+        () -> post(complete(), "", id -> message(event("1", "a"))));
+    add(
+        op,
+        409,
+        "message_out_of_order",
+        "2 before 1",
+        () -> post(open(), "?writer=w&message=2", id -> message(event("1", "a"))));
+    add(
+        op,
+        413,
+        "message_too_big",
+        "a byte more",
+        () -> post(newId(), "", id -> " ".repeat(MAX_MESSAGE_BYTES + 1)));
+    add(op, 503, "storage_unavailable", "no room for it", this::beyondTheInflow);
+    add(op, 503, "too_many_sessions", "a second one", this::secondSession);
+  }
+
+  private void addRead(String op, String method) {
+    add(op, 200, "", "plain", () -> send(method, "/sessions/" + complete()));
+    add(
+        op,
+        200,
+        "",
+        "gzip",
+        () -> send(method, "/sessions/" + complete(), "Accept-Encoding", "gzip"));
+    add(op, 304, "", "its own ETag", () -> again(method, complete()));
+    add(
+        op,
+        304,
+        "",
+        "any ETag",
+        () -> send(method, "/sessions/" + complete(), "If-None-Match", "*"));
+    add(op, 404, "session_not_found", "a new session", () -> send(method, "/sessions/" + newId()));
+    add(op, 409, "session_in_progress", "an open one", () -> send(method, "/sessions/" + open()));
+    add(
+        op,
+        409,
+        "session_in_progress",
+        "after a second",
+        () -> send(method, "/sessions/" + open(), "Prefer", "wait=1"));
+    add(op, 503, "storage_unavailable", "a tree that is cut off", () -> cutOff(method));
+  }
+
+  private void addDeleteAndList() {
+    String op = "deleteSession";
+    add(op, 204, "", "a complete session", () -> send("DELETE", "/sessions/" + complete()));
+    add(op, 204, "", "an open session", () -> send("DELETE", "/sessions/" + open()));
+    add(
+        op,
+        404,
+        "session_not_found",
+        "a new session",
+        () -> send("DELETE", "/sessions/" + newId()));
+    add(op, 404, "session_not_found", "a second time", this::deletedTwice);
+    op = "listSessions";
+    for (String query : List.of("?limit=1000", "?state=open", "?state=complete")) {
+      add(op, 200, "", query, () -> list(query));
+    }
+    add(op, 200, "", "a second page", this::secondPage);
+    for (String query :
+        List.of("?limit=0", "?limit=1001", "?limit=x", "?state=new", "?cursor=%21")) {
+      add(op, 400, "invalid_parameter", query, () -> send("GET", "/sessions" + query));
+    }
+  }
+
+  private void addStream() {
+    String op = "openStream";
+    add(op, 101, "", "an upgrade", () -> upgrade(server(), "/sessions/" + newId() + "/stream"));
+    add(
+        op,
+        400,
+        "invalid_parameter",
+        "writer ..",
+        () -> upgrade(server(), "/sessions/" + newId() + "/stream?writer=.."));
+    add(
+        op,
+        426,
+        "upgrade_required",
+        "no upgrade",
+        () -> send("GET", "/sessions/" + newId() + "/stream"));
+  }
+
+  // Requests
+
+  private interface Body {
+    String of(String id);
+  }
+
+  private HttpAnswer send(String method, String path, String... headers) throws Exception {
+    return HttpAnswer.send(server(), method, path, headers);
+  }
+
+  private HttpAnswer post(String id, String query, Body body) throws Exception {
+    return HttpAnswer.post(server(), "/sessions/" + id + "/events" + query, body.of(id));
+  }
+
+  private static HttpAnswer upgrade(JarServer server, String path, String... headers)
+      throws IOException {
+    StringBuilder lines = new StringBuilder(RawHttp.UPGRADE);
+    for (int i = 0; i < headers.length; i += 2) {
+      lines.append(headers[i]).append(": ").append(headers[i + 1]).append("\r\n");
+    }
+    return HttpAnswer.of(RawHttp.send(server.port(), "GET " + path, lines.toString(), ""));
+  }
+
+  /** A request that the operation would take if nothing else were wrong. */
+  private static HttpAnswer any(JarServer server, Operation operation, String id, String... headers)
+      throws Exception {
+    String path = operation.pathOf(id);
+    if (path.endsWith("/stream")) {
+      return upgrade(server, path, headers);
+    }
+    return operation.method().equals("POST")
+        ? HttpAnswer.post(server, path, message(start(id)), headers)
+        : HttpAnswer.send(server, operation.method(), path, headers);
+  }
+
+  private String open() throws Exception {
+    return stored(newId(), id -> message(start(id)));
+  }
+
+  private String complete() throws Exception {
+    return stored(newId(), id -> message(start(id), event("1569972083", "cart_loaded"), end(id)));
+  }
+
+  private String stored(String id, Body body) throws Exception {
+    HttpAnswer answer = post(id, "", body);
+    if (answer.status() != 200) {
+      throw new AssertionError("it is not stored: " + answer);
+    }
+    return id;
+  }
+
+  private HttpAnswer again(String method, String id) throws Exception {
+    String tag = send("GET", "/sessions/" + id).headers().getOrDefault("etag", "none");
+    return send(method, "/sessions/" + id, "If-None-Match", tag);
+  }
+
+  private HttpAnswer deletedTwice() throws Exception {
+    String path = "/sessions/" + complete();
+    send("DELETE", path);
+    return send("DELETE", path);
+  }
+
+  private HttpAnswer list(String query) throws Exception {
+    open();
+    complete();
+    return send("GET", "/sessions" + query);
+  }
+
+  private HttpAnswer secondPage() throws Exception {
+    JsonNode first = ApiDocument.JSON.readTree(list("?limit=1").body());
+    return send("GET", "/sessions?limit=1&cursor=" + first.path("next").asText());
+  }
+
+  // Trouble
+
+  /** A body that is announced, and counted, and never comes, leaves no room for another. */
+  private HttpAnswer beyondTheInflow() throws Exception {
+    try (Socket first = announce("Expect: 100-continue\r\n")) {
+      if (RawHttp.read(first).status() != 100) {
+        throw new AssertionError("the first body is not awaited");
+      }
+      try (Socket second = announce("")) {
+        return HttpAnswer.of(RawHttp.read(second));
+      }
+    }
+  }
+
+  /** Sends the head of a POST. */
+  private Socket announce(String headers) throws Exception {
+    String head =
+        "POST /sessions/%s/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n%s\r\n"
+            .formatted(newId(), MAX_MESSAGE_BYTES, headers);
+    Socket socket = new Socket(InetAddress.getLoopbackAddress(), server().port());
+    socket.setSoTimeout((int) TimeUnit.NANOSECONDS.toMillis(DEADLINE_NANOS));
+    socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
+    return socket;
+  }
+
+  private HttpAnswer secondSession() throws Exception {
+    HttpAnswer answer = null;
+    for (String id : List.of("first", "second")) {
+      answer = HttpAnswer.post(full(), "/sessions/" + id + "/events", message(start(id)));
+    }
+    return answer;
+  }
+
+  /** On a server of its own: what a list makes of such a tree is another question. */
+  private HttpAnswer cutOff(String method) throws Exception {
+    JarServer server = servers.get("damaged");
+    String id = newId();
+    HttpAnswer.post(server, "/sessions/" + id + "/events", message(start(id), end(id)));
+    try (Stream<Path> files = Files.walk(servers.store("damaged"))) {
+      Path tree = files.filter(file -> file.endsWith(id + ".json")).findFirst().orElseThrow();
+      byte[] bytes = Files.readAllBytes(tree);
+      Files.write(tree, Arrays.copyOf(bytes, bytes.length - 1));
+    }
+    return HttpAnswer.send(server, method, "/sessions/" + id);
+  }
+
+  /** A file stands where the folder of the trees was. */
+  private HttpAnswer unwell(String method) throws Exception {
+    JarServer server = servers.get("unwell");
+    Path trees = servers.store("unwell").resolve("sessions");
+    if (Files.isDirectory(trees)) {
+      try (StreamClient client = StreamClient.connect(server.port(), "s")) {
+        client.next("OPEN");
+        Files.delete(trees);
+        Files.writeString(trees, "in the way");
+        client.send(message(start("s"), end("s")));
+        await(() -> HttpAnswer.send(server, "GET", "/health"), answer -> answer.status() == 503);
+      }
+    }
+    return HttpAnswer.send(server, method, "/health");
+  }
+
+  private static HttpAnswer await(Callable<HttpAnswer> ask, Predicate<HttpAnswer> until)
+      throws Exception {
+    long deadline = System.nanoTime() + DEADLINE_NANOS;
+    HttpAnswer answer = ask.call();
+    while (!until.test(answer) && System.nanoTime() < deadline) {
+      answer = ask.call();
+    }
+    return answer;
+  }
+}
