@@ -21,6 +21,10 @@ final class Timestamp {
 
   private static final int NANO_DIGITS = 9;
 
+  private static final long[] POWERS_OF_TEN = {
+    1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000
+  };
+
   private Timestamp() {}
 
   /**
@@ -30,6 +34,10 @@ final class Timestamp {
    * @param number holds a well-formed JSON number from one position to another
    */
   static long nanos(byte[] number, int from, int to) {
+    long nanos = plainNanos(number, from, to);
+    if (nanos >= 0) {
+      return nanos;
+    }
     int i = from;
     boolean negative = number[i] == '-';
     if (negative) {
@@ -69,6 +77,31 @@ final class Timestamp {
       return value;
     }
     return OUT_OF_RANGE;
+  }
+
+  /**
+   * The same for the common form, digits with or without a point: at most ten before it, and nine
+   * behind it. Negative if it is another, or out of range.
+   */
+  private static long plainNanos(byte[] number, int from, int to) {
+    long value = 0;
+    int point = to;
+    for (int i = from; i < to; i++) {
+      int digit = number[i] - '0';
+      if (digit >= 0 && digit <= 9) {
+        value = value * 10 + digit;
+      } else if (number[i] == '.') {
+        point = i;
+      } else {
+        return -1;
+      }
+    }
+    int decimals = Math.max(0, to - point - 1);
+    if (point - from > 10 || decimals > NANO_DIGITS) {
+      return -1;
+    }
+    long nanos = value * POWERS_OF_TEN[NANO_DIGITS - decimals]; // below 10^19: negative on overflow
+    return nanos < LIMIT_SECONDS * 1_000_000_000L ? nanos : -1;
   }
 
   /** The first of the digits, padded with zeros, as a whole number; negative on overflow. */

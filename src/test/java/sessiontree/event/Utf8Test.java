@@ -105,6 +105,28 @@ final class Utf8Test {
     assertThat(valid).as("both kinds are tried").isBetween(5_000, 15_000);
   }
 
+  /** All first bytes; of the others, those where a range of them begins or ends. */
+  @Test
+  void isValid_ofEverySequenceOfBytesAtALimit_isWhatTheDecoderSays() {
+    int[] seconds = {'a', 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xe0, 0xf0, 0xff};
+    int[] others = {0x7f, 0x80, 0xbf, 0xc0};
+    for (int first = 0; first <= 0xff; first++) {
+      for (int second : seconds) {
+        for (int third : others) {
+          for (int fourth : others) {
+            byte[] bytes = {(byte) first, (byte) second, (byte) third, (byte) fourth};
+            for (int length = 1; length <= 4; length++) {
+              byte[] some = Arrays.copyOf(bytes, length);
+              if (inJunk(some) != decodes(some)) {
+                throw new AssertionError(HexFormat.of().formatHex(some));
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
   private static byte[] text(Random random, int characters) {
     int[] limits = {0x80, 0x800, 0xd800, 0x110000};
     int mostly = random.nextInt(2);

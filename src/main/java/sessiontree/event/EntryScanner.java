@@ -1,0 +1,337 @@
+package sessiontree.event;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
+/**
+ * The quick way through a message: makes the very batch that {@link MessageParser} makes with
+ * Jackson, several times as fast, for messages of the common shapes, and none for others. It
+ * refuses no message: what is wrong with one, and where, is for Jackson to find. It is longer than
+ * other files for being the hot loop of the server: one pass reads, checks and writes.
+ *
+ * <p>It takes strict JSON, compact or with white space; members in any order, and any additional
+ * ones; UTF-8; escapes in values. It leaves to Jackson, beside all that breaks a rule: byte order
+ * marks, trailing commas, escapes in the names of members and in an entry's type and session_id, a
+ * name that is no string, and entries of more than some hundred additional members.
+ *
+ * <p>Memory: 4/3 of the message's size, and 4 KB at most for names. Not safe for several threads:
+ * one a message.
+ */
+final class EntryScanner extends JsonScanner {
+  // What is looked for, as the first bytes of a word; with closing quotes, so that it ends there.
+  private static final long TYPE = word("type\"");
+  private static final long NAME = word("name\"");
+  private static final long TIMESTAMP_1 = word("timestam");
+  private static final long TIMESTAMP_2 = word("p\"");
+  private static final long SESSION_ID_1 = word("session_");
+  private static final long SESSION_ID_2 = word("id\"");
+  private static final long EVENT = word("\"EVENT\"");
+  private static final long SESSION = word("\"SESSION");
+  private static final long START = word("_START\"");
+  private static final long END = word("_END\"");
+  private static final long TRUE = word("true");
+  private static final long FALSE = word("false");
+  private static final long NULL = word("null");
+
+  // What a child's text begins with, in words; the last of HEAD is not full.
+  private static final long[] HEAD = {
+    word("{\"type\":"), word("\"EVENT\","), word("\"timesta"), word("mp\":")
+  };
+  private static final int HEAD_BYTES = 28;
+  private static final long HEAD_NAME = word(",\"name\":");
+
+  /** The level of nesting of an entry's members: the message's array is 1. */
+  private static final int ENTRY_LEVEL = 2;
+
+  private static final int MAX_SLOTS = 1024;
+
+  /** So that no names, however they were chosen, make it slow. */
+  private static final int MAX_PROBES = 32;
+
+  private final String sessionId;
+
+  // The batch as far as it is scanned.
+  private final byte[] children;
+  private int size;
+  private int count;
+  private int index;
+  private Batch.Bound startBound;
+  private int startIndex = -1;
+  private int secondStartIndex = -1;
+  private Batch.Bound endBound;
+
+  // The entry being scanned: its type, and its timestamp's nanoseconds.
+  private long type;
+  private long key;
+
+  // Its additional members, each after a comma, which an EVENT keeps. They are written where the
+  // child is to begin, up to written, and moved when it is known how long the child's head is. The
+  // last of them, from keptFrom to keptTo in the message, is not written yet: it may grow.
+  private int written;
+  private int keptFrom;
+  private int keptTo;
+
+  /**
+   * Where the names of additional members are in the message, by their hash; null before the first.
+   * Those before the entry are of others before it, and their slots are free.
+   */
+  private int[] names;
+
+  private EntryScanner(byte[] message, int offset, int length, String sessionId) {
+    super(message, offset, length);
+    this.sessionId = sessionId;
+    // No child's text is longer than its entry. Its header's 12 bytes are less than a third of the
+    // least entry's 42, comma included. Words may be written beyond what is filled.
+    this.children = new byte[length + length / 3 + 2 * Long.BYTES];
+  }
+
+  /**
+   * Returns the message's entries, or null if it is not of a common shape.
+   *
+   * @param bytes hold the message, UTF-8 known to be valid
+   * @param sessionId a valid one (see {@link SessionId}), so nothing in it needs an escape
+   */
+  static Batch scan(byte[] bytes, int offset, int length, String sessionId) {
+    try {
+      return new EntryScanner(bytes, offset, length, sessionId).message(offset);
+    } catch (Unusual e) {
+      return null;
+    }
+  }
+
+  private Batch message(int from) throws Unusual {
+    int i = space(from);
+    require(at(i) == '[');
+    do {
+      i = space(i + 1);
+      require(at(i) == '{' && endBound == null);
+      i = space(entry(i));
+      index++;
+    } while (at(i) == ',');
+    require(at(i) == ']' && space(i + 1) == end);
+    return new Batch(
+        Arrays.copyOf(children, size), count, startBound, startIndex, secondStartIndex, endBound);
+  }
+
+  private int entry(int from) throws Unusual {
+    int timestampFrom = 0;
+    int timestampTo = 0;
+    int nameFrom = 0;
+    int nameTo = 0;
+    boolean ofSession = false;
+    type = 0;
+    written = size;
+    keptFrom = keptTo = 0;
+    int i = from;
+    do {
+      int member = space(i + 1);
+      require(at(member) == '"');
+      long name = word(member + 1);
+      if (first(5, name) == TYPE) {
+        require(type == 0);
+        i = type(colon(member + 6));
+      } else if (first(5, name) == NAME) {
+        require(nameFrom == 0);
+        nameFrom = colon(member + 6);
+        i = nameTo = string(nameFrom);
+      } else if (name == TIMESTAMP_1 && first(2, word(member + 9)) == TIMESTAMP_2) {
+        require(timestampFrom == 0);
+        timestampFrom = colon(member + 11);
+        i = timestampTo = timestamp(timestampFrom);
+      } else if (name == SESSION_ID_1 && first(3, word(member + 9)) == SESSION_ID_2) {
+        require(!ofSession);
+        i = ownSessionId(colon(member + 12));
+        ofSession = true;
+      } else {
+        i = additionalMember(member, from);
+      }
+      i = space(i);
+    } while (at(i) == ',');
+    require(at(i) == '}' && type != 0 && timestampFrom != 0);
+    if (type == EVENT) {
+      require(nameTo - nameFrom > 2);
+      child(timestampFrom, timestampTo, nameFrom, nameTo);
+    } else {
+      require(ofSession);
+      bound(timestampFrom, timestampTo);
+    }
+    return i + 1;
+  }
+
+  private void child(int timestampFrom, int timestampTo, int nameFrom, int nameTo) {
+    written = put(written, keptFrom, keptTo);
+    int members = written - size;
+    int timestamp = size + Children.HEADER_BYTES + HEAD_BYTES;
+    int name = timestamp + (timestampTo - timestampFrom) + Long.BYTES;
+    int rest = name + (nameTo - nameFrom);
+    if (members > 0) {
+      System.arraycopy(children, size, children, rest, members);
+    }
+    Children.putHeader(children, size, key, rest + members + 1 - size - Children.HEADER_BYTES);
+    for (int k = 0; k < HEAD.length; k++) {
+      WORD.set(children, size + Children.HEADER_BYTES + k * Long.BYTES, HEAD[k]);
+    }
+    put(timestamp, timestampFrom, timestampTo);
+    WORD.set(children, name - Long.BYTES, HEAD_NAME);
+    System.arraycopy(message, nameFrom, children, name, nameTo - nameFrom);
+    children[rest + members] = '}';
+    size = rest + members + 1;
+    count++;
+  }
+
+  private void bound(int timestampFrom, int timestampTo) {
+    if (type == START && startBound != null) {
+      if (startBound.key() != key && secondStartIndex < 0) {
+        secondStartIndex = index;
+      }
+      return;
+    }
+    var bound =
+        new Batch.Bound(
+            key,
+            new String(
+                message, timestampFrom, timestampTo - timestampFrom, StandardCharsets.US_ASCII));
+    if (type == START) {
+      startBound = bound;
+      startIndex = index;
+    } else {
+      endBound = bound;
+    }
+  }
+
+  private int type(int from) throws Unusual {
+    if (first(7, word(from)) == EVENT) {
+      type = EVENT;
+      return from + 7;
+    }
+    require(word(from) == SESSION);
+    int rest = from + Long.BYTES;
+    if (first(7, word(rest)) == START) {
+      type = START;
+      return rest + 7;
+    }
+    type = END;
+    return literal(rest, 5, END);
+  }
+
+  private int timestamp(int from) throws Unusual {
+    int to = number(from);
+    key = Timestamp.nanos(message, from, to);
+    require(key >= 0);
+    return to;
+  }
+
+  private int ownSessionId(int from) throws Unusual {
+    int to = from + 1 + sessionId.length();
+    require(at(from) == '"' && at(to) == '"');
+    for (int i = from + 1; i < to; i++) {
+      require(message[i] == sessionId.charAt(i - from - 1));
+    }
+    return to + 1;
+  }
+
+  /** A member that is kept, and the position where its entry begins. */
+  private int additionalMember(int from, int entry) throws Unusual {
+    int i = name(from);
+    unique(from, i, entry);
+    if (keptTo != from - 1) { // else the last one goes on: only a comma is between them
+      written = put(written, keptFrom, keptTo);
+      children[written++] = ',';
+      keptFrom = from;
+    }
+    i = gap(i);
+    require(at(i) == ':');
+    keptTo = value(gap(i + 1), ENTRY_LEVEL);
+    return keptTo;
+  }
+
+  /** Requires that a name, its quotes included, is the first such in its entry. */
+  private void unique(int from, int to, int entry) throws Unusual {
+    if (names == null) {
+      int half = Math.min((end - entry) / 8, MAX_SLOTS / 2);
+      names = new int[2 * Integer.highestOneBit(half | 8)];
+    }
+    int hash = hash(from, to);
+    for (int probe = 0; probe < MAX_PROBES; probe++) {
+      int slot = (hash + probe) & (names.length - 1);
+      int other = names[slot];
+      if (other < entry) {
+        names[slot] = from;
+        return;
+      }
+      require(!Arrays.equals(message, other, other + to - from, message, from, to));
+    }
+    throw new Unusual();
+  }
+
+  private int hash(int from, int to) {
+    long hash = 0;
+    for (int i = from; i < to; i += Long.BYTES) {
+      hash = (hash ^ first(Math.min(to - i, Long.BYTES), word(i))) * 0x9e3779b97f4a7c15L;
+      hash ^= hash >>> 32;
+    }
+    return (int) hash;
+  }
+
+  /** A value that is kept, at a level of nesting. */
+  private int value(int from, int level) throws Unusual {
+    return switch (at(from)) {
+      case '"' -> string(from);
+      case '{', '[' -> container(from, level + 1);
+      case 't' -> literal(from, 4, TRUE);
+      case 'f' -> literal(from, 5, FALSE);
+      case 'n' -> literal(from, 4, NULL);
+      default -> number(from);
+    };
+  }
+
+  /** An object or array that is kept. Recursion is bounded by {@link MessageParser#MAX_DEPTH}. */
+  private int container(int from, int level) throws Unusual {
+    require(level <= MessageParser.MAX_DEPTH);
+    boolean object = message[from] == '{';
+    int close = object ? '}' : ']';
+    int i = gap(from + 1);
+    if (at(i) == close) {
+      return i + 1;
+    }
+    while (true) {
+      if (object) {
+        i = gap(name(i));
+        require(at(i) == ':');
+        i = gap(i + 1);
+      }
+      i = gap(value(i, level));
+      if (at(i) == close) {
+        return i + 1;
+      }
+      require(at(i) == ',');
+      i = gap(i + 1);
+    }
+  }
+
+  /** White space, which is left out of what is kept. */
+  private int gap(int from) {
+    int to = space(from);
+    if (to > from) {
+      written = put(written, keptFrom, from);
+      keptFrom = to;
+    }
+    return to;
+  }
+
+  /**
+   * Copies a span of the message, and returns where its copy ends. Short ones are copied by words:
+   * up to 7 bytes behind the copy are lost.
+   */
+  private int put(int at, int from, int to) {
+    int length = to - from;
+    if (length > 64 || message.length - to < Long.BYTES) {
+      System.arraycopy(message, from, children, at, length);
+    } else {
+      for (int k = 0; k < length; k += Long.BYTES) {
+        WORD.set(children, at + k, (long) WORD.get(message, from + k));
+      }
+    }
+    return at + length;
+  }
+}

@@ -1,0 +1,167 @@
+package sessiontree.event;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
+/**
+ * The tokens of strict JSON (RFC 8259) in a message's bytes. A method named for a token is given
+ * the position where one should begin, checks all of it, and returns the position where it ends;
+ * what is not such a token, or none for a quick scanner, is {@link Unusual}.
+ *
+ * <p>Strings are checked eight bytes at a time. That bytes are UTF-8 is known before.
+ */
+abstract class JsonScanner {
+  /** Eight bytes as a word, the first of them lowest. */
+  static final VarHandle WORD =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+  private static final long ONES = 0x0101010101010101L;
+  private static final long HIGHEST = 0x8080808080808080L;
+
+  /** The message is not for this scanner. */
+  static final class Unusual extends Exception {
+    private static final long serialVersionUID = 1;
+
+    Unusual() {
+      super(null, null, false, false);
+    }
+  }
+
+  final byte[] message;
+  final int end;
+
+  JsonScanner(byte[] message, int offset, int length) {
+    this.message = message;
+    this.end = offset + length;
+  }
+
+  /** The byte at a position; behind the message a 0, which nothing begins with. */
+  final byte at(int i) {
+    return i < end ? message[i] : 0;
+  }
+
+  /** The eight bytes from a position on; behind the message they are 0. */
+  final long word(int i) {
+    if (end - i >= Long.BYTES) {
+      return (long) WORD.get(message, i);
+    }
+    long word = 0;
+    for (int k = end - 1; k >= i; k--) {
+      word = (word << Byte.SIZE) | (message[k] & 0xff);
+    }
+    return word;
+  }
+
+  static long word(String ascii) {
+    byte[] bytes = Arrays.copyOf(ascii.getBytes(StandardCharsets.US_ASCII), Long.BYTES);
+    return (long) WORD.get(bytes, 0);
+  }
+
+  /** The first bytes of a word, 1 to 8 of them. */
+  static long first(int bytes, long word) {
+    return word & (-1L >>> (Byte.SIZE * (Long.BYTES - bytes)));
+  }
+
+  static void require(boolean usual) throws Unusual {
+    if (!usual) {
+      throw new Unusual();
+    }
+  }
+
+  /** A colon with white space around it. */
+  final int colon(int from) throws Unusual {
+    int i = space(from);
+    require(at(i) == ':');
+    return space(i + 1);
+  }
+
+  final int space(int from) {
+    int i = from;
+    for (byte b; (b = at(i)) <= ' ' && (b == ' ' || b == '\n' || b == '\r' || b == '\t'); ) {
+      i++;
+    }
+    return i;
+  }
+
+  final int literal(int from, int length, long text) throws Unusual {
+    require(first(length, word(from)) == text);
+    return from + length;
+  }
+
+  /** A member's name without escapes: Jackson is choosy about surrogates in names. */
+  final int name(int from) throws Unusual {
+    require(at(from) == '"');
+    int to = plain(from + 1);
+    require(at(to) == '"');
+    return to + 1;
+  }
+
+  final int string(int from) throws Unusual {
+    require(at(from) == '"');
+    int i = plain(from + 1);
+    while (at(i) != '"') {
+      i = plain(escape(i));
+    }
+    return i + 1;
+  }
+
+  /** Characters of a string that stand for themselves. */
+  private int plain(int from) {
+    for (int i = from; ; i += Long.BYTES) {
+      long stops = stops(word(i));
+      if (stops != 0) {
+        return i + Long.numberOfTrailingZeros(stops) / Byte.SIZE;
+      }
+    }
+  }
+
+  /**
+   * The highest bits of bytes that are a quote, a backslash or a control character. Only the lowest
+   * of the bits set is to be trusted, as a borrow may set others above it.
+   */
+  private static long stops(long word) {
+    long quote = word ^ '"' * ONES;
+    long backslash = word ^ '\\' * ONES;
+    long control = (word - ' ' * ONES) & ~word;
+    return (((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash) | control) & HIGHEST;
+  }
+
+  private int escape(int from) throws Unusual {
+    require(at(from) == '\\');
+    if (at(from + 1) != 'u') {
+      require("\"\\/bfnrt".indexOf(at(from + 1)) >= 0);
+      return from + 2;
+    }
+    for (int i = from + 2; i < from + 6; i++) {
+      require(Character.digit(at(i), 16) >= 0);
+    }
+    return from + 6;
+  }
+
+  final int number(int from) throws Unusual {
+    int i = at(from) == '-' ? from + 1 : from;
+    i = at(i) == '0' ? i + 1 : digits(i);
+    if (at(i) == '.') {
+      i = digits(i + 1);
+    }
+    if (at(i) == 'e' || at(i) == 'E') {
+      i++;
+      i = digits(at(i) == '+' || at(i) == '-' ? i + 1 : i);
+    }
+    require(i - from <= MessageParser.MAX_NUMBER_LENGTH);
+    return i;
+  }
+
+  /** One or more digits. */
+  private int digits(int from) throws Unusual {
+    int i = from;
+    while (at(i) >= '0' && at(i) <= '9') {
+      i++;
+    }
+    require(i > from);
+    return i;
+  }
+}
