@@ -51,6 +51,10 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
 
   private static final int FIRST_PART_BYTES = 4 << 10;
   private static final long PING_NANOS = 20_000_000_000L;
+
+  /** How old an answer is at most when it is sent, while others are under way. */
+  private static final long GATHER_NANOS = 5_000_000;
+
   private static final long SILENCE_NANOS = 60_000_000_000L;
 
   /** How long the peer may take to answer a close. */
@@ -95,6 +99,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
   private boolean closed;
   private Callback peerClose;
   private int awaited; // replies under way
+  private int unreplied; // those of messages
   private long heardNanos = System.nanoTime();
   private long pingedNanos = heardNanos;
   private long sendingNanos; // when the last that was sent was sent
@@ -290,6 +295,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
       message = new Message(++received, length + MESSAGE_OVERHEAD_BYTES);
       unanswered.add(message);
       unansweredBytes += message.bytes;
+      unreplied++;
       awaited++;
     }
     streams.inflow().add(message.bytes);
@@ -332,6 +338,18 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
   }
 
   /**
+   * Whether answers can wait for others that are under way, so that one frame tells of many: a
+   * frame costs more than to store a small message. They never wait for long, and a client that
+   * sends nothing more without an answer does not wait at all. Guarded by this.
+   */
+  private boolean mayGather() {
+    return unreplied > 0
+        && complete == null
+        && unansweredBytes < MAX_UNANSWERED_BYTES / 2
+        && System.nanoTime() - sendingNanos < GATHER_NANOS;
+  }
+
+  /**
    * Sends what is known of the messages at the head of the queue, and then, if the session is
    * complete, that; unless something is on its way out: then after it.
    */
@@ -341,7 +359,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
     int code = NOT_CLOSING;
     Callback close = null;
     synchronized (this) {
-      if (sending || finished || closed) {
+      if (sending || finished || closed || mayGather()) {
         return;
       }
       bytes = takeAnswered(frames, complete == null);
@@ -592,6 +610,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
         this.entries = entries;
         this.problem = problem;
         replied = true;
+        unreplied--;
       }
       settled();
     }
