@@ -67,6 +67,7 @@ public final class Metrics {
         .name("sessiontree_" + name + "_total")
         .help(help)
         .labelNames(labels)
+        .withoutExemplars()
         .register(registry);
   }
 
@@ -75,6 +76,7 @@ public final class Metrics {
         .name("sessiontree_" + name)
         .help(help)
         .classicOnly()
+        .withoutExemplars()
         .classicExponentialUpperBounds(0.0001, 2, 18) // to 13 seconds
         .register(registry);
   }

@@ -22,8 +22,11 @@ final class GroupCommit {
 
   /** What follows from records that are durable. */
   interface Effects {
-    /** Changes the session; by the log thread, in the order of the log. */
-    void apply(LocalSession session, LogRecord record);
+    /**
+     * Changes the session; by the log thread, in the order of the log. Returns by how many bytes
+     * its memory grew.
+     */
+    long apply(LocalSession session, LogRecord record);
 
     /**
      * Does what the answer must wait for, where the record ends or deletes the session: then
@@ -158,11 +161,13 @@ final class GroupCommit {
         }
       }
     }
+    long grown = 0;
     for (Queued queued : group) {
       if (queued.isStored()) {
-        effects.apply(queued.session, queued.record);
+        grown += effects.apply(queued.session, queued.record);
       }
     }
+    checkpointer.grew(grown);
     answers.execute(() -> answer(group));
     for (Queued queued : group) {
       if (queued.finishes()) {
@@ -286,7 +291,9 @@ final class GroupCommit {
     for (Queued queued : group) {
       if (queued.finishes()) {
         queued.session.holdAnswers();
-      } else if (!queued.session.hold(() -> tell(queued))) {
+      } else if (queued.session.holdsAnswers()) {
+        queued.session.hold(() -> tell(queued));
+      } else {
         tell(queued);
         queued.answered = true;
       }
@@ -301,7 +308,8 @@ final class GroupCommit {
   }
 
   private static void tell(Queued queued) {
-    guard(queued.accepted ? queued.append.answer()::stored : queued.append.answer()::failed);
+    Append.Answer answer = queued.append.answer();
+    guard(queued.accepted ? answer::stored : answer::failed);
   }
 
   /** One answer's failure is not the others'. */

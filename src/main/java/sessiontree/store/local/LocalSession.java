@@ -287,9 +287,13 @@ final class LocalSession implements StoredSession {
     held = new ArrayList<>();
   }
 
-  /** Whether the answer waits. */
-  boolean hold(Runnable answer) {
-    return held != null && held.add(answer);
+  boolean holdsAnswers() {
+    return held != null;
+  }
+
+  /** Has an answer wait. */
+  void hold(Runnable answer) {
+    held.add(answer);
   }
 
   /** Gives the answers that waited. */

@@ -185,19 +185,18 @@ public final class LocalStore implements SessionStore {
   /** What follows when a record is durable. */
   private final class Durable implements GroupCommit.Effects {
     @Override
-    public void apply(LocalSession session, LogRecord record) {
+    public long apply(LocalSession session, LogRecord record) {
       if (record.type() == LogRecord.Type.DELETION) {
         LocalSession.Deleted deleted = session.delete();
         sessions.remove(session);
         checkpointer.removing(record.lsn());
-        checkpointer.grew(-deleted.bytes());
         deleted.regions().forEach(runs::retire);
-        return;
+        return -deleted.bytes();
       }
       if (record.start() != null) {
         sessions.add(session);
       }
-      checkpointer.grew(session.apply(record));
+      return session.apply(record);
     }
 
     @Override
