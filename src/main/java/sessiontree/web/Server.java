@@ -259,13 +259,27 @@ public final class Server implements AutoCloseable {
     } catch (ProblemException e) {
       unreadable = e;
     }
-    Session session = sessions.acquire(id);
+    CompletableFuture<Replied> replied = submit(id, writer, number, batch, unreadable);
+    ctx.future(
+        () -> replied.thenAccept(answer -> answer.write(ctx, () -> writePosted(ctx, id, answer))));
+  }
+
+  /** Of a session that is deleted meanwhile, the message comes after that: it is the id's next. */
+  private CompletableFuture<Replied> submit(
+      String id, String writer, long number, Batch batch, ProblemException unreadable) {
+    Session session;
+    try {
+      session = sessions.acquire(id);
+    } catch (ProblemException | IOException e) {
+      return CompletableFuture.failedFuture(e);
+    }
     Replied replied = new Replied(session);
     session.submit(writer, number, true, batch, unreadable, replied);
-    ctx.future(
-        () ->
-            replied.future.thenAccept(
-                answer -> answer.write(ctx, () -> writePosted(ctx, id, answer))));
+    return replied.future.thenCompose(
+        answer ->
+            answer.isOfDeleted()
+                ? submit(id, writer, number, batch, unreadable)
+                : CompletableFuture.completedFuture(answer));
   }
 
   private static void writePosted(Context ctx, String id, Replied answer) {
@@ -319,6 +333,10 @@ public final class Server implements AutoCloseable {
       sessions.release(session);
       pool.execute(
           () -> future.complete(this)); // not here: a client that does not read blocks the writer
+    }
+
+    boolean isOfDeleted() {
+      return problem != null && problem.problem() == Problem.SESSION_DELETED;
     }
 
     /** Writes the answer, if what was asked for was done. */

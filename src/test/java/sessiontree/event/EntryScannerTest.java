@@ -59,7 +59,6 @@ final class EntryScannerTest {
         refused += expected == null ? 1 : 0;
       }
     }
-    System.out.printf("%d scanned, %d left to Jackson, %d refused%n", scanned, left, refused);
     assertThat(scanned).as("all kinds are tried").isGreaterThan(MESSAGES / 3);
     assertThat(left).as("all kinds are tried").isGreaterThan(MESSAGES / 200);
     assertThat(refused).as("all kinds are tried").isGreaterThan(MESSAGES / 10);
@@ -101,7 +100,7 @@ final class EntryScannerTest {
   }
 
   static Stream<Arguments> scan_ofACommonShape_givesWhatJacksonGives() {
-    String spaced = "[" + START + "," + event(",\"x\":[1,{\"a\":\"b\"}]") + "," + END + "]";
+    String session = "[" + START + "," + event(",\"x\":[1,{\"a\":\"b\"}]") + "," + END + "]";
     String name = "a-long-name-of-a-member-";
     return Stream.of(
         arguments("an event", "[" + EVENT + "]"),
@@ -109,11 +108,11 @@ final class EntryScannerTest {
         arguments("an end", "[" + END + "]"),
         arguments("a session", "[" + START + "," + EVENT + "," + EVENT + "," + END + "]"),
         arguments("two starts", "[" + START + "," + START.replace(":1", ":1.5") + "]"),
-        arguments("as Python writes", spaced.replace(",", ", ").replace(":", ": ")),
+        arguments("as Python writes", session.replace(",", ", ").replace(":", ": ")),
         arguments(
             "as JSON.stringify indents",
-            spaced.replaceAll("([\\[{,])", "$1\n  ").replace(":", ": ")),
-        arguments("with CR and tabs", spaced.replaceAll("([\\[\\]{},:])", "\r\n\t$1\t")),
+            session.replaceAll("([\\[{,])", "$1\n  ").replace(":", ": ")),
+        arguments("with CR and tabs", session.replaceAll("([\\[\\]{},:])", "\r\n\t$1\t")),
         arguments("its session_id", "[" + event(",\"session_id\":\"s-1\"") + "]"),
         arguments("decimals", "[" + EVENT.replace("5", "1569972083.125") + "]"),
         arguments("an exponent", "[" + EVENT.replace("5", "1.569972083125e+9") + "]"),
@@ -166,6 +165,28 @@ final class EntryScannerTest {
       String what = "seed " + seed;
       assertSame(scan(bytes, what, new Random(seed)), jackson(bytes), what, bytes);
     }
+  }
+
+  @ParameterizedTest
+  @MethodSource
+  void scan_ofWhatIsLeftToJackson_givesNothing(String message) {
+    byte[] bytes = message.getBytes(UTF_8);
+
+    assertThat(scan(bytes, message, new Random(1))).isNull();
+  }
+
+  static Stream<String> scan_ofWhatIsLeftToJackson_givesNothing() {
+    return Stream.of(
+        "\ufeff[" + EVENT + "]",
+        "[" + EVENT + ",]",
+        "[" + event(",") + "]",
+        "[" + event(",\"x\":[1,]") + "]",
+        "[" + event(",\"\\u0078\":1") + "]",
+        "[" + event(",\"x\":{\"\\ud800\":1}") + "]",
+        "[" + EVENT.replace("EVENT", "\\u0045VENT") + "]",
+        "[" + START.replace("}", ",\"name\":null}") + "]",
+        "[" + event(",\"x\":" + "1".repeat(1001)) + "]",
+        "[" + event(members(2_000, "", "")) + "]");
   }
 
   /** Between bytes that would end it in other ways if they were read. */
