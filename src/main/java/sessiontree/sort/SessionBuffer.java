@@ -16,6 +16,9 @@ public final class SessionBuffer {
   /** Batches up to this size are copied together, larger ones are kept as they come. */
   private static final int SMALL_BYTES = 4 << 10;
 
+  /** Children whose lengths are read before the first of them is needed. */
+  private static final int AHEAD = 32;
+
   private static final int CHUNK_BYTES = 64 << 10;
 
   private byte[][] chunks = new byte[1][];
@@ -157,6 +160,7 @@ public final class SessionBuffer {
   private final class Sorted implements Cursor {
     private final long[] keys = new long[count];
     private final long[] places = new long[count]; // chunk, and offset in it
+    private final int[] lengths = new int[AHEAD];
     private int next;
 
     Sorted() {
@@ -174,6 +178,9 @@ public final class SessionBuffer {
     public boolean next() {
       if (next == count) {
         return false;
+      }
+      if (next % AHEAD == 0) {
+        lookAhead();
       }
       next++;
       return true;
@@ -194,9 +201,21 @@ public final class SessionBuffer {
       return (int) places[next - 1] + Children.HEADER_BYTES;
     }
 
+    /**
+     * Reads the next lengths at once: in shuffled input each is a cache miss, and these do not wait
+     * for each other.
+     */
+    private void lookAhead() {
+      int until = Math.min(count - next, AHEAD);
+      for (int i = 0; i < until; i++) {
+        long place = places[next + i];
+        lengths[i] = Children.length(chunks[(int) (place >>> 32)], (int) place);
+      }
+    }
+
     @Override
     public int length() {
-      return Children.length(array(), (int) places[next - 1]);
+      return lengths[(next - 1) % AHEAD];
     }
   }
 }

@@ -268,8 +268,14 @@ final class Checkpointer implements AutoCloseable {
       }
     }
     spill(needed);
-    forceTrees(lsn); // after the sessions: one that was published meanwhile is here now
-    log.deleteBefore(bury(lsn));
+    long active = log.firstLsnOfActive(); // whatever was logged before it, sessions know of
+    long stillNeeded = active;
+    for (LocalSession session : sessions.all()) {
+      stillNeeded = Math.min(stillNeeded, session.neededLsn());
+    }
+    // After the sessions: one that was published meanwhile is here now.
+    stillNeeded = Math.min(stillNeeded, forceTrees(lsn));
+    log.deleteBefore(bury(Math.max(lsn, stillNeeded)));
   }
 
   /**
@@ -311,7 +317,8 @@ final class Checkpointer implements AutoCloseable {
     return firstTombstone;
   }
 
-  private void forceTrees(long lsn) throws IOException {
+  /** Returns the first log record that trees which are not forced need. */
+  private long forceTrees(long lsn) throws IOException {
     List<Unforced> all = new ArrayList<>();
     for (Unforced tree = unforced.poll(); tree != null; tree = unforced.poll()) {
       all.add(tree);
@@ -323,6 +330,7 @@ final class Checkpointer implements AutoCloseable {
               .flatMap(tree -> tree.files().stream())
               .toList());
       all.removeIf(tree -> tree.firstLsn() < lsn);
+      return all.stream().mapToLong(Unforced::firstLsn).min().orElse(Long.MAX_VALUE);
     } finally {
       unforced.addAll(all);
     }

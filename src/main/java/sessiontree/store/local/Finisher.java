@@ -93,8 +93,13 @@ final class Finisher {
       retry(() -> finishLater(session, answer));
       return;
     }
-    answer(session, answer);
-    forget(session, files);
+    if (session.hasRuns()) { // then its tree is forced, and nobody needs to wait for that
+      answer(session, answer);
+      forget(session, files);
+    } else {
+      forget(session, files);
+      answer(session, answer);
+    }
   }
 
   /** Returns the files that are to be forced; none if it could not. */

@@ -197,6 +197,11 @@ final class LocalSession implements StoredSession {
     return phase != Phase.COMPLETE && firstLsn < lsn;
   }
 
+  /** The oldest log record that it needs; one that is published needs none itself. */
+  synchronized long neededLsn() {
+    return phase == Phase.COMPLETE ? NONE : firstLsn;
+  }
+
   /** The number of the oldest log record that no run covers. */
   synchronized long firstLsn() {
     return firstLsn;

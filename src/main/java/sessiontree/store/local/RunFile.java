@@ -333,10 +333,11 @@ final class RunFile {
     private static final int BUFFER_BYTES = 256 << 10;
 
     private final Disk.DiskFile file;
-    private final ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
+    private final byte[] buffer = new byte[BUFFER_BYTES];
     private final ByteArrayOutputStream index = new ByteArrayOutputStream();
     private final CRC32C crc = new CRC32C();
-    private final byte[] childHeader = new byte[Children.HEADER_BYTES];
+    private int used;
+    private int summed; // up to there the buffer is in the checksum
     private long position;
     private long sessions;
 
@@ -347,22 +348,30 @@ final class RunFile {
      */
     Writer(Disk.DiskFile file, long first, long number, long generation, int level) {
       this.file = file;
-      buffer.put(MAGIC).putLong(first).putLong(number).putLong(generation).putInt(level);
-      buffer.position(HEADER_BYTES - 4).putInt(crc(buffer.array(), HEADER_BYTES - 4));
+      ByteBuffer header = ByteBuffer.wrap(buffer);
+      header.put(MAGIC).putLong(first).putLong(number).putLong(generation).putInt(level);
+      header.position(HEADER_BYTES - 4).putInt(crc(buffer, HEADER_BYTES - 4));
+      used = HEADER_BYTES;
     }
 
     /** Adds a session's children; returns the entry with their place. */
     RunEntry add(RunEntry state, Cursor children) throws IOException {
-      long offset = position + buffer.position();
+      long offset = position + used;
       int count = 0;
       crc.reset();
+      summed = used;
       while (children.next()) {
-        Children.putHeader(childHeader, 0, children.key(), children.length());
-        put(childHeader, 0, childHeader.length);
-        put(children.array(), children.offset(), children.length());
+        int length = children.length();
+        if (BUFFER_BYTES - used < Children.HEADER_BYTES) {
+          flush();
+        }
+        Children.putHeader(buffer, used, children.key(), length);
+        used += Children.HEADER_BYTES;
+        put(children.array(), children.offset(), length);
         count++;
       }
-      long length = position + buffer.position() - offset;
+      sum();
+      long length = position + used - offset;
       RunEntry entry = state.at(offset, length, count, (int) crc.getValue());
       index.writeBytes(entry.bytes());
       sessions++;
@@ -370,35 +379,40 @@ final class RunFile {
     }
 
     private void put(byte[] bytes, int offset, int length) throws IOException {
-      crc.update(bytes, offset, length);
       for (int i = 0; i < length; ) {
-        int n = Math.min(length - i, buffer.remaining());
-        buffer.put(bytes, offset + i, n);
+        int n = Math.min(length - i, BUFFER_BYTES - used);
+        System.arraycopy(bytes, offset + i, buffer, used, n);
+        used += n;
         i += n;
-        if (!buffer.hasRemaining()) {
+        if (used == BUFFER_BYTES) {
           flush();
         }
       }
     }
 
+    private void sum() {
+      crc.update(buffer, summed, used - summed);
+      summed = used;
+    }
+
     private void flush() throws IOException {
-      buffer.flip();
-      int bytes = buffer.remaining();
-      file.write(buffer, position);
-      position += bytes;
-      buffer.clear();
+      sum();
+      file.write(ByteBuffer.wrap(buffer, 0, used), position);
+      position += used;
+      used = 0;
+      summed = 0;
     }
 
     /** Writes the index, and makes the file durable. */
     void finish() throws IOException {
-      flush();
-      long indexOffset = position;
+      long indexOffset = position + used;
       byte[] bytes = index.toByteArray();
-      int indexCrc = crc(bytes, bytes.length);
       put(bytes, 0, bytes.length);
       flush();
-      buffer.putLong(indexOffset).putLong(sessions).putInt(indexCrc).position(FOOTER_BYTES - 4);
-      buffer.putInt(crc(buffer.array(), FOOTER_BYTES - 4));
+      ByteBuffer footer = ByteBuffer.wrap(buffer, 0, FOOTER_BYTES);
+      footer.putLong(indexOffset).putLong(sessions).putInt(crc(bytes, bytes.length)).putLong(0);
+      footer.putInt(crc(buffer, FOOTER_BYTES - 4));
+      used = FOOTER_BYTES;
       flush();
       file.force();
     }
