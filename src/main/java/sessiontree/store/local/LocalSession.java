@@ -48,6 +48,7 @@ final class LocalSession implements StoredSession {
   private End end;
   private boolean deleted;
   private List<Region> runs = List.of();
+  private boolean runsFollow = true; // each run that was found begins where the one before it ends
   private List<SessionBuffer> spilling = List.of();
   private SessionBuffer buffer; // null while it has nothing
   private long lastLsn;
@@ -169,6 +170,7 @@ final class LocalSession implements StoredSession {
   synchronized List<Region> load(RunEntry entry, Region region) {
     List<Region> repeated = runs.stream().filter(older -> older.lsn() > entry.fromLsn()).toList();
     runs = runs.stream().filter(older -> older.lsn() <= entry.fromLsn()).toList();
+    runsFollow = (runs.isEmpty() || runsFollow) && covered() == entry.fromLsn();
     phase = entry.end() == null ? Phase.OPEN : Phase.ENDED;
     sequence = entry.sequence();
     expected = sequence;
@@ -187,8 +189,8 @@ final class LocalSession implements StoredSession {
     return lsn <= covered();
   }
 
-  /** The last log record whose effects are in its runs. */
-  private long covered() {
+  /** The last log record whose effects are in its runs; 0 if it has none. */
+  synchronized long covered() {
     return runs.isEmpty() ? 0 : runs.get(runs.size() - 1).lsn();
   }
 
@@ -314,8 +316,15 @@ final class LocalSession implements StoredSession {
     return !runs.isEmpty();
   }
 
-  /** Whether its runs hold all the children that its state counts. Before the log is replayed. */
+  /**
+   * Whether its runs hold all the children that its state counts. Before the log is replayed. The
+   * number alone would not tell: in the place of a run that is gone there may be one of a session
+   * that was deleted, and had the same id and as many children.
+   */
   synchronized boolean hasAllRuns() {
+    if (!runsFollow) {
+      return false;
+    }
     long children = 0;
     for (Region region : runs) {
       children += region.count();

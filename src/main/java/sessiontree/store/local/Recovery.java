@@ -60,13 +60,23 @@ final class Recovery implements WriteAheadLog.Replay {
   /** The sessions are as the runs tell; replays the log, and finishes what has ended. */
   void replay(WriteAheadLog log) throws IOException {
     int fromRuns = sessions.size();
+    long covered = 0;
     for (LocalSession session : List.copyOf(sessions.all())) {
+      covered = Math.max(covered, session.covered());
       running.atLeast(session.lastMillis());
       if (!session.hasAllRuns()) {
         setAside(session);
       }
     }
     log.recover(this);
+    if (covered >= log.nextLsn()) { // new records would have numbers that runs cover, and be lost
+      throw new IOException(
+          "the log ends with record "
+              + (log.nextLsn() - 1)
+              + ", and run files hold what came with record "
+              + covered
+              + ": the end of the log is missing");
+    }
     forgetRemains();
     for (LocalSession session : List.copyOf(sessions.all())) {
       if (session.state().phase() == Phase.ENDED) {

@@ -295,9 +295,15 @@ final class Runs implements AutoCloseable {
       }
       merged = moved.isEmpty() ? null : out.publish();
     }
-    List<Region> retired = new ArrayList<>();
+    // All are in use before the first can be retired: a file without any is deleted.
+    List<Region> regions = new ArrayList<>();
     for (Moved one : moved) {
-      Region to = merged.region(one.to());
+      regions.add(merged.region(one.to()));
+    }
+    List<Region> retired = new ArrayList<>();
+    for (int i = 0; i < regions.size(); i++) {
+      Moved one = moved.get(i);
+      Region to = regions.get(i);
       retired.addAll(one.session().replace(one.from(), to) ? one.from() : List.of(to));
     }
     retired.forEach(this::retire);

@@ -222,9 +222,12 @@ final class TreeFiles {
   /** Removes a tree; for good, when the removal was made durable. */
   synchronized void delete(String id) throws IOException {
     Path path = path(id);
-    removed.add(path.getParent());
-    disk.delete(path);
-    disk.delete(factsPath(path));
+    try {
+      disk.delete(path);
+      disk.delete(factsPath(path));
+    } finally { // not before: it is taken for done when it is synced
+      removed.add(path.getParent());
+    }
   }
 
   /** Makes removals durable. */

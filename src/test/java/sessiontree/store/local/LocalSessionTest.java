@@ -1,0 +1,55 @@
+package sessiontree.store.local;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import sessiontree.event.Batch;
+import sessiontree.store.SessionState;
+
+/** What the run files of a folder tell of a session. */
+class LocalSessionTest {
+  private final LocalSession session = new LocalSession((of, append) -> {}, "a", SessionState.NEW);
+
+  /** A run file tells of records after one, up to another; the session had so many entries then. */
+  private void load(long fromLsn, long lsn, long entries, int children) {
+    RunEntry entry =
+        new RunEntry(
+            "a",
+            fromLsn,
+            lsn,
+            0,
+            lsn,
+            entries,
+            new Batch.Bound(1, "1"),
+            null,
+            Map.of(),
+            0,
+            0,
+            children,
+            0);
+    session.load(entry, new Region(null, lsn, 0, 0, children, 0));
+  }
+
+  @Test
+  void runsThatFollowEachOther_areAll() {
+    load(0, 4, 8, 7);
+    load(4, 9, 10, 2);
+    assertThat(session.hasAllRuns()).isTrue();
+  }
+
+  @Test
+  void runOfADeletedSession_isNotTakenForOneThatIsGone_thoughItHasAsManyChildren() {
+    load(0, 4, 8, 7); // of the session that was deleted
+    load(9, 12, 10, 2); // of the new one, whose run up to record 9 is gone, as it has a tree
+    assertThat(session.hasAllRuns()).isFalse();
+  }
+
+  @Test
+  void runOfADeletedSession_doesNotCount_beforeAllRunsOfTheNewOne() {
+    load(0, 4, 5, 4);
+    load(0, 9, 8, 7);
+    load(9, 12, 10, 2);
+    assertThat(session.hasAllRuns()).isTrue();
+  }
+}
