@@ -43,15 +43,20 @@ final class StreamClient implements Answers, AutoCloseable {
   }
 
   private static StreamClient connectTo(String url) throws IOException, InterruptedException {
+    return connect(HTTP, new Request.Builder().url(url).build());
+  }
+
+  /** A stream over a client's connections, with the request's headers. */
+  static StreamClient connect(OkHttpClient http, Request request)
+      throws IOException, InterruptedException {
     StreamClient client = new StreamClient();
-    client.socket =
-        HTTP.newWebSocket(new Request.Builder().url(url).build(), client.new Listener());
+    client.socket = http.newWebSocket(request, client.new Listener());
     try {
       client.opened.get(DEADLINE_SECONDS, TimeUnit.SECONDS);
       return client;
     } catch (ExecutionException | TimeoutException e) {
       client.close();
-      throw new IOException("no stream at " + url, e);
+      throw new IOException("no stream at " + request.url(), e);
     }
   }
 
