@@ -61,6 +61,7 @@ final class Config {
       names = "--allowed-origin",
       paramLabel = "ORIGIN",
       split = ",",
+      showDefaultValue = CommandLine.Help.Visibility.NEVER,
       description =
           "Pages from there may connect and read, such as https://example.org; * for all. May be repeated. Default: only the server's own.")
   List<String> allowedOrigins = List.of();
@@ -149,6 +150,12 @@ final class Config {
 
   /** Checks what the options' types do not, and fills in what depends on the heap. */
   void complete() {
+    if (host.isBlank()) { // which Java takes for a loopback address
+      throw usage("--host must be an address; got none");
+    }
+    if (store.isBlank()) { // which would be the working directory itself
+      throw usage("--store must be a folder or memory:; got none");
+    }
     atLeast("--port", port, 0);
     atMost("--port", port, 65_535);
     atLeast("--max-message-bytes", maxMessageBytes, 1);

@@ -9,7 +9,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -20,7 +22,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class JarServer implements AutoCloseable {
   private static final long DEADLINE_SECONDS = 30;
-  private static final String LISTENING = "sessiontree listening on http://127.0.0.1:";
+  private static final String LISTENING = "sessiontree listening on http://";
 
   private final Process process;
   private final BlockingQueue<String> output = new LinkedBlockingQueue<>();
@@ -36,29 +38,89 @@ final class JarServer implements AutoCloseable {
 
   /** Starts the server, and returns when it listens. */
   static JarServer start(Path store, String... flags) throws IOException, InterruptedException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("-jar");
-    command.add(Path.of(System.getProperty("sessiontree.jar")).toAbsolutePath().toString());
-    command.addAll(List.of("--port", "0", "--store", store.toAbsolutePath().toString()));
-    command.addAll(List.of(flags));
-    Path folder = store.toAbsolutePath().getParent();
-    Files.createDirectories(folder);
-    ProcessBuilder builder = new ProcessBuilder(command).directory(folder.toFile());
-    builder.environment().keySet().removeIf(name -> name.startsWith("SESSIONTREE_"));
-    JarServer server = new JarServer(builder.start());
-    try {
-      String line = server.output.poll(DEADLINE_SECONDS, TimeUnit.SECONDS);
-      if (line == null || !line.startsWith(LISTENING)) {
-        throw new AssertionError("the server does not listen: " + line + "\n" + server.errors());
+    return of(store).flags(flags).start();
+  }
+
+  /** A server to be started there. */
+  static Launch of(Path store) {
+    return new Launch(store.toAbsolutePath());
+  }
+
+  /** How a server is started: with nothing of this process's environment that is meant for it. */
+  static final class Launch {
+    private final Path store;
+    private final List<String> java = new ArrayList<>();
+    private final List<String> flags = new ArrayList<>();
+    private final Map<String, String> environment = new HashMap<>();
+
+    private Launch(Path store) {
+      this.store = store;
+      flags.addAll(List.of("--port", "0", "--store", store.toString()));
+    }
+
+    /** Options of the JVM. */
+    Launch java(String... options) {
+      java.addAll(List.of(options));
+      return this;
+    }
+
+    Launch flags(String... more) {
+      flags.addAll(List.of(more));
+      return this;
+    }
+
+    /** Nothing but these: no port, and no store. */
+    Launch onlyFlags(String... these) {
+      flags.clear();
+      return flags(these);
+    }
+
+    Launch variable(String name, String value) {
+      environment.put(name, value);
+      return this;
+    }
+
+    private JarServer launch() throws IOException {
+      List<String> command = new ArrayList<>();
+      command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+      command.addAll(java);
+      command.add("-jar");
+      command.add(Path.of(System.getProperty("sessiontree.jar")).toAbsolutePath().toString());
+      command.addAll(flags);
+      Files.createDirectories(store.getParent());
+      ProcessBuilder builder = new ProcessBuilder(command).directory(store.getParent().toFile());
+      builder.environment().keySet().removeIf(name -> name.startsWith("SESSIONTREE_"));
+      builder.environment().putAll(environment);
+      return new JarServer(builder.start());
+    }
+
+    /** Starts it, and returns when it listens. */
+    JarServer start() throws IOException, InterruptedException {
+      JarServer server = launch();
+      try {
+        String line = server.output.poll(DEADLINE_SECONDS, TimeUnit.SECONDS);
+        if (line == null || !line.startsWith(LISTENING)) {
+          throw new AssertionError("the server does not listen: " + line + "\n" + server.errors());
+        }
+        server.port = Integer.parseInt(line.substring(line.lastIndexOf(':') + 1));
+        return server;
+      } catch (AssertionError | RuntimeException | InterruptedException e) {
+        server.close();
+        throw e;
       }
-      server.port = Integer.parseInt(line.substring(LISTENING.length()));
-      return server;
-    } catch (AssertionError | RuntimeException | InterruptedException e) {
-      server.close();
-      throw e;
+    }
+
+    /** Starts it where it is to end by itself. */
+    Ended run() throws IOException, InterruptedException {
+      try (JarServer server = launch()) {
+        int code = server.awaitExit();
+        return new Ended(code, List.copyOf(server.output), List.copyOf(server.errors));
+      }
     }
   }
+
+  /** What a server that has ended by itself leaves. */
+  record Ended(int code, List<String> output, List<String> errors) {}
 
   private void collect(InputStream stream, BlockingQueue<String> lines) {
     Thread thread =
@@ -87,7 +149,12 @@ final class JarServer implements AutoCloseable {
     return URI.create("http://127.0.0.1:" + port + path);
   }
 
-  /** What it has said on standard error, for failure messages. */
+  /** How many threads it has (of the kernel's, as Linux tells them). */
+  int threads() {
+    return Path.of("/proc", "" + process.pid(), "task").toFile().list().length;
+  }
+
+  /** What it has said on standard error. */
   String errors() {
     return String.join("\n", errors);
   }
@@ -99,7 +166,7 @@ final class JarServer implements AutoCloseable {
 
   /** Asks it to end (SIGTERM). */
   void askToEnd() {
-    process.destroy();
+    process.toHandle().destroy(); // that of Process closes its output before it is read
   }
 
   /** Waits for its end, and returns the exit code. */
@@ -121,7 +188,7 @@ final class JarServer implements AutoCloseable {
 
   /** SIGKILL; returns when the process is gone. */
   void kill() throws InterruptedException {
-    process.destroyForcibly();
+    process.toHandle().destroyForcibly();
     awaitExit();
   }
 

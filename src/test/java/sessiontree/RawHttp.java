@@ -32,12 +32,26 @@ record RawHttp(int status, Map<String, String> headers, String body) {
     byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
     String length = bytes.length == 0 ? "" : "Content-Length: " + bytes.length + "\r\n";
     String head = requestLine + " HTTP/1.1\r\nHost: localhost\r\n" + closing + length + headers;
-    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
-      socket.setSoTimeout(DEADLINE_MILLIS);
+    try (Socket socket = open(port)) {
       socket.getOutputStream().write((head + "\r\n").getBytes(StandardCharsets.ISO_8859_1));
       socket.getOutputStream().write(bytes);
+      return read(socket, !requestLine.startsWith("HEAD "));
+    }
+  }
+
+  /** Sends these bytes, and reads one answer. The request should ask to close the connection. */
+  static RawHttp exchange(int port, String request) throws IOException {
+    try (Socket socket = open(port)) {
+      socket.getOutputStream().write(request.getBytes(StandardCharsets.ISO_8859_1));
       return read(socket);
     }
+  }
+
+  /** A connection for requests that are written, and answers that are read, by the test. */
+  static Socket open(int port) throws IOException {
+    Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
+    socket.setSoTimeout(DEADLINE_MILLIS);
+    return socket;
   }
 
   static RawHttp get(int port, String path) throws IOException {
@@ -55,6 +69,10 @@ record RawHttp(int status, Map<String, String> headers, String body) {
 
   /** Reads one answer, and no byte behind it. */
   static RawHttp read(Socket socket) throws IOException {
+    return read(socket, true);
+  }
+
+  private static RawHttp read(Socket socket, boolean hasBody) throws IOException {
     String statusLine = line(socket);
     int status = Integer.parseInt(statusLine.split(" ")[1]);
     Map<String, String> headers = new TreeMap<>();
@@ -65,7 +83,7 @@ record RawHttp(int status, Map<String, String> headers, String body) {
     }
     String length = headers.get("content-length");
     byte[] body = new byte[0];
-    if (length != null) {
+    if (length != null && hasBody) {
       body = socket.getInputStream().readNBytes(Integer.parseInt(length));
       if (body.length < Integer.parseInt(length)) {
         throw new IOException("the answer is cut off after " + body.length + " bytes");

@@ -37,10 +37,14 @@ final class RawStream implements Answers, AutoCloseable {
   }
 
   static RawStream connect(int port, String id) throws IOException {
+    return connect(port, id, "");
+  }
+
+  static RawStream connect(int port, String id, String query) throws IOException {
     Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
     socket.setSoTimeout(DEADLINE_MILLIS);
     socket.setTcpNoDelay(true);
-    String head = "GET /sessions/" + id + "/stream HTTP/1.1\r\nHost: localhost\r\n";
+    String head = "GET /sessions/" + id + "/stream?" + query + " HTTP/1.1\r\nHost: localhost\r\n";
     byte[] request = (head + RawHttp.UPGRADE + "\r\n").getBytes(StandardCharsets.US_ASCII);
     socket.getOutputStream().write(request);
     RawHttp answer = RawHttp.read(socket);

@@ -1,9 +1,11 @@
 package sessiontree.web;
 
 import io.prometheus.metrics.core.datapoints.CounterDataPoint;
+import io.prometheus.metrics.core.metrics.Counter;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Connection;
@@ -23,9 +25,12 @@ import sessiontree.metrics.Metrics;
 final class Connections extends Handler.Wrapper implements Connection.Listener {
   private final int max;
   private final long patienceNanos;
+  private final Counter refused;
   private final CounterDataPoint slow;
   private final CounterDataPoint excess;
   private final AtomicInteger count = new AtomicInteger();
+  private final AtomicInteger requests = new AtomicInteger(); // that are not answered
+  private volatile boolean closing;
   private final Map<Connection, Head> heads = new ConcurrentHashMap<>();
 
   /** Where a connection is with its next request's head. */
@@ -68,6 +73,7 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
   Connections(int max, Duration patience, Metrics metrics) {
     this.max = max;
     this.patienceNanos = patience.toNanos();
+    this.refused = metrics.requestsRefused;
     this.slow = metrics.connectionsDropped.labelValues("slow_head");
     this.excess = metrics.connectionsDropped.labelValues("too_many");
     metrics.gauge("connections", "Connections that are open, streams included.", count::get);
@@ -104,7 +110,16 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
       return super.handle(request, response, callback);
     }
     head.arrived();
-    Request.addCompletionListener(request, failure -> head.answered(connection.getBytesIn()));
+    requests.incrementAndGet();
+    Request.addCompletionListener(
+        request,
+        failure -> {
+          requests.decrementAndGet();
+          head.answered(connection.getBytesIn());
+          if (request.getAttribute(Problems.CODE) instanceof String code) {
+            refused.labelValues(code).inc();
+          }
+        });
     Callback whenRead = new Remainder(request, callback);
     if (head.excess) {
       response.getHeaders().put(HttpHeader.CONNECTION, "close");
@@ -115,7 +130,27 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
               Problem.TOO_MANY_CONNECTIONS, "the server takes " + max + " connections"));
       return true;
     }
+    if (closing) {
+      response.getHeaders().put(HttpHeader.CONNECTION, "close");
+      Problems.answer(
+          response,
+          whenRead,
+          new ProblemException(Problem.STORAGE_UNAVAILABLE, "the server is stopping; try again"));
+      return true;
+    }
     return super.handle(request, response, whenRead);
+  }
+
+  /** From now on requests are refused; those that came before are answered. */
+  void refuseAll() {
+    closing = true;
+  }
+
+  /** Returns when all requests are answered, or the time is up. */
+  void awaitAnswers(long untilNanos) throws InterruptedException {
+    while (requests.get() > 0 && System.nanoTime() - untilNanos < 0) {
+      TimeUnit.MILLISECONDS.sleep(10);
+    }
   }
 
   /** Called about once a second. */

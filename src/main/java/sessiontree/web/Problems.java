@@ -22,6 +22,9 @@ final class Problems {
   /** Seconds after which a client may try again what the storage could not take. */
   private static final String RETRY_AFTER = "1";
 
+  /** The attribute of a request that holds the code of why it was refused, if it was. */
+  static final String CODE = "sessiontree.code";
+
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private Problems() {}
@@ -91,12 +94,14 @@ final class Problems {
 
   /** Answers a request of a route. */
   static void answer(Context ctx, ProblemException e) {
+    ctx.attribute(CODE, e.problem().code());
     headers(e.problem()).forEach(ctx::header);
     ctx.status(status(e.problem())).contentType(CONTENT_TYPE).result(body(e));
   }
 
   /** Answers a request that does not reach a route. */
   static void answer(Response response, Callback callback, ProblemException e) {
+    response.getRequest().setAttribute(CODE, e.problem().code());
     headers(e.problem()).forEach(response.getHeaders()::put);
     response.setStatus(status(e.problem()));
     response.getHeaders().put(HttpHeader.CONTENT_TYPE, CONTENT_TYPE);

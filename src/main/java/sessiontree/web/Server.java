@@ -58,6 +58,7 @@ public final class Server implements AutoCloseable {
   private final Connections connections;
   private final Bodies bodies;
   private final Streams streams;
+  private final Trees trees;
   private final Javalin javalin;
   private final ScheduledExecutorService clock =
       Executors.newSingleThreadScheduledExecutor(
@@ -80,6 +81,7 @@ public final class Server implements AutoCloseable {
         new Streams(sessions, settings.maxMessageBytes(), settings.maxInflowBytes(), metrics);
     this.bodies =
         new Bodies(streams.inflow(), settings.maxMessageBytes(), settings.patience(), metrics);
+    this.trees = new Trees(store, sessions);
     this.javalin = Javalin.create(this::configure);
   }
 
@@ -121,7 +123,7 @@ public final class Server implements AutoCloseable {
           pool = server.getThreadPool();
           // The last is the first that sees a request.
           server.insertHandler(bodies);
-          server.insertHandler(new Trees(store, sessions)); // GET and HEAD of /sessions/{id}
+          server.insertHandler(trees); // GET and HEAD of /sessions/{id}
           server.insertHandler(streams); // WebSockets of /sessions/{id}/stream
           server.insertHandler(
               new Access(settings.writeToken(), settings.readToken(), settings.allowedOrigins()));
@@ -167,13 +169,15 @@ public final class Server implements AutoCloseable {
 
   private void listSessions(Context ctx) throws ProblemException, IOException {
     String filter = ctx.queryParam("state");
-    Listing.Filter state =
-        switch (filter == null ? "" : filter) {
-          case "" -> Listing.Filter.ALL;
-          case "open" -> Listing.Filter.OPEN;
-          case "complete" -> Listing.Filter.COMPLETE;
-          default -> throw invalid("state is open or complete");
-        };
+    Listing.Filter state = Listing.Filter.ALL;
+    if (filter != null) {
+      state =
+          switch (filter) {
+            case "open" -> Listing.Filter.OPEN;
+            case "complete" -> Listing.Filter.COMPLETE;
+            default -> throw invalid("state is open or complete");
+          };
+    }
     ctx.contentType("application/json").result(page(state, cursor(ctx), limit(ctx)).toString());
   }
 
@@ -410,7 +414,11 @@ public final class Server implements AutoCloseable {
   @Override
   public void close() {
     try {
+      long until = System.nanoTime() + SHUTDOWN.toNanos();
+      connections.refuseAll();
+      trees.shutDown();
       streams.shutDown(SHUTDOWN);
+      connections.awaitAnswers(until);
       clock.shutdown();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

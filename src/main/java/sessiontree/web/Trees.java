@@ -3,9 +3,10 @@ package sessiontree.web;
 import java.io.IOException;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -46,10 +47,17 @@ final class Trees extends Handler.Wrapper {
 
   /** A preference for how long to wait, in seconds (RFC 7240, section 4.3). */
   private static final Pattern WAIT =
-      Pattern.compile("(?i)(?:^|[,;])\\s*wait\\s*=\\s*\"?([0-9]{1,9})\"?\\s*(?:$|[,;])");
+      Pattern.compile("(?i)(?:^|,)\\s*wait\\s*=\\s*\"?([0-9]+)\"?\\s*(?:$|[,;])");
+
+  private static final Pattern TAG = Pattern.compile("(?:W/)?(\"[^\"]*\")");
+
+  private static final Pattern CODING =
+      Pattern.compile("\\s*([^\\s;]+)\\s*(?:;\\s*q\\s*=\\s*([01](?:\\.[0-9]{0,3})?)\\s*)?");
 
   private final SessionStore store;
   private final Sessions sessions;
+  private final Set<Answer> waiting = ConcurrentHashMap.newKeySet();
+  private volatile boolean closing;
 
   Trees(SessionStore store, Sessions sessions) {
     this.store = store;
@@ -68,6 +76,12 @@ final class Trees extends Handler.Wrapper {
     }
     new Answer(request, response, callback).find(path.substring(PREFIX.length()));
     return true;
+  }
+
+  /** Nobody waits any longer; all are answered with what is there now. */
+  void shutDown() {
+    closing = true;
+    waiting.forEach(Answer::wake);
   }
 
   /** The id that a path's segment stands for, which may be anything. */
@@ -159,7 +173,11 @@ final class Trees extends Handler.Wrapper {
         timeout =
             request.getComponents().getScheduler().schedule(this::wake, seconds, TimeUnit.SECONDS);
       }
+      waiting.add(this);
       session.watch(this);
+      if (closing) {
+        wake();
+      }
     }
 
     @Override
@@ -186,6 +204,7 @@ final class Trees extends Handler.Wrapper {
           .getExecutor()
           .execute(
               () -> {
+                waiting.remove(this);
                 session.unwatch(this);
                 sessions.release(session);
                 answer();
@@ -213,45 +232,67 @@ final class Trees extends Handler.Wrapper {
       }
       if (HttpMethod.HEAD.is(request.getMethod())) {
         tree.close();
-        response.write(true, null, callback);
+        if (gzip) { // of a length that nobody knows: Jetty must not tell one
+          response.write(
+              false,
+              null,
+              Callback.from(() -> response.write(true, null, callback), callback::failed));
+        } else {
+          response.write(true, null, callback);
+        }
         return;
       }
       TreeSender.send(tree, gzip, request, response, callback);
     }
   }
 
-  /** RFC 9110, section 13.1.2. */
+  /** RFC 9110, section 13.1.2. Not by Jetty's lists: these take no {@code W/"tag"}. */
   private static boolean isKnown(HttpFields headers, String tag) {
-    for (String known : headers.getCSV(HttpHeader.IF_NONE_MATCH, true)) {
-      if (known.equals("*") || known.equals(tag) || known.equals("W/" + tag)) {
+    for (String known : headers.getValuesList(HttpHeader.IF_NONE_MATCH)) {
+      if (known.strip().equals("*")) {
         return true;
+      }
+      for (Matcher one = TAG.matcher(known); one.find(); ) {
+        if (one.group(1).equals(tag)) {
+          return true;
+        }
       }
     }
     return false;
   }
 
-  /** Whether gzip is listed, or all are, and not with a quality of 0 (RFC 9110, section 12.5.3). */
+  /**
+   * Whether gzip, or all that is not named, is accepted, and liked no less than no coding (RFC
+   * 9110, section 12.5.3).
+   */
   private static boolean acceptsGzip(HttpFields headers) {
-    List<String> accepted = headers.getQualityCSV(HttpHeader.ACCEPT_ENCODING); // those above 0
-    for (String coding : accepted) {
-      switch (coding.toLowerCase(Locale.ROOT)) {
-        case "gzip", "x-gzip", "*" -> {
-          return true;
+    double gzip = -1;
+    double any = -1;
+    double identity = -1;
+    for (String coding : headers.getCSV(HttpHeader.ACCEPT_ENCODING, false)) {
+      Matcher accepted = CODING.matcher(coding.toLowerCase(Locale.ROOT));
+      if (accepted.matches()) {
+        double quality = accepted.group(2) == null ? 1 : Double.parseDouble(accepted.group(2));
+        switch (accepted.group(1)) {
+          case "gzip", "x-gzip" -> gzip = Math.max(gzip, quality);
+          case "*" -> any = quality;
+          case "identity" -> identity = quality;
+          default -> {}
         }
-        case "identity" -> {
-          return false; // it is preferred
-        }
-        default -> {}
       }
     }
-    return false;
+    double quality = gzip < 0 ? any : gzip;
+    return quality > 0 && quality >= identity;
   }
 
   private static long waitSeconds(Request request) {
     for (String preferences : request.getHeaders().getValuesList("Prefer")) {
       Matcher wait = WAIT.matcher(preferences);
       if (wait.find()) {
-        return Math.min(MAX_WAIT_SECONDS, Long.parseLong(wait.group(1)));
+        String seconds = wait.group(1);
+        return seconds.length() > 9
+            ? MAX_WAIT_SECONDS
+            : Math.min(MAX_WAIT_SECONDS, Long.parseLong(seconds));
       }
     }
     return 0;

@@ -1,0 +1,479 @@
+package sessiontree;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static sessiontree.Entries.end;
+import static sessiontree.Entries.message;
+import static sessiontree.Entries.newId;
+import static sessiontree.Entries.start;
+import static sessiontree.ProblemDetails.assertProblem;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Who may do what: tokens, and the origins of what browsers send. */
+class AccessIT {
+  private static final String WRITE = "w-token.~+/=1";
+  private static final String READ = "r-token";
+  private static final String SECRET = "secret-session";
+  private static final String ALLOWED = "https://app.example:8443";
+
+  @TempDir static Path folder;
+  private static JarServers servers;
+
+  private static JarServer guarded;
+  private static JarServer plain;
+  private static JarServer listed;
+  private static JarServer forAll;
+
+  private final String id = newId();
+
+  @BeforeAll
+  static void startServers() throws Exception {
+    servers = new JarServers(folder);
+    guarded = servers.get("guarded", "--write-token", WRITE, "--read-token", READ);
+    plain = servers.get("plain");
+    listed =
+        servers.get(
+            "listed", "--allowed-origin", ALLOWED, "--allowed-origin=http://b.example,http://c");
+    forAll = servers.get("forAll", "--allowed-origin", "*");
+    String whole = message(start(SECRET), end(SECRET));
+    String bearer = "Bearer " + WRITE;
+    HttpAnswer stored =
+        HttpAnswer.post(guarded, "/sessions/" + SECRET + "/events", whole, "Authorization", bearer);
+    assertThat(stored.status()).isEqualTo(200);
+  }
+
+  @AfterAll
+  static void endServers() throws Exception {
+    servers.close();
+  }
+
+  // Tokens
+
+  /** Asks as any client would; "UPGRADE" is a method here. */
+  private static RawHttp ask(JarServer server, String method, String path, String headers)
+      throws Exception {
+    return method.equals("UPGRADE")
+        ? RawHttp.send(server.port(), "GET " + path, RawHttp.UPGRADE + headers, "")
+        : RawHttp.send(
+            server.port(), method + " " + path, headers, method.equals("POST") ? "[]" : "");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "POST,    /sessions/a/events, w-token.~+/=1, 400",
+    "GET,     /sessions/a/stream, w-token.~+/=1, 426",
+    "UPGRADE, /sessions/a/stream, w-token.~+/=1, 101",
+    "GET,     /sessions/secret-session, r-token, 200",
+    "HEAD,    /sessions/secret-session, r-token, 200",
+    "DELETE,  /sessions/unknown,  r-token, 404",
+    "GET,     /sessions,          r-token, 200",
+    "GET,     /metrics,           r-token, 200"
+  })
+  void eachRoute_takesItsTokenOnly(String method, String path, String token, int status)
+      throws Exception {
+    String other = token.equals(READ) ? WRITE : READ;
+    for (String authorization :
+        List.of(
+            "Bearer " + other,
+            "Bearer " + token + "x",
+            "Bearer " + token.substring(1),
+            "Bearer " + token.toUpperCase(),
+            "Bearer",
+            "Bearer ",
+            "Bearer" + token,
+            "Basic " + token,
+            token,
+            "")) {
+      assertUnauthorized(
+          method, ask(guarded, method, path, "Authorization: " + authorization + "\r\n"));
+    }
+    assertUnauthorized(method, ask(guarded, method, path, ""));
+    for (String query : List.of(other, "", token.substring(1), token + "%00", "%zz")) {
+      assertUnauthorized(method, ask(guarded, method, path + "?access_token=" + query, ""));
+    }
+    for (String scheme : List.of("Bearer", "bearer")) {
+      String header = "Authorization: " + scheme + " " + token + "\r\n";
+      assertThat(ask(guarded, method, path, header).status()).isEqualTo(status);
+    }
+    String encoded = token.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D");
+    assertThat(ask(guarded, method, path + "?access_token=" + encoded, "").status())
+        .isEqualTo(status);
+  }
+
+  private static void assertUnauthorized(String method, RawHttp answer) throws Exception {
+    if (method.equals("HEAD")) {
+      assertThat(answer.status()).isEqualTo(401);
+    } else {
+      assertProblem(answer, 401, "unauthorized");
+    }
+    assertThat(answer.headers().get("www-authenticate")).startsWith("Bearer");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"/health", "/openapi.json", "/asyncapi.json"})
+  void whatIsFree_needsNoToken(String path) throws Exception {
+    assertThat(ask(guarded, "GET", path, "").status()).isEqualTo(200);
+    assertThat(ask(guarded, "GET", path, "Authorization: Bearer wrong\r\n").status())
+        .isEqualTo(200);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "/%73essions",
+        "/%73essions/secret-session",
+        "//sessions",
+        "//sessions/secret-session",
+        "/./sessions",
+        "/sessions;/health",
+        "/sessions;x=/health",
+        "/sessions%00/health",
+        "/sessions/%2e%2e/health",
+        "/sessions/../health",
+        "/sessions/secret-session;/../../health",
+        "/health/..;/sessions",
+        "/health/../sessions",
+        "/health/%2e%2e/sessions/secret-session",
+        "/health%2f..%2fsessions",
+        "/health/..%2fsessions/secret-session",
+        "/health;/../sessions/secret-session",
+        "/openapi.json/../metrics",
+        "/Sessions",
+        "/sessions/",
+        "/sessions/secret-session/",
+        "/sessions/secret%2dsession",
+        "\\sessions",
+        "/metrics;x",
+        "/%6detrics",
+        "http://localhost/sessions",
+        "http://localhost/health/../sessions",
+        "/health#/../sessions",
+        "/health?/../sessions"
+      })
+  void noWayToWriteAPath_getsRoundTheToken(String path) throws Exception {
+    for (String method : List.of("GET", "HEAD", "DELETE")) {
+      RawHttp answer = ask(guarded, method, path, "");
+      assertThat(answer.body()).doesNotContain(SECRET, "sessiontree_", "\"sessions\"");
+      if (answer.status() == 200) { // for "/health?..." that is what was asked for
+        assertThat(path).startsWith("/health");
+        assertThat(answer.body()).isIn("", "{\"status\":\"UP\"}");
+      }
+    }
+    RawHttp still = RawHttp.get(guarded.port(), "/sessions/" + SECRET + "?access_token=" + READ);
+    assertThat(still.status()).isEqualTo(200);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "/sessions/secret-session/../secret-session/stream",
+        "/sessions/./stream",
+        "/sessions/secret-session;/stream",
+        "/sessions/secret-session%2f/stream",
+        "/sessions/../metrics/stream",
+        "/sessions/..%2f..%2fmetrics%3f/stream",
+        "/sessions/secret-session?/stream"
+      })
+  void writeToken_readsAndDeletesNothing_howeverThePathIsWritten(String path) throws Exception {
+    for (String method : List.of("GET", "DELETE")) {
+      RawHttp answer = ask(guarded, method, path, "Authorization: Bearer " + WRITE + "\r\n");
+      assertThat(answer.status()).isIn(400, 401, 404, 405, 426);
+      assertThat(answer.body()).doesNotContain("\"SESSION\"", "sessiontree_");
+    }
+  }
+
+  @Test
+  void tokens_areNeverToldInLogsOrAnswers() throws Exception {
+    JarServer server =
+        JarServer.start(
+            folder.resolve("logging").resolve("store"),
+            "--write-token=" + WRITE,
+            "--read-token=" + READ,
+            "--log-level=trace");
+    String query = "access_token=" + WRITE.replace("+", "%2B");
+    for (String path :
+        List.of(
+            "/sessions/x/events", "/sessions/x/stream", "/nothing", "/sessions/%zz", "/sessions")) {
+      for (String method : List.of("GET", "POST", "DELETE", "UPGRADE", "NONSENSE")) {
+        for (String headers :
+            List.of(
+                "Authorization: Bearer " + WRITE + "\r\n",
+                "Authorization: Bearer " + READ + "\r\n",
+                "Authorization: Bearer " + READ + "\r\nA bad header\r\n")) {
+          RawHttp answer = ask(server, method, path + "?" + query, headers);
+          assertThat(answer.toString()).doesNotContain("token.~", READ);
+        }
+      }
+    }
+    try (RawStream stream = RawStream.connect(server.port(), id, query)) {
+      stream.next("OPEN");
+    }
+    assertThat(server.terminate()).isZero();
+    assertThat(server.errors()).doesNotContain("token.~", READ);
+  }
+
+  @Test
+  void tokens_mayStandInFilesAndVariables() throws Exception {
+    Path file = Files.writeString(folder.resolve("token"), "from-file\n");
+    Path store = folder.resolve("by file").resolve("store");
+    try (JarServer server =
+        JarServer.of(store)
+            .flags("--write-token", "@" + file)
+            .variable("SESSIONTREE_READ_TOKEN", "@" + file)
+            .start()) {
+      assertThat(ask(server, "GET", "/sessions", "").status()).isEqualTo(401);
+      assertThat(ask(server, "GET", "/sessions?access_token=from-file", "").status())
+          .isEqualTo(200);
+      assertThat(ask(server, "POST", "/sessions/a/events?access_token=from-file", "").status())
+          .isEqualTo(400);
+    }
+    try (JarServer server =
+        JarServer.of(store).variable("SESSIONTREE_READ_TOKEN", "by-variable").start()) {
+      assertThat(ask(server, "GET", "/sessions?access_token=by-variable", "").status())
+          .isEqualTo(200);
+      assertThat(ask(server, "POST", "/sessions/a/events", "").status())
+          .as("the other token is not set")
+          .isEqualTo(400);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "0.0.0.0,   '',                           true",
+    "0.0.0.0,   --write-token=a,              true",
+    "0.0.0.0,   --read-token=a,               true",
+    "0.0.0.0,   --write-token=a --read-token=b, false",
+    "127.0.0.1, '',                           false",
+    "localhost, '',                           false"
+  })
+  void serverThatAnybodyMayReach_warns_unlessItHasBothTokens(
+      String host, String tokens, boolean warns) throws Exception {
+    JarServer.Launch launch =
+        JarServer.of(folder.resolve("warned").resolve("store")).flags("--host", host);
+    try (JarServer server = (tokens.isEmpty() ? launch : launch.flags(tokens.split(" "))).start()) {
+      assertThat(server.terminate()).isZero();
+      if (warns) {
+        assertThat(server.errors().lines()).singleElement().asString().contains("WARN", "-token");
+      } else {
+        assertThat(server.errors()).isEmpty();
+      }
+    }
+  }
+
+  // Origins
+
+  private static RawHttp from(
+      JarServer server, String method, String path, String host, String origin) throws Exception {
+    boolean upgrade = method.equals("UPGRADE");
+    boolean post = method.equals("POST");
+    String body = post ? message(start(path.split("/")[2])) : "";
+    return RawHttp.exchange(
+        server.port(),
+        "%s %s HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\n%s%s\r\n%s"
+            .formatted(
+                upgrade ? "GET" : method,
+                path,
+                host,
+                origin,
+                upgrade ? RawHttp.UPGRADE : "Connection: close\r\n",
+                post ? "Content-Length: " + body.length() + "\r\n" : "",
+                body));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "localhost:8080,    http://localhost:8080",
+    "example.org,       http://example.org",
+    "example.org,       https://example.org",
+    "example.org,       http://example.org:80",
+    "example.org:80,    http://example.org",
+    "example.org,       https://example.org:443",
+    "example.org:443,   https://example.org",
+    "EXAMPLE.org,       http://example.org",
+    "example.org,       http://EXAMPLE.org",
+    "'[::1]:8080',      'http://[::1]:8080'"
+  })
+  void pageOfTheServersOwnHost_mayDoAll(String host, String origin) throws Exception {
+    String path = "/sessions/" + id;
+    assertThat(from(plain, "GET", "/sessions", host, origin).status()).isEqualTo(200);
+    assertThat(from(plain, "POST", path + "/events", host, origin).status()).isEqualTo(200);
+    assertThat(from(plain, "UPGRADE", path + "/stream", host, origin).status()).isEqualTo(101);
+    assertThat(from(plain, "DELETE", path, host, origin).status()).isEqualTo(204);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "localhost,         http://elsewhere.example",
+    "localhost,         null",
+    "localhost,         http://localhost:8080",
+    "localhost:8080,    http://localhost",
+    "localhost:8080,    http://localhost:8081",
+    "example.org:443,   http://example.org",
+    "example.org:80,    https://example.org",
+    "localhost,         http://localhost.evil.example",
+    "localhost,         http://evil-localhost",
+    "localhost,         http://localhost@evil.example",
+    "localhost,         localhost",
+    "localhost,         ''",
+    "localhost,         *",
+    "localhost,         'http://localhost http://evil.example'",
+    "localhost,         'http://localhost, http://evil.example'"
+  })
+  void pageOfAnotherHost_mayDoNothing(String host, String origin) throws Exception {
+    String path = "/sessions/" + id;
+    assertThat(RawHttp.post(plain.port(), path + "/events", message(start(id))).status())
+        .isEqualTo(200);
+    for (String[] request :
+        List.of(
+            new String[] {"GET", "/sessions"},
+            new String[] {"GET", path},
+            new String[] {"POST", "/sessions/" + id + "x/events"},
+            new String[] {"UPGRADE", path + "/stream"},
+            new String[] {"DELETE", path})) {
+      RawHttp answer = from(plain, request[0], request[1], host, origin);
+      assertProblem(answer, 403, "origin_not_allowed");
+      assertThat(answer.headers()).doesNotContainKey("access-control-allow-origin");
+    }
+    assertThat(RawHttp.get(plain.port(), path).status()).as("not deleted").isEqualTo(409);
+    assertThat(RawHttp.get(plain.port(), path + "x").status()).as("not stored").isEqualTo(404);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {ALLOWED, "http://b.example", "http://c", "HTTPS://APP.example:8443"})
+  void pageOfAnAllowedOrigin_mayDoAll_andSeeIt(String origin) throws Exception {
+    String path = "/sessions/" + id;
+    for (String[] request :
+        List.of(
+            new String[] {"POST", path + "/events", "200"},
+            new String[] {"GET", path, "409"},
+            new String[] {"DELETE", path, "204"},
+            new String[] {"GET", "/nothing", "404"})) {
+      RawHttp answer = from(listed, request[0], request[1], "localhost", origin);
+      assertThat(answer.status()).isEqualTo(Integer.parseInt(request[2]));
+      assertThat(answer.headers()).containsEntry("access-control-allow-origin", origin);
+      assertThat(answer.headers().get("access-control-expose-headers")).contains("ETag");
+      assertThat(answer.headers().get("vary")).contains("Origin");
+    }
+    assertThat(from(listed, "UPGRADE", path + "/stream", "localhost", origin).status())
+        .isEqualTo(101);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "http://app.example:8443",
+        "https://app.example",
+        "https://app.example:84430",
+        "https://x.app.example:8443",
+        "http://b.example:8080",
+        "null"
+      })
+  void originThatIsNotOnTheList_isRefused(String origin) throws Exception {
+    RawHttp answer = from(listed, "GET", "/sessions", "localhost", origin);
+    assertProblem(answer, 403, "origin_not_allowed");
+    assertThat(answer.headers()).doesNotContainKey("access-control-allow-origin");
+  }
+
+  @Test
+  void answers_varyByOrigin_whereSomeAreAllowed() throws Exception {
+    assertThat(RawHttp.get(listed.port(), "/health").headers().get("vary")).contains("Origin");
+    String path = "/sessions/" + id;
+    RawHttp.post(listed.port(), path + "/events", message(start(id), end(id)));
+    assertThat(HttpAnswer.send(listed, "GET", path).headers().get("vary"))
+        .contains("Origin", "Accept-Encoding");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"http://anywhere.example", "null"})
+  void everyOrigin_mayDoAll_whereAllAreAllowed(String origin) throws Exception {
+    RawHttp answer = from(forAll, "GET", "/sessions", "localhost", origin);
+    assertThat(answer.status()).isEqualTo(200);
+    assertThat(answer.headers()).containsEntry("access-control-allow-origin", "*");
+    assertThat(from(forAll, "UPGRADE", "/sessions/" + id + "/stream", "localhost", origin).status())
+        .isEqualTo(101);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"/sessions", "/sessions/a", "/sessions/a/events", "/metrics"})
+  void preflight_ofAnAllowedOrigin_isAnswered(String path) throws Exception {
+    RawHttp answer = preflight(listed, path, ALLOWED);
+    assertThat(answer.status()).isEqualTo(204);
+    assertThat(answer.body()).isEmpty();
+    assertThat(answer.headers()).containsEntry("access-control-allow-origin", ALLOWED);
+    assertThat(answer.headers().get("access-control-allow-methods"))
+        .contains("GET", "HEAD", "POST", "DELETE");
+    assertThat(answer.headers().get("access-control-allow-headers"))
+        .contains("Authorization", "Content-Type", "If-None-Match", "Prefer");
+    assertThat(answer.headers().get("vary")).contains("Origin");
+  }
+
+  private static RawHttp preflight(JarServer server, String path, String origin) throws Exception {
+    return RawHttp.send(
+        server.port(),
+        "OPTIONS " + path,
+        "Origin: " + origin + "\r\nAccess-Control-Request-Method: DELETE\r\n",
+        "");
+  }
+
+  @Test
+  void preflight_ofAnotherOrigin_isRefused() throws Exception {
+    assertProblem(
+        preflight(listed, "/sessions/a", "http://elsewhere.example"), 403, "origin_not_allowed");
+    assertProblem(
+        preflight(plain, "/sessions/a", "http://elsewhere.example"), 403, "origin_not_allowed");
+  }
+
+  @Test
+  void preflight_needsNoToken_andItsRequestDoes() throws Exception {
+    try (JarServer server =
+        JarServer.start(
+            folder.resolve("both").resolve("store"), "--read-token=r", "--allowed-origin=*")) {
+      assertThat(preflight(server, "/sessions/a", "http://a.example").status()).isEqualTo(204);
+      RawHttp answer = from(server, "DELETE", "/sessions/a", "localhost", "http://a.example");
+      assertProblem(answer, 401, "unauthorized");
+      assertThat(answer.headers()).containsEntry("access-control-allow-origin", "*");
+      assertThat(ask(server, "OPTIONS", "/sessions", "").status()).isNotEqualTo(204);
+    }
+  }
+
+  // Headers
+
+  @Test
+  void answers_areNotSniffed_andDoNotTellTheServersKind() throws Exception {
+    String path = "/sessions/" + id;
+    List<RawHttp> answers =
+        List.of(
+            RawHttp.get(plain.port(), path),
+            RawHttp.post(plain.port(), path + "/events", message(start(id))),
+            RawHttp.post(plain.port(), path + "/events", "["),
+            RawHttp.post(plain.port(), path + "/events", message(end(id))),
+            RawHttp.get(plain.port(), path),
+            RawHttp.get(plain.port(), path + "/stream"),
+            RawHttp.get(plain.port(), "/sessions"),
+            RawHttp.get(plain.port(), "/metrics"),
+            RawHttp.get(plain.port(), "/health"),
+            RawHttp.get(plain.port(), "/nothing"),
+            RawHttp.get(guarded.port(), "/sessions"),
+            RawHttp.send(plain.port(), "PUT " + path, "", ""),
+            RawHttp.send(plain.port(), "DELETE " + path, "", ""),
+            RawHttp.send(plain.port(), "GET /health", "Origin: http://elsewhere\r\n", ""));
+    for (RawHttp answer : answers) {
+      assertThat(answer.headers()).containsEntry("x-content-type-options", "nosniff");
+    }
+    RawHttp unreadable = RawHttp.send(plain.port(), "GET /health", "A bad header\r\n", "");
+    RawHttp upgraded = RawHttp.upgrade(plain.port(), "/sessions/" + id + "/stream");
+    for (RawHttp answer : List.of(answers.get(0), answers.get(6), unreadable, upgraded)) {
+      assertThat(answer.headers()).doesNotContainKeys("server", "x-powered-by");
+      assertThat(answer.body()).doesNotContainIgnoringCase("jetty").doesNotContain("javalin");
+    }
+  }
+}

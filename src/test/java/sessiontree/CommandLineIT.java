@@ -1,0 +1,219 @@
+package sessiontree;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import sessiontree.JarServer.Ended;
+
+/** How the server is started, and how it says that it cannot be. */
+class CommandLineIT {
+  private static final int USAGE = 2;
+  private static final int NO_START = 1;
+
+  @TempDir private Path folder;
+
+  private JarServer.Launch server() {
+    return JarServer.of(folder.resolve("store"))
+        .java("-XX:TieredStopAtLevel=1"); // starts many, each for a moment
+  }
+
+  private static void assertOneLine(Ended ended, int code, String... words) {
+    assertThat(ended.errors()).hasSize(1);
+    assertThat(ended.errors().get(0)).startsWith("sessiontree: ").contains(words);
+    assertThat(ended.errors().get(0)).doesNotContain("Exception", "java.");
+    assertThat(ended.code()).isEqualTo(code);
+    assertThat(ended.output()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--port=-1",
+        "--port=65536",
+        "--port=http",
+        "--port=",
+        "--store=nats://localhost:4222",
+        "--store=",
+        "--host=",
+        "--max-message-bytes=0",
+        "--max-message-bytes=1k",
+        "--max-message-bytes=9999999999",
+        "--max-connections=0",
+        "--max-connections=many",
+        "--max-open-sessions=0",
+        "--max-open-sessions=x",
+        "--memory-bytes=1",
+        "--memory-bytes=x",
+        "--log-bytes=1",
+        "--log-bytes=x",
+        "--inflow-bytes=1",
+        "--inflow-bytes=x",
+        "--request-timeout=0s",
+        "--request-timeout=30",
+        "--abandon-after=-2s",
+        "--abandon-after=24",
+        "--abandon-after=2 s",
+        "--abandon-after=PT0S",
+        "--delete-after=tomorrow",
+        "--delete-after=",
+        "--delete-after=999999999d",
+        "--write-token=",
+        "--write-token=two words",
+        "--read-token=@/no/such/file",
+        "--allowed-origin=example.org",
+        "--allowed-origin=https://example.org/path",
+        "--log-level=loud",
+        "--no-such-flag",
+        "--port"
+      })
+  void wrongFlag_isOneLineThatNamesIt(String flag) throws Exception {
+    assertOneLine(server().onlyFlags(flag).run(), USAGE, flag.split("=")[0]);
+    assertThat(folder.toFile().list()).as("it has made no store").isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "SESSIONTREE_MAX_MESSAGE_BYTES, 0, --max-message-bytes",
+    "SESSIONTREE_MAX_CONNECTIONS, x, --max-connections",
+    "SESSIONTREE_MAX_OPEN_SESSIONS, x, --max-open-sessions",
+    "SESSIONTREE_MEMORY_BYTES, x, --memory-bytes",
+    "SESSIONTREE_LOG_BYTES, 1, --log-bytes",
+    "SESSIONTREE_INFLOW_BYTES, x, --inflow-bytes",
+    "SESSIONTREE_REQUEST_TIMEOUT, x, --request-timeout",
+    "SESSIONTREE_ABANDON_AFTER, x, --abandon-after",
+    "SESSIONTREE_DELETE_AFTER, x, --delete-after",
+    "SESSIONTREE_WRITE_TOKEN, two words, --write-token",
+    "SESSIONTREE_READ_TOKEN, @/no/such/file, --read-token",
+    "SESSIONTREE_ALLOWED_ORIGIN, 'https://a.example,b', --allowed-origin",
+    "SESSIONTREE_LOG_LEVEL, loud, --log-level"
+  })
+  void wrongVariable_isOneLineThatNamesItsFlag(String name, String value, String flag)
+      throws Exception {
+    assertOneLine(server().variable(name, value).run(), USAGE, flag);
+  }
+
+  @Test
+  void wrongPortAndStoreByVariable_areOneLine() throws Exception {
+    JarServer.Launch port = server().onlyFlags().variable("SESSIONTREE_PORT", "x");
+    assertOneLine(port.run(), USAGE, "--port");
+    JarServer.Launch store = server().onlyFlags().variable("SESSIONTREE_STORE", "nats://x");
+    assertOneLine(store.run(), USAGE, "--store");
+  }
+
+  @Test
+  void tokenThatIsWrong_isNotTold() throws Exception {
+    Ended ended = server().flags("--write-token=se cret").run();
+    assertThat(String.join("", ended.errors())).contains("--write-token").doesNotContain("cret");
+  }
+
+  @Test
+  void takenPort_isOneLine() throws Exception {
+    try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      String port = "" + taken.getLocalPort();
+      String store = folder.resolve("store").toString();
+      assertOneLine(
+          server().onlyFlags("--store", store, "--port", port).run(),
+          NO_START,
+          "127.0.0.1:" + port);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"256.1.1.1", "no.such.host.invalid", "192.0.2.1"})
+  void addressThatIsNotThisMachines_isOneLine(String host) throws Exception {
+    assertOneLine(server().flags("--host", host).run(), NO_START, host);
+  }
+
+  @Test
+  void storeThatIsAFile_isOneLine() throws Exception {
+    Files.writeString(folder.resolve("store"), "a file");
+    assertOneLine(server().run(), NO_START, folder.resolve("store").toString());
+    assertThat(folder.resolve("store")).hasContent("a file");
+  }
+
+  @Test
+  void storeInAFolderThatCannotBeWritten_isOneLine() throws Exception {
+    String path = "/proc/sessiontree"; // where root cannot write either
+    assertOneLine(server().onlyFlags("--port=0", "--store", path).run(), NO_START, path);
+  }
+
+  @Test
+  void storeThatAnotherServerHolds_isOneLine_andLeavesThatAlone() throws Exception {
+    try (JarServer first = server().start()) {
+      String store = folder.resolve("store").toString();
+      assertOneLine(server().run(), NO_START, store, "another process");
+      assertThat(HttpAnswer.send(first, "GET", "/health").status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void help_tellsAllFlags_withDefaultsAndUnits() throws Exception {
+    Ended ended = server().onlyFlags("--help").run();
+    assertThat(ended.code()).isZero();
+    assertThat(ended.errors()).isEmpty();
+    String help = String.join(" ", ended.output()).replaceAll(" +", " ");
+    assertThat(help)
+        .contains("--host=ADDRESS", "127.0.0.1", "--port=PORT", "8080", "--store=DIR", "./data")
+        .contains("--write-token=TOKEN", "--read-token=TOKEN", "--allowed-origin=ORIGIN", "@FILE")
+        .contains("--abandon-after=TIME", "--delete-after=TIME", "--request-timeout=TIME", "30s")
+        .contains("--max-message-bytes=BYTES", "1048576", "--log-bytes=BYTES", "67108864")
+        .contains("--memory-bytes=BYTES", "--inflow-bytes=BYTES", "of the heap")
+        .contains("--max-connections=COUNT", "--max-open-sessions=COUNT", "--log-level=LEVEL")
+        .contains("error, warn, info, debug, trace", "--help", "--version", "SESSIONTREE_PORT")
+        .doesNotContain("[]", "null");
+  }
+
+  @Test
+  void help_isForTerminals_of80Columns() throws Exception {
+    Ended ended = server().onlyFlags("--help").run();
+    assertThat(ended.output()).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(80));
+  }
+
+  @Test
+  void version_hasVersionAndCommit() throws Exception {
+    Ended ended = server().onlyFlags("--version").run();
+    assertThat(ended.code()).isZero();
+    assertThat(ended.output()).hasSize(1);
+    assertThat(ended.output().get(0))
+        .matches("sessiontree [0-9]+\\.[0-9]+\\S* \\(commit ([0-9a-f]{7,40}|unknown)\\)");
+  }
+
+  @Test
+  void variables_setWhatFlagsDo_andFlagsBeatThem() throws Exception {
+    Path store = folder.resolve("by variable");
+    try (JarServer server =
+        server()
+            .onlyFlags("--port=0")
+            .variable("SESSIONTREE_STORE", store.toString())
+            .variable("SESSIONTREE_PORT", "1")
+            .variable("SESSIONTREE_MAX_CONNECTIONS", "77")
+            .variable("SESSIONTREE_ALLOWED_ORIGIN", "https://a.example,https://b.example")
+            .start()) {
+      assertThat(store).isDirectory();
+      assertThat(Scrape.of(server).own("connections_limit")).isEqualTo(77);
+      for (String origin : List.of("https://a.example", "https://b.example")) {
+        HttpAnswer answer = HttpAnswer.send(server, "GET", "/health", "Origin", origin);
+        assertThat(answer.headers()).containsEntry("access-control-allow-origin", origin);
+      }
+    }
+  }
+
+  @Test
+  void quietServer_saysOneLine() throws Exception {
+    try (JarServer server = server().start()) {
+      assertThat(HttpAnswer.send(server, "GET", "/sessions").status()).isEqualTo(200);
+      assertThat(server.terminate()).isZero();
+      assertThat(server.furtherOutput()).isEmpty();
+      assertThat(server.errors()).isEmpty();
+    }
+  }
+}

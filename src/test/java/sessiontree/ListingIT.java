@@ -1,0 +1,232 @@
+package sessiontree;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static sessiontree.Entries.bound;
+import static sessiontree.Entries.end;
+import static sessiontree.Entries.event;
+import static sessiontree.Entries.message;
+import static sessiontree.Entries.start;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Lists of sessions, page by page. */
+class ListingIT {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  @TempDir private Path folder;
+  private JarServer server;
+
+  @BeforeEach
+  void startServer() throws Exception {
+    server = JarServer.start(folder.resolve("store"));
+  }
+
+  @AfterEach
+  void endServer() throws Exception {
+    server.close();
+  }
+
+  private void post(String id, String... entries) throws Exception {
+    HttpAnswer answer = HttpAnswer.post(server, "/sessions/" + id + "/events", message(entries));
+    assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+  }
+
+  private List<String> open(String prefix, int count) throws Exception {
+    List<String> ids = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      ids.add(prefix + i);
+      post(prefix + i, start(prefix + i));
+    }
+    return ids;
+  }
+
+  private void complete(List<String> ids) throws Exception {
+    for (String id : ids) {
+      post(id, end(id));
+    }
+  }
+
+  private JsonNode list(String query) throws Exception {
+    HttpAnswer answer = HttpAnswer.send(server, "GET", "/sessions" + query);
+    assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+    assertThat(answer.headers()).containsEntry("content-type", "application/json");
+    return JSON.readTree(answer.body());
+  }
+
+  private static List<String> ids(JsonNode page) {
+    return page.path("sessions").findValuesAsText("session_id");
+  }
+
+  /** The ids of all pages. */
+  private List<String> all(String query) throws Exception {
+    return from(query, list("?" + query));
+  }
+
+  /** The ids of a page, and of all behind it. */
+  private List<String> from(String query, JsonNode first) throws Exception {
+    List<String> ids = new ArrayList<>(ids(first));
+    for (JsonNode page = first; page.has("next"); ) {
+      assertThat(ids).doesNotHaveDuplicates();
+      page = list("?" + query + "&cursor=" + page.path("next").asText());
+      ids.addAll(ids(page));
+    }
+    return ids;
+  }
+
+  @Test
+  void noSessions_areAnEmptyPage() throws Exception {
+    try (RawStream stream = RawStream.connect(server.port(), "new")) {
+      stream.next("OPEN");
+      assertThat(HttpAnswer.send(server, "GET", "/sessions").body()).isEqualTo("{\"sessions\":[]}");
+    }
+  }
+
+  @Test
+  void session_isListedWithWhatIsKnownOfIt_numbersAsTheyWereSent() throws Exception {
+    post("s", bound("SESSION_START", "1e9", "s"), event("1", "a"));
+    assertThat(HttpAnswer.send(server, "GET", "/sessions").body())
+        .isEqualTo(
+            "{\"sessions\":[{\"session_id\":\"s\",\"state\":\"open\",\"start\":1e9,\"entries\":2}]}");
+    post("s", bound("SESSION_END", "100.50", "s"));
+    int bytes = HttpAnswer.send(server, "GET", "/sessions/s").body().length();
+    assertThat(HttpAnswer.send(server, "GET", "/sessions").body())
+        .isEqualTo(
+            "{\"sessions\":[{\"session_id\":\"s\",\"state\":\"complete\",\"start\":1e9,\"end\":100.50,\"bytes\":%d}]}"
+                .formatted(bytes));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 7, 1000})
+  void pages_holdEachSessionOnce_andOnlyThoseOfTheState(int limit) throws Exception {
+    List<String> complete = open("complete", 30);
+    complete(complete);
+    List<String> open = open("open", 30);
+    List<String> both = new ArrayList<>(complete);
+    both.addAll(open);
+    assertThat(all("limit=" + limit)).containsExactlyInAnyOrderElementsOf(both);
+    assertThat(all("state=open&limit=" + limit)).containsExactlyInAnyOrderElementsOf(open);
+    assertThat(all("state=complete&limit=" + limit)).containsExactlyInAnyOrderElementsOf(complete);
+    assertThat(all("limit=" + limit)).as("in the same order").isEqualTo(all("limit=7"));
+  }
+
+  @Test
+  void pages_holdEachSessionOnce_whileSessionsCompleteAndBegin() throws Exception {
+    List<String> ids = open("s", 200);
+    ExecutorService other = Executors.newSingleThreadExecutor();
+    try {
+      Future<?> busy =
+          other.submit(
+              () -> {
+                for (String id : ids) {
+                  post(id, event("1", "e"), end(id));
+                  post("new-" + id, start("new-" + id));
+                }
+                return null;
+              });
+      for (int round = 0; round == 0 || !busy.isDone(); round++) {
+        List<String> listed = all("limit=9");
+        assertThat(listed).doesNotHaveDuplicates().containsAll(ids);
+      }
+      busy.get();
+      assertThat(all("state=complete&limit=9")).containsExactlyInAnyOrderElementsOf(ids);
+      assertThat(all("state=open&limit=9")).hasSize(ids.size());
+    } finally {
+      other.shutdownNow();
+    }
+  }
+
+  @Test
+  void lastPage_hasNoNext_alsoWhenItIsFull() throws Exception {
+    open("open", 20);
+    complete(open("complete", 20));
+    for (String state : new String[] {"&state=open", "&state=complete"}) {
+      assertThat(list("?limit=20" + state).has("next")).isFalse();
+      JsonNode first = list("?limit=10" + state);
+      assertThat(ids(first)).hasSize(10);
+      JsonNode second = list("?limit=10" + state + "&cursor=" + first.path("next").asText());
+      assertThat(ids(second)).hasSize(10);
+      assertThat(second.has("next")).isFalse();
+    }
+    assertThat(list("?limit=40").has("next")).isFalse();
+    assertThat(list("?limit=39").has("next")).isTrue();
+  }
+
+  @Test
+  void page_hasAHundredSessions_whereNoLimitIsGiven() throws Exception {
+    open("s", 101);
+    JsonNode first = list("");
+    assertThat(ids(first)).hasSize(100);
+    assertThat(ids(list("?cursor=" + first.path("next").asText()))).hasSize(1);
+  }
+
+  @Test
+  void cursor_goesOnAfterARestart() throws Exception {
+    complete(open("complete", 10));
+    open("open", 10);
+    List<String> before = all("limit=20");
+    JsonNode first = list("?limit=11");
+    server.kill();
+    server = JarServer.start(folder.resolve("store"));
+    assertThat(from("limit=3", first)).isEqualTo(before);
+  }
+
+  @Test
+  void cursor_goesOnBehindASession_thatIsDeleted() throws Exception {
+    open("s", 20);
+    List<String> all = all("limit=20");
+    JsonNode first = list("?limit=10");
+    HttpAnswer.send(server, "DELETE", "/sessions/" + all.get(9));
+    HttpAnswer.send(server, "DELETE", "/sessions/" + all.get(10));
+    List<String> left = new ArrayList<>(all);
+    left.remove(10);
+    assertThat(from("limit=4", first)).isEqualTo(left);
+  }
+
+  @Test
+  void ids_areListedAsTheyWereGiven() throws Exception {
+    List<String> ids = List.of("a", "A", "aB", "Ab", "Z~.-_9", "X".repeat(128));
+    for (String id : ids) {
+      post(id, start(id));
+    }
+    assertThat(all("limit=2")).containsExactlyInAnyOrderElementsOf(ids);
+    complete(ids);
+    assertThat(all("limit=2")).containsExactlyInAnyOrderElementsOf(ids);
+  }
+
+  @Test
+  void invalidParameter_isRefused() throws Exception {
+    for (String query :
+        List.of(
+            "limit=0",
+            "limit=-1",
+            "limit=1001",
+            "limit=1.5",
+            "limit=x",
+            "limit=",
+            "limit=99999999999999999999",
+            "state=OPEN",
+            "state=new",
+            "state=open,complete",
+            "cursor=",
+            "cursor=!",
+            "cursor=x",
+            "cursor=Li4vLi4vZXRjL3Bhc3N3ZA",
+            "cursor=%00")) {
+      RawHttp answer = RawHttp.get(server.port(), "/sessions?" + query);
+      ProblemDetails.assertProblem(answer, 400, "invalid_parameter");
+    }
+  }
+}

@@ -1,0 +1,369 @@
+package sessiontree;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static sessiontree.Entries.bound;
+import static sessiontree.Entries.end;
+import static sessiontree.Entries.event;
+import static sessiontree.Entries.message;
+import static sessiontree.Entries.newId;
+import static sessiontree.Entries.start;
+import static sessiontree.Entries.tree;
+import static sessiontree.ProblemDetails.assertProblem;
+
+import java.io.IOException;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.NullSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a client that reads trees can rely on: their tags, their codings, and waiting for them. */
+class ReadingIT {
+  private static final int WAITING = 3_000;
+  private static final int SESSIONS = 100;
+
+  /** Jetty's pool is 250; no thread for each of thousands. */
+  private static final int FEW_THREADS = 400;
+
+  @TempDir static Path folder;
+  private static JarServer server;
+
+  private final String id = newId();
+
+  @BeforeAll
+  static void startServer() throws Exception {
+    server = JarServer.start(folder.resolve("store"), "--request-timeout", "1s");
+  }
+
+  @AfterAll
+  static void endServer() throws Exception {
+    server.close();
+  }
+
+  private String path() {
+    return "/sessions/" + id;
+  }
+
+  private HttpAnswer get(String... headers) throws Exception {
+    return HttpAnswer.send(server, "GET", path(), headers);
+  }
+
+  private void post(String... entries) throws Exception {
+    postTo(server, id, entries);
+  }
+
+  private static void postTo(JarServer server, String id, String... entries) throws Exception {
+    HttpAnswer answer = HttpAnswer.post(server, "/sessions/" + id + "/events", message(entries));
+    assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+  }
+
+  private void delete() throws Exception {
+    assertThat(HttpAnswer.send(server, "DELETE", path()).status()).isEqualTo(204);
+  }
+
+  private String tag(String... headers) throws Exception {
+    HttpAnswer answer = get(headers);
+    assertThat(answer.status()).isEqualTo(200);
+    return answer.headers().get("etag");
+  }
+
+  // Tags
+
+  @Test
+  void tag_isStrong_andAnotherForGzip() throws Exception {
+    post(start(id), end(id));
+    String plain = tag();
+    String gzip = tag("Accept-Encoding", "gzip");
+    assertThat(plain).matches("\"[!#-~]+\"");
+    assertThat(gzip).matches("\"[!#-~]+\"").isNotEqualTo(plain);
+    assertThat(tag()).isEqualTo(plain);
+  }
+
+  @Test
+  void treeWithATag_variesByAcceptEncoding() throws Exception {
+    post(start(id), end(id));
+    for (String accepted : new String[] {"identity", "gzip"}) {
+      assertThat(get("Accept-Encoding", accepted).headers().get("vary"))
+          .contains("Accept-Encoding");
+    }
+  }
+
+  @Test
+  void tag_ofANewSessionOfTheSameIdAndContent_isAnother() throws Exception {
+    post(start(id), end(id));
+    String before = tag();
+    delete();
+    post(start(id), end(id));
+    assertThat(tag()).isNotEqualTo(before);
+  }
+
+  @Test
+  void tag_staysTheSame_afterStopAndAfterKill() throws Exception {
+    Path store = folder.resolve("restarted").resolve("store");
+    String plain;
+    String gzip;
+    try (JarServer first = JarServer.start(store)) {
+      postTo(first, "s", start("s"), event("1", "e"), end("s"));
+      plain = tagOf(first);
+      gzip = tagOf(first, "Accept-Encoding", "gzip");
+      first.kill();
+    }
+    try (JarServer second = JarServer.start(store)) {
+      assertThat(tagOf(second)).isEqualTo(plain);
+      assertThat(second.terminate()).isZero();
+    }
+    try (JarServer third = JarServer.start(store)) {
+      assertThat(tagOf(third)).isEqualTo(plain);
+      assertThat(tagOf(third, "Accept-Encoding", "gzip")).isEqualTo(gzip);
+    }
+  }
+
+  private static String tagOf(JarServer server, String... headers) throws Exception {
+    return HttpAnswer.send(server, "GET", "/sessions/s", headers).headers().get("etag");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"*", "TAG", "W/TAG", "\"other\", TAG", "\"a,b\",W/\"c\" ,  W/TAG"})
+  void knownTag_isAnsweredNotModified_withoutABody(String ifNoneMatch) throws Exception {
+    post(start(id), end(id));
+    for (String accepted : new String[] {"identity", "gzip"}) {
+      String tag = tag("Accept-Encoding", accepted);
+      for (String method : new String[] {"GET", "HEAD"}) {
+        RawHttp answer =
+            RawHttp.send(
+                server.port(),
+                method + " " + path(),
+                "Accept-Encoding: %s\r\nIf-None-Match: %s\r\n"
+                    .formatted(accepted, ifNoneMatch.replace("TAG", tag)),
+                "");
+        assertThat(answer.status()).isEqualTo(304);
+        assertThat(answer.body()).isEmpty();
+        assertThat(answer.headers()).containsEntry("etag", tag).containsKey("vary");
+      }
+    }
+  }
+
+  @Test
+  void knownTagInASecondHeader_isKnown() throws Exception {
+    post(start(id), end(id));
+    assertThat(get("If-None-Match", "\"other\"", "If-None-Match", tag()).status()).isEqualTo(304);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"\"other\"", "W/\"other\"", "\"*\"", "\"\"", "TAG-unquoted", "nonsense"})
+  void otherTag_getsTheTree(String ifNoneMatch) throws Exception {
+    post(start(id), end(id));
+    String unquoted = tag().replace("\"", "");
+    HttpAnswer answer = get("If-None-Match", ifNoneMatch.replace("TAG-unquoted", unquoted + "x"));
+    assertThat(answer.status()).isEqualTo(200);
+    assertThat(answer.body()).isEqualTo(tree());
+  }
+
+  @Test
+  void anyTag_matchesNothing_ofASessionThatHasNoTree() throws Exception {
+    assertThat(get("If-None-Match", "*").status()).isEqualTo(404);
+    post(start(id));
+    assertThat(get("If-None-Match", "*").status()).isEqualTo(409);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"identity", "gzip"})
+  void head_hasTheHeadersOfGet_andNoBody(String accepted) throws Exception {
+    post(start(id), event("1", "e"), end(id));
+    HttpAnswer get = get("Accept-Encoding", accepted);
+    String head =
+        "HEAD %s HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: %s\r\n\r\n"
+            .formatted(path(), accepted);
+    String next = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    try (Socket socket = RawHttp.open(server.port())) {
+      socket.getOutputStream().write((head + next).getBytes(StandardCharsets.US_ASCII));
+      String answers = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      String[] parts = answers.split("\r\n\r\n");
+      assertThat(parts[0]).startsWith("HTTP/1.1 200").containsIgnoringCase("etag: ");
+      for (String name : new String[] {"etag", "content-type", "content-length", "vary"}) {
+        if (!name.equals("content-length") || accepted.equals("identity")) {
+          assertThat(parts[0]).containsIgnoringCase(name + ": " + get.headers().get(name));
+        } else {
+          assertThat(parts[0]).as("it is not known").doesNotContainIgnoringCase(name + ":");
+        }
+      }
+      assertThat(parts[1]).as("right behind the head").startsWith("HTTP/1.1 200");
+    }
+  }
+
+  // Gzip
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "gzip",
+        "GZIP",
+        "x-gzip",
+        "gzip;q=0.001",
+        "deflate, gzip;q=1.0, *;q=0.5",
+        "br;q=1.0,gzip;q=0.8",
+        "identity;q=0.5, gzip;q=1.0",
+        "*"
+      })
+  void gzipThatIsAccepted_isSent(String accepted) throws Exception {
+    post(start(id), event("1", "é"), end(id));
+    HttpAnswer answer = get("Accept-Encoding", accepted);
+    assertThat(answer.headers()).containsEntry("content-encoding", "gzip");
+    assertThat(answer.body()).isEqualTo(tree(event("1", "é")));
+  }
+
+  @ParameterizedTest
+  @NullSource
+  @ValueSource(
+      strings = {
+        "",
+        "identity",
+        "br",
+        "gzip;q=0",
+        "gzip;q=0.0, identity",
+        "identity;q=1, gzip;q=0.5",
+        "gzip;q=0, *",
+        "*;q=0.5, gzip;q=0",
+        "*;q=0, identity",
+        "notgzip"
+      })
+  void gzipThatIsNotAccepted_isNotSent(String accepted) throws Exception {
+    post(start(id), event("1", "é"), end(id));
+    String header = accepted == null ? "" : "Accept-Encoding: " + accepted + "\r\n";
+    RawHttp answer = RawHttp.send(server.port(), "GET " + path(), header, "");
+    assertThat(answer.headers()).doesNotContainKey("content-encoding");
+    assertThat(answer.body()).isEqualTo(tree(event("1", "é")));
+  }
+
+  // Waiting
+
+  /** A request that waits, its answer to be read later. */
+  private Socket ask(String method, String preferences) throws IOException {
+    return ask(server, method, id, preferences);
+  }
+
+  private static Socket ask(JarServer server, String method, String id, String preferences)
+      throws IOException {
+    Socket socket = RawHttp.open(server.port());
+    String head =
+        "%s /sessions/%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n\r\n"
+            .formatted(method, id, preferences);
+    socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
+    return socket;
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "Prefer: wait=30",
+        "Prefer: wait=60",
+        "Prefer: wait=61",
+        "Prefer: wait=100000",
+        "Prefer: wait=999999999999999999999",
+        "Prefer: WAIT = 30",
+        "Prefer: wait=\"30\"",
+        "Prefer: respond-async, wait=30",
+        "Prefer: respond-async,wait=30;foo=bar",
+        "Prefer: return=minimal\r\nPrefer: wait=30"
+      })
+  void waitingGet_getsTheTree_whenTheSessionCompletes(String preferences) throws Exception {
+    post(start(id));
+    try (Socket get = ask("GET", preferences);
+        Socket head = ask("HEAD", preferences)) {
+      post(event("1", "e")); // by when both requests have most likely been read
+      post(end(id));
+      RawHttp answer = RawHttp.read(get);
+      assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+      assertThat(answer.body()).isEqualTo(tree(event("1", "e")));
+      assertThat(new String(head.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))
+          .startsWith("HTTP/1.1 200")
+          .endsWith("\r\n\r\n");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void waitingGet_isAnsweredInProgress_whenItsTimeIsUp_howeverQuickRequestsMustBe(int seconds)
+      throws Exception {
+    post(start(id));
+    long began = System.nanoTime();
+    HttpAnswer answer = get("Prefer", "wait=" + seconds);
+    assertThat(System.nanoTime() - began).isGreaterThanOrEqualTo(seconds * 1_000_000_000L);
+    assertThat(answer.status()).isEqualTo(409);
+    assertThat(answer.body()).contains("\"session_in_progress\"", "\"entries\":1");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "wait",
+        "wait=",
+        "wait=x",
+        "wait=-1",
+        "wait=0",
+        "wait 60",
+        "=60",
+        ",;,",
+        "await=60"
+      })
+  void preferenceThatIsNone_isIgnored(String preferences) throws Exception {
+    post(start(id));
+    RawHttp answer =
+        RawHttp.send(server.port(), "GET " + path(), "Prefer: " + preferences + "\r\n", "");
+    assertProblem(answer, 409, "session_in_progress");
+  }
+
+  @Test
+  void waitForASessionOfWhichNothingIsStored_isNotFoundAtOnce() throws Exception {
+    RawHttp answer = RawHttp.send(server.port(), "GET " + path(), "Prefer: wait=60\r\n", "");
+    assertProblem(answer, 404, "session_not_found");
+  }
+
+  @Test
+  void waitForASessionThatIsDeleted_isNotFound() throws Exception {
+    post(start(id));
+    try (Socket get = ask("GET", "Prefer: wait=60")) {
+      post(event("1", "e"));
+      delete();
+      assertProblem(RawHttp.read(get), 404, "session_not_found");
+    }
+  }
+
+  @Test
+  void threeThousandThatWait_holdNoThreads_andAreAllAnswered() throws Exception {
+    Socket[] waiting = new Socket[WAITING];
+    try (JarServer server = JarServer.start(folder.resolve("waiting").resolve("store"));
+        Crowd crowd = new Crowd(WAITING);
+        Crowd sessions = new Crowd(SESSIONS)) {
+      sessions.each(i -> postTo(server, id + i, start(id + i)));
+      crowd.each(i -> waiting[i] = ask(server, "GET", id + i % SESSIONS, "Prefer: wait=60"));
+      Await.until("all are connected", () -> Scrape.of(server).own("connections") >= WAITING);
+      assertThat(server.threads()).isLessThan(FEW_THREADS);
+      sessions.each(i -> postTo(server, id + i, event("1", id + i), end(id + i)));
+      crowd.each(
+          i -> {
+            RawHttp answer = RawHttp.read(waiting[i]);
+            assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+            assertThat(answer.body()).isEqualTo(tree(event("1", id + i % SESSIONS)));
+          });
+    } finally {
+      for (Socket socket : waiting) {
+        if (socket != null) {
+          socket.close();
+        }
+      }
+    }
+  }
+
+  @Test
+  void startAndEnd_areReadAsTheyWereSent() throws Exception {
+    post(bound("SESSION_START", "1e9", id), bound("SESSION_END", "100.50", id));
+    assertThat(get().body())
+        .isEqualTo("{\"type\":\"SESSION\",\"start\":1e9,\"end\":100.50,\"children\":[]}");
+  }
+}

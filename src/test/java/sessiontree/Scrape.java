@@ -1,0 +1,89 @@
+package sessiontree;
+
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What {@code /metrics} tells, read strictly by Prometheus's text format 0.0.4.
+ *
+ * @param types by family
+ * @param samples by name and labels, as they are written
+ */
+record Scrape(Map<String, String> types, Map<String, Double> samples) {
+  private static final String NAME = "[a-zA-Z_:][a-zA-Z0-9_:]*";
+  private static final String LABEL = "[a-zA-Z_][a-zA-Z0-9_]*=\"(?:[^\"\\\\]|\\\\[\\\\n\"])*\"";
+  private static final Pattern HELP = Pattern.compile("# HELP (" + NAME + ") (.+)");
+  private static final Pattern TYPE =
+      Pattern.compile("# TYPE (" + NAME + ") (counter|gauge|histogram|summary|untyped)");
+  private static final Pattern SAMPLE =
+      Pattern.compile("(" + NAME + ")(\\{" + LABEL + "(?:," + LABEL + ")*,?\\})? (\\S+)( -?\\d+)?");
+
+  static Scrape of(JarServer server, String... headers) throws IOException, InterruptedException {
+    HttpAnswer answer = HttpAnswer.send(server, "GET", "/metrics", headers);
+    if (answer.status() != 200) {
+      throw new AssertionError("no metrics: " + answer);
+    }
+    return parse(answer.body());
+  }
+
+  static Scrape parse(String text) {
+    if (!text.endsWith("\n")) {
+      throw new AssertionError("the last line has no end");
+    }
+    Map<String, String> helps = new HashMap<>();
+    Map<String, String> types = new LinkedHashMap<>();
+    Map<String, Double> samples = new LinkedHashMap<>();
+    for (String line : text.split("\n")) {
+      Matcher help = HELP.matcher(line);
+      Matcher type = TYPE.matcher(line);
+      Matcher sample = SAMPLE.matcher(line);
+      Object before = null;
+      if (help.matches()) {
+        before = helps.put(help.group(1), help.group(2));
+      } else if (type.matches()) {
+        before = types.put(type.group(1), type.group(2));
+      } else if (sample.matches()) {
+        String family = family(sample.group(1), types);
+        if (!helps.containsKey(family)) {
+          throw new AssertionError("it has no TYPE and HELP before it: " + line);
+        }
+        String labels = sample.group(2) == null ? "" : sample.group(2);
+        before = samples.put(sample.group(1) + labels, number(sample.group(3)));
+      } else {
+        throw new AssertionError("no line of the format: " + line);
+      }
+      if (before != null) {
+        throw new AssertionError("it is told twice: " + line);
+      }
+    }
+    return new Scrape(types, samples);
+  }
+
+  private static String family(String name, Map<String, String> types) {
+    if (types.containsKey(name)) {
+      return name;
+    }
+    String family = name.replaceFirst("_(bucket|sum|count)$", "");
+    String type = types.get(family);
+    boolean parted =
+        "histogram".equals(type) || "summary".equals(type) && !name.endsWith("_bucket");
+    return parted ? family : null;
+  }
+
+  private static double number(String text) {
+    return switch (text) {
+      case "+Inf" -> Double.POSITIVE_INFINITY;
+      case "-Inf" -> Double.NEGATIVE_INFINITY;
+      default -> Double.parseDouble(text);
+    };
+  }
+
+  /** The number of a sample of this server's own, such as {@code streams}; 0 if it is not there. */
+  double own(String sample) {
+    return samples.getOrDefault("sessiontree_" + sample, 0.0);
+  }
+}

@@ -1,0 +1,211 @@
+package sessiontree;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static sessiontree.Entries.event;
+import static sessiontree.Entries.message;
+import static sessiontree.Entries.start;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** SIGTERM, at the worst of times. Here a deadline is the claim: 10 seconds. */
+class ShutdownIT {
+  private static final int STREAMS = 5_000;
+  private static final int BUSY = 500;
+  private static final int MESSAGES = 40; // of each busy one
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final Duration LIMIT = Duration.ofSeconds(10);
+
+  @TempDir private Path folder;
+
+  private JarServer startServer() throws Exception {
+    return JarServer.start(folder.resolve("store"));
+  }
+
+  private static String id(int stream) {
+    return "s" + stream;
+  }
+
+  /** Waits for its end. */
+  private static void assertEnds(JarServer server, long askedNanos) throws Exception {
+    assertThat(server.awaitExit()).isZero();
+    assertThat(Duration.ofNanos(System.nanoTime() - askedNanos)).isLessThan(LIMIT);
+    assertThat(server.errors()).isEmpty();
+  }
+
+  private static void assertEntries(JarServer server, int stream, long entries) throws Exception {
+    RawHttp answer = RawHttp.get(server.port(), "/sessions/" + id(stream));
+    assertThat(answer.body()).contains("\"entries\":" + entries + "}");
+  }
+
+  @Test
+  void fiveThousandStreams_areAnsweredAndClosed_andNothingAcknowledgedIsLost() throws Exception {
+    RawStream[] streams = new RawStream[STREAMS];
+    AtomicIntegerArray acknowledged = new AtomicIntegerArray(STREAMS);
+    try (Crowd crowd = new Crowd(STREAMS);
+        Crowd busy = new Crowd(BUSY)) {
+      try (JarServer server = startServer()) {
+        crowd.each(
+            i -> {
+              streams[i] = RawStream.connect(server.port(), id(i));
+              streams[i].next("OPEN");
+              streams[i].send(message(start(id(i))));
+            });
+        crowd.each(i -> streams[i].ack(1));
+        busy.each(
+            i -> {
+              for (int m = 0; m < MESSAGES; m++) {
+                streams[i].send(message(event("" + m, id(i))));
+              }
+            });
+        long asked = System.nanoTime();
+        server.askToEnd();
+        crowd.each(i -> acknowledged.set(i, (int) untilClosed(streams[i], i < BUSY)));
+        assertEnds(server, asked);
+      }
+      try (JarServer server = startServer()) {
+        crowd.each(i -> assertEntries(server, i, acknowledged.get(i)));
+      }
+    } finally {
+      for (RawStream stream : streams) {
+        if (stream != null) {
+          stream.close();
+        }
+      }
+    }
+  }
+
+  /** Returns how many messages were acknowledged, START among them. */
+  private static long untilClosed(RawStream stream, boolean busy) throws Exception {
+    long acknowledged = 1;
+    try (stream) {
+      for (RawStream.Frame frame; (frame = stream.read()).opcode() != RawStream.CLOSE; ) {
+        if (frame.opcode() == RawStream.TEXT) {
+          assertThat(busy).isTrue();
+          JsonNode ack = JSON.readTree(frame.payload());
+          assertThat(ack.path("type").asText()).isEqualTo("ACK");
+          acknowledged = ack.path("messages").asLong();
+        }
+      }
+      return acknowledged;
+    }
+  }
+
+  @Test
+  void streamsThatSayNothingToTheClose_andClientsThatDoNotRead_doNotHoldItUp() throws Exception {
+    List<RawStream> streams = new ArrayList<>();
+    AtomicBoolean ended = new AtomicBoolean();
+    try (JarServer server = startServer()) {
+      for (int i = 0; i < 50; i++) {
+        RawStream stream = RawStream.connect(server.port(), id(i));
+        streams.add(stream);
+        stream.next("OPEN");
+        stream.send(message(start(id(i))));
+      }
+      RawStream flooding = RawStream.connect(server.port(), "flooding");
+      streams.add(flooding);
+      Thread flood = new Thread(() -> flood(flooding, ended), "flood");
+      flood.setDaemon(true);
+      flood.start();
+      streams.get(0).ack(1);
+      long asked = System.nanoTime();
+      server.askToEnd();
+      assertEnds(server, asked);
+    } finally {
+      ended.set(true);
+      for (RawStream stream : streams) {
+        stream.close();
+      }
+    }
+  }
+
+  /** Refused messages, the answers to which nobody reads. */
+  private static void flood(RawStream stream, AtomicBoolean ended) {
+    try {
+      while (!ended.get()) {
+        stream.send("x".repeat(1_000));
+      }
+    } catch (IOException e) {
+      // the server has gone
+    }
+  }
+
+  @Test
+  void requestsThatWaitForASession_areAnsweredOrClosed() throws Exception {
+    List<Socket> waiting = new ArrayList<>();
+    try (JarServer server = startServer()) {
+      RawHttp.post(server.port(), "/sessions/open/events", message(start("open")));
+      for (int i = 0; i < 50; i++) {
+        Socket socket = RawHttp.open(server.port());
+        waiting.add(socket);
+        String get = "GET /sessions/open HTTP/1.1\r\nHost: a\r\nPrefer: wait=60\r\n\r\n";
+        socket.getOutputStream().write(get.getBytes(StandardCharsets.US_ASCII));
+      }
+      Await.until("all are connected", () -> Scrape.of(server).own("connections") > 50);
+      long asked = System.nanoTime();
+      server.askToEnd();
+      for (Socket socket : waiting) {
+        String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(answer).matches("(?s)|HTTP/1\\.1 (409|503) .*");
+      }
+      assertEnds(server, asked);
+    } finally {
+      for (Socket socket : waiting) {
+        socket.close();
+      }
+    }
+  }
+
+  @Test
+  void posts_areStoredIfTheyAreAnswered() throws Exception {
+    int clients = 8;
+    AtomicIntegerArray stored = new AtomicIntegerArray(clients);
+    AtomicIntegerArray sent = new AtomicIntegerArray(clients);
+    try (Crowd crowd = new Crowd(clients)) {
+      try (JarServer server = startServer()) {
+        crowd.each(
+            i -> {
+              try {
+                while (true) {
+                  String entry = sent.get(i) == 0 ? start(id(i)) : event("1", "e");
+                  sent.incrementAndGet(i);
+                  RawHttp answer =
+                      RawHttp.post(server.port(), "/sessions/" + id(i) + "/events", message(entry));
+                  if (answer.status() == 503) { // and so it is not stored
+                    sent.decrementAndGet(i);
+                    return;
+                  }
+                  assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+                  if (stored.incrementAndGet(i) == 50 && i == 0) {
+                    server.askToEnd();
+                  }
+                }
+              } catch (IOException e) {
+                // it takes no more
+              }
+            });
+        assertThat(server.awaitExit()).isZero();
+      }
+      try (JarServer server = startServer()) {
+        for (int i = 0; i < clients; i++) {
+          RawHttp answer = RawHttp.get(server.port(), "/sessions/" + id(i));
+          if (stored.get(i) > 0) {
+            long entries = JSON.readTree(answer.body()).path("entries").asLong();
+            assertThat(entries).isBetween((long) stored.get(i), (long) sent.get(i));
+          }
+        }
+      }
+    }
+  }
+}
