@@ -44,7 +44,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
    * Bytes received and not answered, at which no more is read; a message that is being received is
    * taken whole.
    */
-  private static final int MAX_UNANSWERED_BYTES = 1 << 20;
+  private static final int MAX_UNANSWERED_BYTES = 256 << 10;
 
   /** What a message counts for besides its bytes. */
   private static final int MESSAGE_OVERHEAD_BYTES = 256;
@@ -100,6 +100,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
   private Callback peerClose;
   private int awaited; // replies under way
   private int unreplied; // those of messages
+  private volatile Message lastReplied;
   private long heardNanos = System.nanoTime();
   private long pingedNanos = heardNanos;
   private long sendingNanos; // when the last that was sent was sent
@@ -160,7 +161,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
     boolean ignored;
     synchronized (this) {
       demanded = false;
-      heardNanos = System.nanoTime();
+      heardNanos = streams.nowNanos();
       over = finished;
       ignored = finished || closing != NOT_CLOSING;
     }
@@ -331,7 +332,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
       if (demanded || closed || !(finished || mayRead())) {
         return;
       }
-      heardNanos = System.nanoTime(); // what it said before could not be heard
+      heardNanos = streams.nowNanos(); // what it said before could not be heard
       demanded = true;
     }
     wire.demand();
@@ -611,13 +612,17 @@ final class StreamConnection implements FrameHandler, Session.Watcher {
         this.problem = problem;
         replied = true;
         unreplied--;
+        lastReplied = this;
       }
       settled();
     }
 
+    /** The last of those that were told together does it for all. */
     @Override
     public void flush() {
-      StreamConnection.this.flush();
+      if (lastReplied == this) {
+        StreamConnection.this.flush();
+      }
     }
 
     byte[] ack() {

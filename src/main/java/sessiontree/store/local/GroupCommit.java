@@ -179,6 +179,7 @@ final class GroupCommit {
   /** Makes a group durable: those of its appends that expect what is there. */
   private void store(List<Queued> group) throws IOException {
     boolean written = false;
+    long millis = running.millis();
     if (sealAsked) {
       log.seal();
       sealAsked = false;
@@ -187,14 +188,14 @@ final class GroupCommit {
       Append append = queued.append;
       queued.accepted = append.expected() == queued.session.expected;
       if (queued.accepted && append.changes()) {
-        queued.record = record(queued.session.id(), append);
+        queued.record = record(queued.session.id(), append, millis);
         queued.session.expected++;
         log.add(queued.record);
         written = true;
       }
     }
     if (failing && !written) {
-      log.add(LogRecord.probe(log.nextLsn(), running.millis()));
+      log.add(LogRecord.probe(log.nextLsn(), millis));
       written = true;
     }
     if (written) {
@@ -208,14 +209,14 @@ final class GroupCommit {
     }
   }
 
-  private LogRecord record(String id, Append append) {
+  private LogRecord record(String id, Append append, long millis) {
     if (append.kind() == Append.Kind.DELETION) {
-      return LogRecord.deletion(log.nextLsn(), running.millis(), id, append.expected());
+      return LogRecord.deletion(log.nextLsn(), millis, id, append.expected());
     }
     return new LogRecord(
         LogRecord.Type.APPEND,
         log.nextLsn(),
-        running.millis(),
+        millis,
         id,
         append.expected(),
         append.writer() == null ? "" : append.writer(),
