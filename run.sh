@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds the jar when a source is newer than it, and runs it: ./run.sh [flags of the server]
+# Or measures it: ./run.sh bench [--help] (see src/test/java/sessiontree/bench)
 #
 # The first run of a jar also keeps an archive of the classes that a start loads (class data sharing): it takes some
 # seconds more, and every later one about half as long. What JAVA_OPTS holds is for Java, such as -Xmx1g.
@@ -34,6 +35,30 @@ fi
 if [ ! "$archive" -nt "$jar" ]; then
   (record_classes) >"$archive.log" 2>&1 || true # without it the server starts as well
 fi
-# shellcheck disable=SC2086 # JAVA_OPTS are words
-exec "$java" -XX:SharedArchiveFile="$archive" -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off \
-  -XX:+ExitOnOutOfMemoryError ${JAVA_OPTS:-} -jar "$jar" "$@"
+if [ "${1:-}" = bench ]; then
+  export JAVA_OPTS=${JAVA_OPTS:--Xmx1g}
+fi
+# shellcheck disable=SC2206 # JAVA_OPTS are words
+server=("$java" -XX:SharedArchiveFile="$archive" -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off
+  -XX:+ExitOnOutOfMemoryError ${JAVA_OPTS:-} -jar "$jar")
+
+# Measures the jar; the benchmark is among the tests, which are compiled when a source is newer.
+bench() {
+  local libraries=$here/target/bench.classpath compiled=$here/target/bench.compiled
+  if [ ! "$libraries" -nt "$here/pom.xml" ]; then
+    mvn -q -B -f "$here/pom.xml" dependency:build-classpath -Dmdep.outputFile="$libraries" >&2
+  fi
+  if [ ! -f "$compiled" ] || [ -n "$(find "$here/pom.xml" "$here/src" -newer "$compiled" -print -quit)" ]; then
+    mvn -q -B -f "$here/pom.xml" -Dspotless.check.skip=true test-compile >&2
+    touch "$compiled"
+  fi
+  exec "$java" -Xmx512m -XX:MaxDirectMemorySize=2g -XX:+UseSerialGC -Dbench.script="$here/run.sh" \
+    -Dbench.command="$(printf '%s\n' "${server[@]}")" \
+    -cp "$here/target/test-classes:$(cat "$libraries")" sessiontree.bench.Bench "$@"
+}
+
+if [ "${1:-}" = bench ]; then
+  shift
+  bench "$@"
+fi
+exec "${server[@]}" "$@"

@@ -1,0 +1,156 @@
+package sessiontree.bench;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+
+/**
+ * Whole sessions, some at once, a connection each: SESSION_START, messages of events, SESSION_END,
+ * COMPLETE. A failure of one is a failure of all.
+ */
+final class Load {
+  private static final Duration LIMIT = Duration.ofMinutes(5);
+
+  private final Frames frames;
+  private final int messages;
+  private final int sessions;
+  private final int connections;
+  private final boolean awaited;
+
+  // Of the run that goes on.
+  private Loop loop;
+  private int port;
+  private String prefix;
+  private Runnable beforeEnd;
+  private int begun;
+  private int ended;
+  private IOException failure;
+  private long[] latencies;
+  private int measured;
+  private long completeNanos;
+
+  /**
+   * @param frames for messages of events
+   * @param messages of events a session has
+   * @param sessions in all
+   * @param connections at once
+   * @param awaited whether a message is sent when the one before is answered, or at once
+   */
+  Load(Frames frames, int messages, int sessions, int connections, boolean awaited) {
+    this.frames = frames;
+    this.messages = messages;
+    this.sessions = sessions;
+    this.connections = Math.min(connections, sessions);
+    this.awaited = awaited;
+  }
+
+  /**
+   * What a run took.
+   *
+   * @param nanos from the first connection to the end of the last
+   * @param completeNanos {@link System#nanoTime} at the last COMPLETE
+   * @param latencies from before a message is sent until its answer is read; none unless awaited
+   */
+  record Result(long nanos, long completeNanos, long[] latencies) {}
+
+  Result run(int port, String prefix) throws IOException {
+    return run(port, prefix, null);
+  }
+
+  /**
+   * Runs all sessions.
+   *
+   * @param prefix of their ids
+   * @param beforeEnd run when a session's messages are answered, before SESSION_END is sent; or
+   *     null, and that is sent at once
+   */
+  Result run(int port, String prefix, Runnable beforeEnd) throws IOException {
+    this.port = port;
+    this.prefix = prefix;
+    this.beforeEnd = beforeEnd;
+    begun = ended = measured = 0;
+    failure = null;
+    latencies = new long[awaited ? sessions * messages : 0];
+    long began = System.nanoTime();
+    try (Loop opened = Loop.open()) {
+      loop = opened;
+      for (int i = 0; i < connections; i++) {
+        begin();
+      }
+      loop.runUntil(() -> ended == sessions || failure != null, LIMIT);
+    }
+    if (failure != null) {
+      throw failure;
+    }
+    long nanos = System.nanoTime() - began;
+    return new Result(nanos, completeNanos, latencies);
+  }
+
+  private void begin() throws IOException {
+    if (begun < sessions) {
+      new Session(prefix + begun++);
+    }
+  }
+
+  private final class Session extends Stream {
+    private final String id;
+    private int sent; // frames, SESSION_START first
+    private long answered;
+    private boolean mayEnd = beforeEnd == null;
+    private long sentNanos;
+
+    Session(String id) throws IOException {
+      super(loop, port, id);
+      this.id = id;
+    }
+
+    @Override
+    ByteBuffer frame() {
+      if (sent > messages + 1
+          || (awaited && answered < sent)
+          || (sent == messages + 1 && !mayEnd)) {
+        return null;
+      }
+      int message = sent++;
+      sentNanos = awaited ? System.nanoTime() : 0;
+      return message == 0
+          ? Frames.start(id)
+          : message <= messages ? frames.events(message - 1) : Frames.end(id);
+    }
+
+    @Override
+    void answered(long count) throws IOException {
+      answered = count;
+      if (awaited) {
+        if (count > 1 && count <= messages + 1) {
+          latencies[measured++] = System.nanoTime() - sentNanos;
+        }
+        wake();
+      }
+      if (count == messages + 1 && !mayEnd) {
+        beforeEnd.run();
+        mayEnd = true;
+        wake();
+      }
+    }
+
+    @Override
+    void completed() {
+      completeNanos = System.nanoTime();
+    }
+
+    @Override
+    void done(IOException cause) {
+      ended++;
+      if (cause != null) {
+        failure = new IOException("session " + id + ": " + cause.getMessage(), cause);
+        return;
+      }
+      try {
+        begin();
+      } catch (IOException e) {
+        failure = e;
+      }
+    }
+  }
+}

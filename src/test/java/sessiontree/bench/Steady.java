@@ -1,0 +1,173 @@
+package sessiontree.bench;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Many connections that stay: each may send a message a second, one connection after another. A
+ * message's time counts from when it was due, so that a load that was held up hides nothing.
+ */
+final class Steady implements AutoCloseable {
+  private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
+  private static final Duration LIMIT = Duration.ofMinutes(2);
+
+  /** So many handshakes at once, which is fewer than a server's backlog. */
+  private static final int OPENING = 32;
+
+  private final Loop loop = Loop.open();
+  private final int port;
+  private final String prefix;
+  private final boolean starts;
+  private final Connection[] connections;
+  private int begun;
+  private int opened;
+  private int answeredStarts;
+  private IOException failure;
+
+  private Frames frames;
+  private long beganNanos;
+  private long answered;
+  private long maxNanos;
+  private long maxLateNanos;
+
+  private Steady(int port, String prefix, int connections, boolean starts) throws IOException {
+    this.port = port;
+    this.prefix = prefix;
+    this.starts = starts;
+    this.connections = new Connection[connections];
+  }
+
+  /**
+   * Opens connections.
+   *
+   * @param starts whether each begins its session, or sends nothing
+   */
+  static Steady open(int port, String prefix, int connections, boolean starts) throws IOException {
+    Steady steady = new Steady(port, prefix, connections, starts);
+    for (int i = 0; i < Math.min(OPENING, connections); i++) {
+      steady.begin();
+    }
+    steady.await(
+        () -> steady.opened == connections && (!starts || steady.answeredStarts == connections));
+    return steady;
+  }
+
+  /**
+   * What came of it.
+   *
+   * @param maxMillis the longest time from when a message was due until it was answered
+   * @param maxLateMillis the longest time from when it was due until it was sent
+   */
+  record Result(long messages, double seconds, double maxMillis, double maxLateMillis) {}
+
+  /** Has each connection send a message every second. */
+  Result run(Frames frames, int seconds) throws IOException {
+    this.frames = frames;
+    answered = maxNanos = maxLateNanos = 0;
+    for (Connection connection : connections) {
+      connection.timed = 0;
+    }
+    beganNanos = System.nanoTime();
+    long messages = (long) connections.length * seconds;
+    for (long sent = 0; sent < messages && failure == null; ) {
+      long now = System.nanoTime();
+      for (; sent < messages && due(sent) <= now; sent++) {
+        maxLateNanos = Math.max(maxLateNanos, System.nanoTime() - due(sent));
+        connections[(int) (sent % connections.length)].send();
+      }
+      loop.turn(1);
+    }
+    await(() -> answered == messages);
+    double took = (System.nanoTime() - beganNanos) / 1e9;
+    return new Result(messages, took, maxNanos / 1e6, maxLateNanos / 1e6);
+  }
+
+  /** Serves the sockets for a while. */
+  void rest(Duration time) throws IOException {
+    loop.runTo(System.nanoTime() + time.toNanos());
+  }
+
+  private long due(long message) {
+    return beganNanos + (long) ((double) message / connections.length * SECOND);
+  }
+
+  private void await(BooleanSupplier done) throws IOException {
+    loop.runUntil(() -> failure != null || done.getAsBoolean(), LIMIT);
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
+  private void begin() throws IOException {
+    if (begun < connections.length) {
+      connections[begun] = new Connection(begun);
+      begun++;
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    loop.close();
+  }
+
+  private final class Connection extends Stream {
+    private final int number;
+    private boolean started = !starts;
+    private int toSend;
+    private int sent;
+    private long answers;
+    private int timed; // messages of this run whose time was taken
+
+    Connection(int number) throws IOException {
+      super(loop, port, prefix + number);
+      this.number = number;
+    }
+
+    void send() throws IOException {
+      toSend++;
+      wake();
+    }
+
+    @Override
+    void opened() throws IOException {
+      opened++;
+      begin();
+    }
+
+    @Override
+    ByteBuffer frame() {
+      if (!started) {
+        started = true;
+        return Frames.start(prefix + number);
+      }
+      return toSend-- > 0 ? frames.events(sent++) : none();
+    }
+
+    private ByteBuffer none() {
+      toSend = 0;
+      return null;
+    }
+
+    @Override
+    void answered(long count) {
+      if (answers == 0) {
+        answeredStarts++;
+        answers = 1;
+      }
+      long now = System.nanoTime();
+      for (; answers < count; answers++) {
+        maxNanos = Math.max(maxNanos, now - due((long) timed++ * connections.length + number));
+        answered++;
+      }
+    }
+
+    @Override
+    void done(IOException cause) {
+      failure =
+          cause != null ? cause : new IOException("the session was completed by somebody else");
+    }
+  }
+}
