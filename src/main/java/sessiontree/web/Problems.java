@@ -1,10 +1,10 @@
 package sessiontree.web;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.javalin.http.Context;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Response;
@@ -25,7 +25,7 @@ final class Problems {
   /** The attribute of a request that holds the code of why it was refused, if it was. */
   static final String CODE = "sessiontree.code";
 
-  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
 
   private Problems() {}
 
@@ -54,7 +54,7 @@ final class Problems {
 
   /** The answer's body. */
   static byte[] body(ProblemException e) {
-    ObjectNode json = JSON.createObjectNode();
+    ObjectNode json = JSON.objectNode();
     json.put("title", e.problem().title()).put("status", status(e.problem()));
     return bytes(tell(json, e));
   }
@@ -65,7 +65,7 @@ final class Problems {
    * @param message the number of the message that is wrong; 0 if it is not about one
    */
   static byte[] frame(long message, ProblemException e) {
-    ObjectNode json = JSON.createObjectNode().put("type", "ERROR");
+    ObjectNode json = JSON.objectNode().put("type", "ERROR");
     if (message > 0) {
       json.put("message", message);
     }
@@ -85,11 +85,7 @@ final class Problems {
   }
 
   private static byte[] bytes(ObjectNode json) {
-    try {
-      return JSON.writeValueAsBytes(json);
-    } catch (JsonProcessingException e) {
-      throw new AssertionError("a tree of strings and numbers can be written", e);
-    }
+    return json.toString().getBytes(StandardCharsets.UTF_8);
   }
 
   /** Answers a request of a route. */

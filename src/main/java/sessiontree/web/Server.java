@@ -1,7 +1,7 @@
 package sessiontree.web;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.util.RawValue;
 import io.javalin.Javalin;
@@ -44,7 +44,7 @@ import sessiontree.store.SessionStore;
 /** The HTTP server: every route, and its answers. */
 public final class Server implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Server.class);
-  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
   private static final String SESSION = "/sessions/{id}";
   private static final Duration SHUTDOWN = Duration.ofSeconds(5);
   private static final String NO_ROUTE = "no route of the API has this path";
@@ -189,7 +189,7 @@ public final class Server implements AutoCloseable {
     } catch (IllegalArgumentException e) {
       throw invalid("cursor is the next of another page");
     }
-    ObjectNode page = JSON.createObjectNode();
+    ObjectNode page = JSON.objectNode();
     ArrayNode listed = page.putArray("sessions");
     for (Listing.Listed session : listing.sessions()) {
       ObjectNode one = listed.addObject().put("session_id", session.id());
@@ -290,7 +290,7 @@ public final class Server implements AutoCloseable {
     if (answer.complete) {
       ctx.header("Location", "/sessions/" + id);
     }
-    ObjectNode json = JSON.createObjectNode().put("session_id", id);
+    ObjectNode json = JSON.objectNode().put("session_id", id);
     json.put("state", answer.complete ? "complete" : "open").put("entries", answer.entries);
     ctx.contentType("application/json").result(json.toString());
   }

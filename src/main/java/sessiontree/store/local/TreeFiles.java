@@ -55,7 +55,6 @@ final class TreeFiles {
   private static final int MAX_HEAD_BYTES = 2_100;
 
   private static final Logger LOG = LoggerFactory.getLogger(TreeFiles.class);
-  private static final ObjectMapper JSON = new ObjectMapper();
 
   /** Reads trees, whatever their members are: messages had their limits. */
   private static final JsonFactory TREES =
@@ -68,6 +67,11 @@ final class TreeFiles {
                   .maxNameLength(Integer.MAX_VALUE)
                   .build())
           .build();
+
+  /** Made when it is first needed, which a start does not: it takes a tenth of a second. */
+  private static final class Json {
+    private static final ObjectMapper MAPPER = new ObjectMapper();
+  }
 
   /** What stands beside a tree. Public members are its JSON. */
   record Facts(long entries, Map<String, Long> writers) {}
@@ -207,7 +211,7 @@ final class TreeFiles {
     Written tree = write(content);
     try {
       if (!facts.writers().isEmpty() || tree.bytes > COUNTED_BYTES) {
-        Written beside = write(out -> out.write(JSON.writeValueAsBytes(facts)));
+        Written beside = write(out -> out.write(Json.MAPPER.writeValueAsBytes(facts)));
         files.add(place(beside, factsPath(path)));
       }
       disk.setModified(tree.file, completed);
@@ -432,7 +436,7 @@ final class TreeFiles {
       return null;
     }
     try (InputStream in = new Input(file, file.size())) {
-      return JSON.readValue(in, Facts.class);
+      return Json.MAPPER.readValue(in, Facts.class);
     }
   }
 
