@@ -1,5 +1,7 @@
 package sessiontree.event;
 
+import java.util.List;
+
 /**
  * The entries of one message, checked, and in the form they are kept in. Immutable by agreement:
  * nobody writes into its array.
@@ -15,6 +17,32 @@ package sessiontree.event;
  */
 public record Batch(
     byte[] children, int count, Bound start, int startIndex, int secondStartIndex, Bound end) {
+
+  /**
+   * The entries of messages that follow each other, as if they had come in one. Only the last may
+   * have an end; the first START counts.
+   */
+  public static Batch joined(List<Batch> batches) {
+    if (batches.size() == 1) {
+      return batches.get(0);
+    }
+    int bytes = 0;
+    int count = 0;
+    Bound start = null;
+    for (Batch batch : batches) {
+      bytes += batch.children.length;
+      count += batch.count;
+      start = start == null ? batch.start : start;
+    }
+    byte[] children = new byte[bytes];
+    int at = 0;
+    for (Batch batch : batches) {
+      System.arraycopy(batch.children, 0, children, at, batch.children.length);
+      at += batch.children.length;
+    }
+    Bound end = batches.get(batches.size() - 1).end;
+    return new Batch(children, count, start, start == null ? -1 : 0, -1, end);
+  }
 
   /** How many entries the message had that would be stored, if none of them repeats another. */
   public int entries() {

@@ -104,7 +104,7 @@ public final class Housekeeper implements AutoCloseable {
           session,
           new Reply() {
             @Override
-            public void stored(long entries, boolean complete) {
+            public void stored(int messages, long entries, boolean complete) {
               done.incrementAndGet();
               counter.inc();
             }

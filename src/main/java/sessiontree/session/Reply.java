@@ -3,19 +3,21 @@ package sessiontree.session;
 import sessiontree.event.ProblemException;
 
 /**
- * Told what became of a message. Replies to the messages of one sender come in the order they were
- * sent. They come by the sender's thread or the store's, so they must not wait for anything.
+ * Told what became of a message, or of several that were submitted together: of each once, in the
+ * order they were sent, as of all messages of one sender. Replies come by the sender's thread or
+ * the store's, so they must not wait for anything.
  */
 public interface Reply {
   /**
-   * The message is stored, or was before.
+   * The next of the messages are stored, or were before.
    *
-   * @param entries how many the session has with it
+   * @param messages how many of them
+   * @param entries how many the session has with them
    * @param complete whether the session has ended, and its tree can be read
    */
-  void stored(long entries, boolean complete);
+  void stored(int messages, long entries, boolean complete);
 
-  /** The message was refused, and changed nothing. */
+  /** The next message was refused, and changed nothing. */
   void refused(ProblemException problem);
 
   /**
@@ -28,7 +30,7 @@ public interface Reply {
   static Reply of(Runnable task) {
     return new Reply() {
       @Override
-      public void stored(long entries, boolean complete) {}
+      public void stored(int messages, long entries, boolean complete) {}
 
       @Override
       public void refused(ProblemException problem) {}

@@ -37,6 +37,9 @@ public final class Session {
   /** Named writers that a session takes. */
   public static final int MAX_WRITERS = 10_000;
 
+  /** What messages that become one append have of children at most, unless it is one message. */
+  private static final int MAX_GROUP_BYTES = 64 << 10;
+
   /** Told of the end of the session; once, and then of nothing more. */
   public interface Watcher {
     /** Its tree can be read, and nothing is stored in it any more. */
@@ -149,7 +152,7 @@ public final class Session {
         return;
       }
     }
-    reply.stored(entries(), false);
+    reply.stored(1, entries(), false);
     reply.flush();
   }
 
@@ -179,7 +182,7 @@ public final class Session {
     }
 
     @Override
-    public void stored(long entries, boolean complete) {
+    public void stored(int answered, long entries, boolean complete) {
       synced.synced(entries, messages);
     }
 
@@ -194,77 +197,147 @@ public final class Session {
   }
 
   /**
-   * Stores a message.
+   * Stores messages that a sender has sent together. Those that follow each other and can be stored
+   * become one append, which costs hardly more than one message.
    *
    * @param writer the sender's name, or null
-   * @param number the message's number of that writer
    * @param consecutive whether a number that skips one is refused
-   * @param batch what it holds, if it could be read
-   * @param unreadable why it could not be read, or null
+   * @param messages in the order sent
    */
-  public void submit(
-      String writer,
-      long number,
-      boolean consecutive,
-      Batch batch,
-      ProblemException unreadable,
-      Reply reply) {
-    ProblemException problem = null;
-    boolean known;
-    long now;
-    boolean complete;
-    received(batch);
-    synchronized (this) {
-      known = writer != null && number <= lastNumber(writer) && !deleted;
-      if (!known) {
-        try {
-          checkWriter(writer, number, consecutive);
-          if (unreadable != null) {
-            throw unreadable;
+  public void submit(String writer, boolean consecutive, List<Message> messages, Reply reply) {
+    received(messages);
+    boolean answered = false;
+    for (int next = 0; next < messages.size(); ) {
+      ProblemException problem = null;
+      long now;
+      boolean complete;
+      synchronized (this) {
+        Group group = new Group(writer);
+        while (next < messages.size()) {
+          try {
+            if (!group.tryAdd(messages.get(next), consecutive)) {
+              break;
+            }
+            next++;
+          } catch (ProblemException e) {
+            problem = e;
+            break;
           }
-          boolean keepsStart = check(batch);
-          boolean nothing =
-              batch.count() == 0 && !keepsStart && batch.end() == null && writer == null;
-          if (!nothing) {
-            append(new Queued(reply, batch), batch, keepsStart, writer, number);
-            return;
-          }
-        } catch (ProblemException e) {
-          problem = e;
         }
+        if (!group.isEmpty()) {
+          group.append(reply); // what follows is looked at again, for itself
+          continue;
+        }
+        Message message = messages.get(next++);
+        countUnstored(message.batch(), problem, isKnown(writer, message.number()));
+        if (queued > 0) { // nothing is to be stored, but its turn comes after what is
+          await(new Queued(reply, problem, false));
+          continue;
+        }
+        now = entries;
+        complete = phase == Phase.COMPLETE;
       }
-      refused(batch, problem, known);
-      if (queued > 0) { // nothing is to be stored, but its turn comes after what is
-        await(new Queued(reply, problem, false));
-        return;
-      }
-      now = entries;
-      complete = phase == Phase.COMPLETE;
+      answer(reply, 1, problem, now, complete);
+      answered = true;
     }
-    answer(reply, problem, now, complete);
-    reply.flush();
+    if (answered) {
+      reply.flush();
+    }
   }
 
-  private void received(Batch batch) {
-    sessions.metrics().messagesReceived.inc();
-    if (batch != null) {
-      sessions.metrics().entriesReceived.inc(batch.entries());
+  /** Messages that become one append. Guarded by the session. */
+  private final class Group {
+    private final String writer;
+    private final List<Batch> batches = new ArrayList<>();
+    private long bytes;
+    private long number; // of the last
+    private boolean keepsStart;
+
+    Group(String writer) {
+      this.writer = writer;
     }
+
+    boolean isEmpty() {
+      return batches.isEmpty();
+    }
+
+    /**
+     * Adds a message, unless nothing of it is to be stored, or there are enough.
+     *
+     * @throws ProblemException if it may not come now
+     */
+    boolean tryAdd(Message message, boolean consecutive) throws ProblemException {
+      if (isKnown(writer, message.number())) {
+        return false;
+      }
+      checkWriter(writer, message.number(), consecutive);
+      if (message.unreadable() != null) {
+        throw message.unreadable();
+      }
+      Batch batch = message.batch();
+      boolean starts = check(batch);
+      boolean nothing = batch.count() == 0 && !starts && batch.end() == null && writer == null;
+      boolean tooMuch = !isEmpty() && bytes + batch.children().length > MAX_GROUP_BYTES;
+      if (nothing || tooMuch) {
+        return false;
+      }
+      batches.add(batch);
+      bytes += batch.children().length;
+      number = message.number();
+      if (starts) {
+        keepsStart = true;
+        phase = Phase.OPEN;
+        startKey = batch.start().key();
+      }
+      if (batch.end() != null) {
+        phase = Phase.ENDED;
+      }
+      if (writer != null) {
+        writers.put(writer, number);
+      }
+      return true;
+    }
+
+    void append(Reply reply) {
+      Batch batch = Batch.joined(batches);
+      Queued answer = new Queued(reply, batches.size(), batch);
+      Session.this.append(
+          Append.entries(sequence, batch, keepsStart, writer, number, answer), answer);
+    }
+  }
+
+  /** Guarded by this. */
+  private boolean isKnown(String writer, long number) {
+    return writer != null && number <= lastNumber(writer) && !deleted;
+  }
+
+  private void received(List<Message> messages) {
+    long read = 0;
+    for (Message message : messages) {
+      read += message.batch() == null ? 0 : message.batch().entries();
+    }
+    sessions.metrics().messagesReceived.inc(messages.size());
+    sessions.metrics().entriesReceived.inc(read);
   }
 
   /** Counts a message of which nothing is to be stored. */
-  private void refused(Batch batch, ProblemException problem, boolean known) {
+  private void countUnstored(Batch batch, ProblemException problem, boolean known) {
     Metrics metrics = sessions.metrics();
-    long entries = batch == null ? 0 : batch.entries();
     if (problem != null) {
-      metrics.messagesRefused.labelValues(problem.problem().code()).inc();
-      metrics.entriesRefused.labelValues(problem.problem().code()).inc(entries);
+      countRefused(1, batch, problem);
     } else if (known) {
       metrics.messagesDuplicate.inc();
-      metrics.entriesDuplicate.inc(entries);
+      metrics.entriesDuplicate.inc(batch == null ? 0 : batch.entries());
     } else { // a repeated SESSION_START, and nothing else
       metrics.messagesStored.inc();
     }
+  }
+
+  private void countRefused(int messages, Batch batch, ProblemException problem) {
+    Metrics metrics = sessions.metrics();
+    String code = problem.problem().code();
+    metrics.messagesRefused.labelValues(code).inc(messages);
+    metrics.entriesRefused.labelValues(code).inc(batch == null ? 0 : batch.entries());
   }
 
   private void checkWriter(String writer, long number, boolean consecutive)
@@ -377,18 +450,6 @@ public final class Session {
   }
 
   /** Guarded by this. */
-  private void append(Queued answer, Batch batch, boolean keepsStart, String writer, long number) {
-    if (keepsStart) {
-      phase = Phase.OPEN;
-      startKey = batch.start().key();
-    }
-    if (writer != null) {
-      writers.put(writer, number);
-    }
-    append(Append.entries(sequence, batch, keepsStart, writer, number, answer), answer);
-  }
-
-  /** Guarded by this. */
   private void append(Append append, Queued answer) {
     if (append.changes()) {
       sequence++;
@@ -405,17 +466,18 @@ public final class Session {
   }
 
   private static void answer(
-      Reply reply, ProblemException problem, long entries, boolean complete) {
+      Reply reply, int messages, ProblemException problem, long entries, boolean complete) {
     if (problem != null) {
       reply.refused(problem);
     } else {
-      reply.stored(entries, complete);
+      reply.stored(messages, entries, complete);
     }
   }
 
   /** An append on its way. */
   private final class Queued implements Append.Answer {
     private final Reply reply;
+    private final int messages;
     private final ProblemException problem;
     private final boolean ends;
     private final Batch batch;
@@ -434,14 +496,16 @@ public final class Session {
      */
     Queued(Reply reply, ProblemException problem, boolean ends) {
       this.reply = reply;
+      this.messages = 1;
       this.problem = problem;
       this.ends = ends;
       this.batch = null;
     }
 
-    /** Tells the reply when the batch is stored. */
-    Queued(Reply reply, Batch batch) {
+    /** Tells the reply when the batch, of so many messages, is stored. */
+    Queued(Reply reply, int messages, Batch batch) {
       this.reply = reply;
+      this.messages = messages;
       this.problem = null;
       this.ends = batch.end() != null;
       this.batch = batch;
@@ -466,7 +530,7 @@ public final class Session {
         sessions.forget(Session.this);
       }
       count();
-      answer(reply, problem, entries, complete);
+      answer(reply, messages, problem, entries, complete);
       for (Watcher watcher : told) {
         if (deletes) {
           watcher.deleted();
@@ -480,7 +544,7 @@ public final class Session {
     private void count() {
       Metrics metrics = sessions.metrics();
       if (batch != null) {
-        metrics.messagesStored.inc();
+        metrics.messagesStored.inc(messages);
         metrics.entriesStored.inc(added);
       }
       if (ends) {
@@ -498,7 +562,7 @@ public final class Session {
               STORAGE_UNAVAILABLE,
               "the message could not be stored; nothing of it was kept, and it may be sent again");
       if (batch != null) {
-        refused(batch, why, false);
+        countRefused(messages, batch, why);
       }
       synchronized (Session.this) {
         if (era == Session.this.era) {
@@ -506,7 +570,9 @@ public final class Session {
           load();
         }
       }
-      reply.refused(why);
+      for (int i = 0; i < messages; i++) {
+        reply.refused(why);
+      }
       answered();
     }
 

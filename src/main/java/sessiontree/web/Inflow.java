@@ -41,7 +41,7 @@ final class Inflow {
     held.addAndGet(bytes);
   }
 
-  /** Whoever waits is asked to demand again, when there is room. */
+  /** Whoever waits is resumed, when there is room. */
   void subtract(long bytes) {
     if (held.addAndGet(-bytes) < limit && crowded) {
       wake();
@@ -56,7 +56,7 @@ final class Inflow {
       waiting.clear();
       crowded = false;
     }
-    woken.forEach(StreamConnection::demand);
+    woken.forEach(StreamConnection::resume);
   }
 
   /** Adds them if there is room for them. */
@@ -72,7 +72,7 @@ final class Inflow {
   }
 
   /**
-   * Whether the connection may be read from now. If not, its {@link StreamConnection#demand} is
+   * Whether the connection may be read from now. If not, its {@link StreamConnection#resume} is
    * called when it may.
    *
    * @param amidst whether it is in the midst of a message

@@ -14,6 +14,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Base64;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -35,6 +36,7 @@ import sessiontree.event.ProblemException;
 import sessiontree.event.SessionId;
 import sessiontree.event.Utf8;
 import sessiontree.metrics.Metrics;
+import sessiontree.session.Message;
 import sessiontree.session.Reply;
 import sessiontree.session.Session;
 import sessiontree.session.Sessions;
@@ -263,14 +265,13 @@ public final class Server implements AutoCloseable {
     } catch (ProblemException e) {
       unreadable = e;
     }
-    CompletableFuture<Replied> replied = submit(id, writer, number, batch, unreadable);
+    CompletableFuture<Replied> replied = submit(id, writer, new Message(number, batch, unreadable));
     ctx.future(
         () -> replied.thenAccept(answer -> answer.write(ctx, () -> writePosted(ctx, id, answer))));
   }
 
   /** Of a session that is deleted meanwhile, the message comes after that: it is the id's next. */
-  private CompletableFuture<Replied> submit(
-      String id, String writer, long number, Batch batch, ProblemException unreadable) {
+  private CompletableFuture<Replied> submit(String id, String writer, Message message) {
     Session session;
     try {
       session = sessions.acquire(id);
@@ -278,11 +279,11 @@ public final class Server implements AutoCloseable {
       return CompletableFuture.failedFuture(e);
     }
     Replied replied = new Replied(session);
-    session.submit(writer, number, true, batch, unreadable, replied);
+    session.submit(writer, true, List.of(message), replied);
     return replied.future.thenCompose(
         answer ->
             answer.isOfDeleted()
-                ? submit(id, writer, number, batch, unreadable)
+                ? submit(id, writer, message)
                 : CompletableFuture.completedFuture(answer));
   }
 
@@ -322,7 +323,7 @@ public final class Server implements AutoCloseable {
     }
 
     @Override
-    public void stored(long entries, boolean complete) {
+    public void stored(int messages, long entries, boolean complete) {
       this.entries = entries;
       this.complete = complete;
     }

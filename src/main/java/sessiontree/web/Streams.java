@@ -1,20 +1,25 @@
 package sessiontree.web;
 
 import io.prometheus.metrics.core.metrics.Counter;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
-import java.util.List;
+import java.util.Base64;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpMethod;
+import org.eclipse.jetty.http.HttpVersion;
+import org.eclipse.jetty.server.ConnectionMetaData;
+import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.HttpStream;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
-import org.eclipse.jetty.websocket.core.Configuration;
-import org.eclipse.jetty.websocket.core.server.WebSocketMappings;
-import org.eclipse.jetty.websocket.core.server.WebSocketNegotiator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.event.Problem;
@@ -25,31 +30,26 @@ import sessiontree.session.Sessions;
 
 /**
  * The WebSockets of {@code /sessions/{id}/stream}, in front of Javalin, in its server and on its
- * port: Jetty's core hands on the bytes as they were read, where Javalin's own WebSocket makes a
- * String of every message, which costs more than all that is done with it. What is no upgrade of
- * that path is passed on.
+ * port. Javalin's own WebSocket makes a String of every message, which costs more than all that is
+ * done with it, and Jetty's knows of frames, but not of what was read at once (see {@link
+ * WebSocket}). What is no upgrade of that path is passed on.
  */
 final class Streams extends Handler.Wrapper {
   private static final Logger LOG = LoggerFactory.getLogger(Streams.class);
   private static final String PREFIX = "/sessions/";
   private static final String SUFFIX = "/stream";
+  private static final String VERSION = "13";
+  private static final String KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-  /**
-   * What is read at a time from one connection, at most; and the share of all inflow that it may
-   * be.
-   */
-  private static final int INPUT_BUFFER_BYTES = 64 << 10;
-
+  /** So many may be reading before all inflow is taken. */
   private static final int INPUT_BUFFERS = 512;
 
   private final Sessions sessions;
   private final int maxMessageBytes;
+  private final int inputBytes;
   private final Inflow inflow;
   private final Counter dropped;
   private volatile long nowNanos = System.nanoTime();
-  private final WebSocketMappings webSockets = new WebSocketMappings();
-  private final Configuration.ConfigurationCustomizer configuration =
-      new Configuration.ConfigurationCustomizer();
   private final Set<StreamConnection> connections = ConcurrentHashMap.newKeySet();
 
   Streams(Sessions sessions, int maxMessageBytes, long maxInflowBytes, Metrics metrics) {
@@ -60,11 +60,9 @@ final class Streams extends Handler.Wrapper {
     metrics.gauge("streams", "Streams that are open.", connections::size);
     metrics.gauge("inflow_bytes", "Bytes that were received and are not answered.", inflow::held);
     metrics.gauge("inflow_bytes_limit", "How many may be.", () -> maxInflowBytes);
-    configuration.setAutoFragment(true); // parts as they are read, never gathered
-    configuration.setMaxFrameSize(0); // a message's size is checked as its parts come
-    configuration.setInputBufferSize(
-        (int) Math.max(4 << 10, Math.min(INPUT_BUFFER_BYTES, maxInflowBytes / INPUT_BUFFERS)));
-    configuration.setIdleTimeout(Duration.ZERO); // none: pings tell who is gone
+    inputBytes =
+        (int)
+            Math.max(4 << 10, Math.min(WebSocket.MAX_INPUT_BYTES, maxInflowBytes / INPUT_BUFFERS));
   }
 
   Sessions sessions() {
@@ -129,28 +127,58 @@ final class Streams extends Handler.Wrapper {
     if (segment.indexOf('/') >= 0) {
       return super.handle(request, response, callback);
     }
-    StreamConnection connection;
     try {
       String id = SessionId.check(Trees.decoded(segment));
-      String writer = Request.extractQueryParameters(request).getValue("writer");
-      connection = new StreamConnection(this, id, writer(writer), maxMessageBytes);
+      String writer = writer(Request.extractQueryParameters(request).getValue("writer"));
+      upgrade(request, response, callback, id, writer);
     } catch (ProblemException e) {
       Problems.answer(response, callback, e);
-      return true;
-    }
-    WebSocketNegotiator negotiator =
-        (upgrade, upgraded, upgradeCallback) -> {
-          upgraded.setExtensions(List.of()); // compression would cost a connection some 100 KB
-          return connection;
-        };
-    if (!webSockets.upgrade(negotiator, request, response, callback, configuration)) {
-      Problems.answer(
-          response,
-          callback,
-          new ProblemException(
-              Problem.UPGRADE_REQUIRED, "connect with a WebSocket (RFC 6455, version 13)"));
     }
     return true;
+  }
+
+  /** RFC 6455, section 4.2. Of subprotocols and extensions none is taken. */
+  private void upgrade(
+      Request request, Response response, Callback callback, String id, String writer)
+      throws ProblemException {
+    HttpFields asked = request.getHeaders();
+    String key = asked.get(HttpHeader.SEC_WEBSOCKET_KEY);
+    ConnectionMetaData socket = request.getConnectionMetaData();
+    if (key == null
+        || !asked.contains(HttpHeader.CONNECTION, "upgrade")
+        || !VERSION.equals(asked.get(HttpHeader.SEC_WEBSOCKET_VERSION))
+        || socket.getHttpVersion() != HttpVersion.HTTP_1_1) {
+      throw new ProblemException(
+          Problem.UPGRADE_REQUIRED, "connect with a WebSocket (RFC 6455, version 13)");
+    }
+    Connector connector = socket.getConnector();
+    StreamConnection connection =
+        new StreamConnection(
+            this,
+            socket.getConnection().getEndPoint(),
+            connector.getExecutor(),
+            inputBytes,
+            maxMessageBytes,
+            id,
+            writer);
+    connector.getEventListeners().forEach(connection::addEventListener);
+    response.setStatus(101);
+    HttpFields.Mutable answer = response.getHeaders();
+    answer.put(HttpHeader.UPGRADE, "websocket");
+    answer.put(HttpHeader.CONNECTION, "Upgrade");
+    answer.put(HttpHeader.SEC_WEBSOCKET_ACCEPT, accept(key));
+    request.setAttribute(HttpStream.UPGRADE_CONNECTION_ATTRIBUTE, connection);
+    response.write(true, null, callback);
+  }
+
+  private static String accept(String key) {
+    try {
+      MessageDigest sha1 = MessageDigest.getInstance("SHA-1");
+      byte[] both = (key + KEY_SUFFIX).getBytes(StandardCharsets.ISO_8859_1);
+      return Base64.getEncoder().encodeToString(sha1.digest(both));
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java has SHA-1", e);
+    }
   }
 
   /** A writer's name, or null if there is none. */

@@ -42,8 +42,9 @@ class SessionTest {
     }
 
     @Override
-    public void stored(long entries, boolean complete) {
-      told.add(label + ": " + (complete ? "complete " : "stored ") + entries);
+    public void stored(int messages, long entries, boolean complete) {
+      String several = messages == 1 ? "" : messages + " messages, ";
+      told.add(label + ": " + (complete ? "complete " : "stored ") + several + entries);
     }
 
     @Override
@@ -61,15 +62,15 @@ class SessionTest {
   }
 
   private void submit(String label, Batch batch) {
-    session.submit(null, 0, false, batch, null, new Told(label));
+    session.submit(null, false, List.of(new Message(0, batch, null)), new Told(label));
   }
 
   private void submit(String label, String writer, long number, Batch batch) {
-    session.submit(writer, number, false, batch, null, new Told(label));
+    session.submit(writer, false, List.of(new Message(number, batch, null)), new Told(label));
   }
 
   private void submitConsecutive(String label, String writer, long number, Batch batch) {
-    session.submit(writer, number, true, batch, null, new Told(label));
+    session.submit(writer, true, List.of(new Message(number, batch, null)), new Told(label));
   }
 
   private void sync(String writer) {
@@ -218,12 +219,12 @@ class SessionTest {
     Reply slow =
         new Told("event") {
           @Override
-          public void stored(long entries, boolean complete) {
+          public void stored(int messages, long entries, boolean complete) {
             submit("other start", message(start(99)));
-            super.stored(entries, complete);
+            super.stored(messages, entries, complete);
           }
         };
-    session.submit(null, 0, false, EVENT, null, slow);
+    session.submit(null, false, List.of(new Message(0, EVENT, null)), slow);
     stored.storeAll();
     assertThat(told).containsExactly("event: stored 2", "other start: session_already_started /0");
   }
@@ -239,7 +240,7 @@ class SessionTest {
             super.refused(problem);
           }
         };
-    session.submit(null, 0, false, EVENT, null, slow);
+    session.submit(null, false, List.of(new Message(0, EVENT, null)), slow);
     stored.failNext();
     stored.storeAll();
     assertThat(told)
@@ -250,7 +251,7 @@ class SessionTest {
   void unreadableMessage_isRefusedInItsPlace_forItsOwnReason() {
     submit("start", "w", 1, START);
     ProblemException unreadable = new ProblemException(Problem.INVALID_ENTRY, "/2/name", "no");
-    session.submit("w", 2, true, null, unreadable, new Told("unreadable"));
+    session.submit("w", true, List.of(new Message(2, null, unreadable)), new Told("unreadable"));
     stored.storeAll();
     assertThat(told).containsExactly("start: stored 1", "unreadable: invalid_entry /2/name");
     assertThat(session.lastNumber("w")).isEqualTo(1);
@@ -331,7 +332,7 @@ class SessionTest {
   void message_toASessionThatWasCompleteBefore_isRefused() {
     given(START, END);
     Session later = new Session("s", stored, SESSIONS);
-    later.submit(null, 0, false, EVENT, null, new Told("event"));
+    later.submit(null, false, List.of(new Message(0, EVENT, null)), new Told("event"));
     assertThat(told).containsExactly("event: session_complete");
   }
 
@@ -550,6 +551,74 @@ class SessionTest {
             "again: stored 2");
   }
 
+  private void submitTogether(String writer, long first, Batch... batches) {
+    List<Message> messages = new ArrayList<>();
+    for (int i = 0; i < batches.length; i++) {
+      ProblemException unreadable =
+          batches[i] == null ? new ProblemException(Problem.INVALID_JSON, "unreadable") : null;
+      messages.add(new Message(first + i, batches[i], unreadable));
+    }
+    session.submit(writer, false, messages, new Told("m"));
+  }
+
+  @Test
+  void messagesThatCameTogether_areOneAppend_andAnsweredAtOnce() {
+    submitTogether(null, 1, START, EVENT, EVENT);
+    assertThat(stored.queuedBatches()).isEqualTo(1);
+    stored.storeAll();
+    assertThat(told).containsExactly("m: stored 3 messages, 3");
+    assertThat(flushes).isEqualTo(1);
+  }
+
+  @Test
+  void refusalAmongMessagesThatCameTogether_isToldInItsPlace_andTheOthersAreStored() {
+    submitTogether("w", 1, START, EVENT, null, EVENT, EVENT);
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly("m: stored 2 messages, 2", "m: invalid_json", "m: stored 2 messages, 4");
+    assertThat(session.lastNumber("w")).isEqualTo(5);
+  }
+
+  @Test
+  void refusalBeforeMessagesThatCameTogether_isToldFirst() {
+    submitTogether(null, 1, EVENT, START, EVENT);
+    assertThat(told).containsExactly("m: session_not_started /0");
+    stored.storeAll();
+    assertThat(told).containsExactly("m: session_not_started /0", "m: stored 2 messages, 2");
+  }
+
+  @Test
+  void messagesThatWereStoredBefore_amongThoseThatCameTogether_areNotStoredAgain() {
+    submitTogether("w", 1, START, EVENT);
+    submitTogether("w", 1, START, EVENT, EVENT);
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly("m: stored 2 messages, 2", "m: stored 2", "m: stored 2", "m: stored 3");
+  }
+
+  @Test
+  void messagesBehindTheEnd_ofThoseThatCameTogether_areRefused() {
+    submitTogether(null, 1, START, EVENT, END, EVENT);
+    stored.storeAll();
+    assertThat(told).containsExactly("m: complete 3 messages, 3", "m: session_complete");
+  }
+
+  @Test
+  void startThatIsRepeated_amongMessagesThatCameTogether_isNotCounted() {
+    submitTogether("w", 1, START, START, EVENT);
+    stored.storeAll();
+    assertThat(told).containsExactly("m: stored 3 messages, 2");
+  }
+
+  @Test
+  void messagesThatCameTogether_andCouldNotBeStored_areEachRefused() {
+    given(START);
+    submitTogether("w", 1, EVENT, EVENT);
+    stored.failNext();
+    assertThat(told).containsExactly("m: storage_unavailable", "m: storage_unavailable");
+    assertThat(session.lastNumber("w")).isZero();
+  }
+
   @Test
   void session_goesOnWithWhatIsStored() {
     submit("start", "w", 3, START);
@@ -557,9 +626,10 @@ class SessionTest {
     told.clear();
     Session later = new Session("s", stored, SESSIONS);
     assertThat(later.lastNumber("w")).isEqualTo(3);
-    later.submit("w", 3, false, EVENT, null, new Told("duplicate"));
-    later.submit(null, 0, false, message(start(99)), null, new Told("other start"));
-    later.submit("w", 4, false, EVENT, null, new Told("event"));
+    later.submit("w", false, List.of(new Message(3, EVENT, null)), new Told("duplicate"));
+    later.submit(
+        null, false, List.of(new Message(0, message(start(99)), null)), new Told("other start"));
+    later.submit("w", false, List.of(new Message(4, EVENT, null)), new Told("event"));
     stored.storeAll();
     assertThat(told)
         .containsExactly(

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -18,6 +19,7 @@ import sessiontree.event.Batch;
 import sessiontree.event.MessageParser;
 import sessiontree.event.ProblemException;
 import sessiontree.metrics.Metrics;
+import sessiontree.session.Message;
 import sessiontree.session.Reply;
 import sessiontree.session.Session;
 import sessiontree.session.Sessions;
@@ -106,13 +108,13 @@ class LocalStoreDamageTest {
     byte[] message = ("[" + entry.replace('\'', '"') + "]").getBytes(StandardCharsets.UTF_8);
     Batch batch = MessageParser.parse(message, 0, message.length, session.id());
     CompletableFuture<Long> stored = new CompletableFuture<>();
-    session.submit(null, 0, false, batch, null, new Answer(stored));
+    session.submit(null, false, List.of(new Message(0, batch, null)), new Answer(stored));
     stored.get(1, TimeUnit.MINUTES);
   }
 
   private record Answer(CompletableFuture<Long> told) implements Reply {
     @Override
-    public void stored(long entries, boolean complete) {
+    public void stored(int messages, long entries, boolean complete) {
       told.complete(entries);
     }
 

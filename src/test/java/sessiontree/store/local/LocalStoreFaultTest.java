@@ -22,6 +22,7 @@ import sessiontree.event.Batch;
 import sessiontree.event.MessageParser;
 import sessiontree.event.ProblemException;
 import sessiontree.metrics.Metrics;
+import sessiontree.session.Message;
 import sessiontree.session.Reply;
 import sessiontree.session.Session;
 import sessiontree.session.Sessions;
@@ -67,7 +68,7 @@ class LocalStoreFaultTest {
     }
 
     @Override
-    public void stored(long entries, boolean complete) {
+    public void stored(int messages, long entries, boolean complete) {
       outcome = Outcome.STORED;
     }
 
@@ -146,7 +147,7 @@ class LocalStoreFaultTest {
       Sent one = new Sent(next++, end, children);
       sent.add(one);
       ended |= end;
-      session.submit(WRITER, one.number, false, batch, null, one);
+      session.submit(WRITER, false, List.of(new Message(one.number, batch, null)), one);
       return one;
     }
 
