@@ -50,6 +50,7 @@ public final class Server implements AutoCloseable {
   private static final String SESSION = "/sessions/{id}";
   private static final Duration SHUTDOWN = Duration.ofSeconds(5);
   private static final String NO_ROUTE = "no route of the API has this path";
+  private static final int DEFAULT_SELECTORS = -1;
   private static final int DEFAULT_LIMIT = 100;
   private static final int MAX_LIMIT = 1_000;
 
@@ -156,7 +157,9 @@ public final class Server implements AutoCloseable {
     // Every path reaches a route, which answers in the API's words; ids are checked there.
     http.setUriCompliance(UriCompliance.UNSAFE);
     http.setSendServerVersion(false);
-    ServerConnector connector = new ServerConnector(server, new HttpConnectionFactory(http));
+    // No thread that only accepts: the one that selects does, and spares a change of threads.
+    ServerConnector connector =
+        new ServerConnector(server, 0, DEFAULT_SELECTORS, new HttpConnectionFactory(http));
     connector.setHost(settings.host());
     connector.setPort(settings.port());
     connector.setIdleTimeout(settings.patience().toMillis());

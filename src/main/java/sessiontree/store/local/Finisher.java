@@ -38,7 +38,7 @@ final class Finisher {
   private final Duration retry;
   private final Metrics metrics;
 
-  private final ExecutorService answers = threads(1, "answers");
+  private final Answers answers = new Answers(threads(1, "answers"));
   private final ExecutorService finishers = threads(FINISHERS, "finish");
 
   /** Large sessions one after another, so that small ones need not wait for them; and merges. */
@@ -71,8 +71,8 @@ final class Finisher {
     this.metrics = metrics;
   }
 
-  /** The thread that gives all answers. */
-  ExecutorService answers() {
+  /** Gives all answers. */
+  Answers answers() {
     return answers;
   }
 
@@ -171,7 +171,7 @@ final class Finisher {
   }
 
   private void answer(LocalSession session, Append.Answer answer) {
-    answers.execute(
+    answers.giveHere(
         () -> {
           if (answer != null) {
             GroupCommit.guard(answer::stored);
@@ -212,7 +212,7 @@ final class Finisher {
     runs.stop();
     retries.shutdownNow();
     long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
-    for (ExecutorService executor : List.of(finishers, heavy, answers)) {
+    for (ExecutorService executor : List.of(finishers, heavy, answers.thread())) {
       executor.shutdown();
       if (!executor.awaitTermination(until - System.nanoTime(), TimeUnit.NANOSECONDS)) {
         LOG.info("closed before all sessions that have ended were finished; the next start does");

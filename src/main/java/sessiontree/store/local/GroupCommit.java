@@ -6,7 +6,6 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Executor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
@@ -19,6 +18,9 @@ import sessiontree.store.Append;
  */
 final class GroupCommit {
   private static final Logger LOG = LoggerFactory.getLogger(GroupCommit.class);
+
+  /** So many are given faster than another thread could begin to. */
+  private static final int FEW_ANSWERS = 8;
 
   /** What follows from records that are durable. */
   interface Effects {
@@ -39,7 +41,7 @@ final class GroupCommit {
   private final Checkpointer checkpointer;
   private final RunningTime running;
   private final Duration retry;
-  private final Executor answers;
+  private final Answers answers;
   private final Effects effects;
   private final Metrics metrics;
   private final Thread thread = LocalStore.daemons("log").newThread(this::takeGroups);
@@ -87,7 +89,7 @@ final class GroupCommit {
       Checkpointer checkpointer,
       RunningTime running,
       Duration retry,
-      Executor answers,
+      Answers answers,
       Effects effects,
       Metrics metrics) {
     this.log = log;
@@ -168,7 +170,11 @@ final class GroupCommit {
       }
     }
     checkpointer.grew(grown);
-    answers.execute(() -> answer(group));
+    if (group.size() <= FEW_ANSWERS) {
+      answers.giveHere(() -> answer(group));
+    } else { // the next group need not wait for them
+      answers.give(() -> answer(group));
+    }
     for (Queued queued : group) {
       if (queued.finishes()) {
         effects.finish(queued.session, queued.record, queued.append.answer());
@@ -285,7 +291,7 @@ final class GroupCommit {
   }
 
   /**
-   * The answering thread. What stands behind a session's end is answered after it, and that when
+   * Gives a group's answers. What stands behind a session's end is answered after it, and that when
    * the tree can be read.
    */
   private static void answer(List<Queued> group) {

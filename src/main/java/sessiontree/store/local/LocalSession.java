@@ -33,10 +33,7 @@ final class LocalSession implements StoredSession {
   /** The sequence when what is in the log thread's hands is durable; that thread's own. */
   long expected;
 
-  /**
-   * Answers that wait for the tree to be published; null if none have to. The answering thread's
-   * own.
-   */
+  /** Answers that wait for the tree to be published; null if none have to. Theirs who give own. */
   private List<Runnable> held;
 
   // All guarded by this.
