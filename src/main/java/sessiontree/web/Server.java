@@ -95,11 +95,23 @@ public final class Server implements AutoCloseable {
    */
   public static Server start(
       SessionStore store, Sessions sessions, Settings settings, Metrics metrics) {
+    spareJmx();
     Server server = new Server(store, sessions, settings, metrics);
     server.javalin.start();
     ScheduledFuture<?> unused =
         server.clock.scheduleAtFixedRate(server::tick, 1, 1, TimeUnit.SECONDS);
     return server;
+  }
+
+  /**
+   * Tells Jetty how many references fit into a cache line, which it otherwise asks the JVM over JMX
+   * for, when it is loaded; JMX takes long to load, and nothing else uses it.
+   */
+  private static void spareJmx() {
+    String property = "org.eclipse.jetty.util.referencesPerCacheLine";
+    if (System.getProperty(property) == null) {
+      System.setProperty(property, "16"); // of 64 bytes, when references are compressed
+    }
   }
 
   /** The port it listens on. */
@@ -117,6 +129,7 @@ public final class Server implements AutoCloseable {
   private void configure(JavalinConfig config) {
     config.startup.showJavalinBanner = false;
     config.startup.showOldJavalinVersionWarning = false;
+    config.startup.startupWatcherEnabled = false; // a thread that sleeps
     config.router.ignoreTrailingSlashes = false;
     config.http.prefer405over404 = true;
     config.http.maxRequestSize = Long.MAX_VALUE; // bodies are measured in Bodies
@@ -124,6 +137,7 @@ public final class Server implements AutoCloseable {
     config.jetty.modifyServer(
         server -> {
           pool = server.getThreadPool();
+          server.addBean(new NoSessions(server));
           // The last is the first that sees a request.
           server.insertHandler(bodies);
           server.insertHandler(trees); // GET and HEAD of /sessions/{id}
