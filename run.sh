@@ -5,34 +5,71 @@
 # The first run of a jar also keeps an archive of the classes that a start loads (class data sharing): it takes some
 # seconds more, and every later one about half as long. What JAVA_OPTS holds is for Java, such as -Xmx1g.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-jar=$here/target/sessiontree.jar
-java=${JAVA_HOME:+$JAVA_HOME/bin/}java
-archive=$here/target/classes-$(readlink -f "$(command -v "$java")" | cksum | cut -d' ' -f1).jsa # one for each Java
 
-# Starts the server on a folder of its own, has it take in a session, and stops it.
+# Each program that is called delays the start; what is left is readlink, when there is no archive yet, and find.
+from=$PWD
+case ${BASH_SOURCE[0]} in
+  */*) cd "${BASH_SOURCE[0]%/*}/" ;;
+esac
+here=$PWD
+cd "$from"
+jar=$here/target/sessiontree.jar
+java=$(command -v "${JAVA_HOME:+$JAVA_HOME/bin/}java") || { echo "run.sh: there is no Java" >&2 && exit 1; }
+archive=$here/target/classes${java//\//-}.jsa # one for each Java; beside it, a link tells which that was
+
+# Starts the server on a folder of its own, has it take in a session in each way, and stops it.
 record_classes() {
-  local folder pid port path=/sessions/a/events
-  local body='[{"type":"SESSION_START","timestamp":1,"session_id":"a"},{"type":"SESSION_END","timestamp":2,"session_id":"a"}]'
+  local folder pid port
+  local start='[{"type":"SESSION_START","timestamp":1,"session_id":"a"}]'
+  local end='[{"type":"SESSION_END","timestamp":2,"session_id":"a"}]'
+  local upgrade='Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' bits
+  upgrade+='Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
   folder=$(mktemp -d)
   for variable in ${!SESSIONTREE_*}; do unset "$variable"; done
-  "$java" -XX:ArchiveClassesAtExit="$archive.$$" -jar "$jar" --port 0 --store "$folder/store" >"$folder/out" 2>&1 &
+  "$java" -XX:ArchiveClassesAtExit="$archive.$$" "${flags[@]}" -jar "$jar" \
+    --port 0 --store "$folder/store" >"$folder/out" 2>&1 &
   pid=$!
   while kill -0 $pid && ! grep -q listening "$folder/out"; do sleep 0.05; done
   port=$(sed -n 's/.*listening on .*://p' "$folder/out")
-  exec 3<>"/dev/tcp/127.0.0.1/$port"
-  printf 'POST %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %s\r\n\r\n%s' $path ${#body} "$body" >&3
-  cat <&3
+  ask "POST /sessions/a/events" 'Connection: close\r\nContent-Length: %s\r\n\r\n%s' ${#start} "$start"
+  # A key of zeros leaves the frames' bytes as they are; the second frame closes.
+  printf -v bits '\\x%x' $((128 + ${#end}))
+  ask "GET /sessions/a/stream" "$upgrade\x81$bits\0\0\0\0%s\x88\x82\0\0\0\0\x03\xe8" "$end"
+  ask "GET /sessions/a" 'Connection: close\r\n\r\n'
+  ask "GET /health" 'Connection: close\r\n\r\n'
   kill $pid
   wait $pid
   rm -r "$folder"
+  ln -sfn "$(readlink -f "$java")" "$archive.java"
   mv "$archive.$$" "$archive"
+}
+
+# Sends a request, whose rest printf makes of the words after the first, and shows what comes back.
+ask() {
+  local request=$1
+  shift
+  exec 3<>"/dev/tcp/127.0.0.1/$port"
+  {
+    printf '%s HTTP/1.1\r\nHost: a\r\n' "$request"
+    # shellcheck disable=SC2059 # the format is given
+    printf "$@"
+  } >&3
+  cat <&3
+  echo
 }
 
 if [ ! -f "$jar" ] || [ -n "$(find "$here/pom.xml" "$here/src/main" -newer "$jar" -print -quit)" ]; then
   mvn -q -B -f "$here/pom.xml" -DskipTests -Dspotless.check.skip=true package >&2
 fi
-if [ ! "$archive" -nt "$jar" ]; then
+flags=(
+  -XX:+ExitOnOutOfMemoryError # a server that has no memory must not stay half alive
+  -Xms16m # a server that does nothing touches no more of the heap than it needs
+)
+case ${JAVA_OPTS:-} in
+  *-XX:+Use*GC*) ;;
+  *) flags+=(-XX:+UseSerialGC) ;; # needs no threads and tables of its own: the least memory, the quickest start
+esac
+if [ ! "$archive" -nt "$jar" ] || [ ! "$java" -ef "$archive.java" ]; then
   (record_classes) >"$archive.log" 2>&1 || true # without it the server starts as well
 fi
 if [ "${1:-}" = bench ]; then
@@ -40,7 +77,7 @@ if [ "${1:-}" = bench ]; then
 fi
 # shellcheck disable=SC2206 # JAVA_OPTS are words
 server=("$java" -XX:SharedArchiveFile="$archive" -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off
-  -XX:+ExitOnOutOfMemoryError ${JAVA_OPTS:-} -jar "$jar")
+  "${flags[@]}" ${JAVA_OPTS:-} -jar "$jar")
 
 # Measures the jar; the benchmark is among the tests, which are compiled when a source is newer.
 bench() {
