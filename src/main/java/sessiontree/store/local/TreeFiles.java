@@ -328,6 +328,7 @@ final class TreeFiles {
                 "checksum mismatch: expected %08x, got %08x",
                 unforced.crc(), (int) out.crc.getValue()));
       }
+      disk.setModified(copy, disk.modified(unforced.path()));
       to.force();
       disk.rename(copy, unforced.path());
       suspect.remove(unforced.path());
