@@ -1,10 +1,10 @@
 package sessiontree.store.local;
 
 import java.io.IOException;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
@@ -32,12 +32,29 @@ final class Checkpointer implements AutoCloseable {
   /** Sessions of one run file at most: its index is held in memory while it is written. */
   private static final int MAX_SOURCES = 1 << 17;
 
+  /**
+   * So many trees that are not forced begin a checkpoint of them: they take some 15 MB of memory,
+   * and some seconds.
+   */
+  private static final int UNFORCED_DUE = 100_000;
+
+  /**
+   * There may be one for so many bytes of the memory's bound. It takes 120 to 200 of them, which
+   * are not counted.
+   */
+  private static final int UNFORCED_BYTES = 256;
+
+  /** Trees of one call: the store closes after one. */
+  private static final int FORCED_AT_ONCE = 10_000;
+
   private final Runs runs;
   private final TreeFiles trees;
   private final WriteAheadLog log;
   private final OpenSessions sessions;
   private final long memoryBytes;
   private final long logBytes;
+  private final long maxUnforced;
+  private final long unforcedDue;
   private final long retryMillis;
   private final Runnable compaction;
   private final Runnable seal;
@@ -47,11 +64,11 @@ final class Checkpointer implements AutoCloseable {
 
   /**
    * Trees that were published and not forced since, with the log record that is needed until they
-   * are.
+   * are. Guarded by this.
    */
-  private final ConcurrentLinkedQueue<Unforced> unforced = new ConcurrentLinkedQueue<>();
+  private final ArrayDeque<Unforced> unforced = new ArrayDeque<>();
 
-  private record Unforced(List<TreeFiles.Unforced> files, long firstLsn) {}
+  private record Unforced(TreeFiles.Unforced tree, long firstLsn) {}
 
   private final Thread thread = LocalStore.daemons("spill").newThread(this::run);
 
@@ -83,6 +100,8 @@ final class Checkpointer implements AutoCloseable {
     this.sessions = sessions;
     this.memoryBytes = options.memoryBytes();
     this.logBytes = options.logBytes();
+    this.maxUnforced = options.memoryBytes() / UNFORCED_BYTES;
+    this.unforcedDue = Math.min(UNFORCED_DUE, maxUnforced / 2);
     this.retryMillis = options.retry().toMillis();
     this.compaction = compaction;
     this.seal = seal;
@@ -110,7 +129,7 @@ final class Checkpointer implements AutoCloseable {
    * room fails: then nothing can be taken.
    */
   synchronized boolean awaitRoom() {
-    while (memory > memoryBytes || log.sealedBytes() > logBytes) {
+    while (memory > memoryBytes || log.sealedBytes() > logBytes || unforced.size() > maxUnforced) {
       if (failing) {
         return false;
       }
@@ -124,9 +143,15 @@ final class Checkpointer implements AutoCloseable {
   }
 
   /** The tree of the session was put in place. Before the session is forgotten. */
-  void published(LocalSession session, List<TreeFiles.Unforced> files) {
-    if (session.firstLsn() != LocalSession.NONE) { // otherwise its runs are kept until it is forced
-      unforced.add(new Unforced(files, session.firstLsn()));
+  void published(LocalSession session, TreeFiles.Unforced tree) {
+    long firstLsn = session.firstLsn();
+    if (firstLsn != LocalSession.NONE) { // otherwise its runs are kept until it is forced
+      synchronized (this) {
+        unforced.add(new Unforced(tree, firstLsn));
+        if (unforced.size() > unforcedDue) {
+          notifyAll();
+        }
+      }
     }
   }
 
@@ -169,7 +194,9 @@ final class Checkpointer implements AutoCloseable {
   }
 
   private boolean isDue() {
-    return memory > memoryBytes / 2 || log.sealedBytes() > logBytes / 2;
+    return memory > memoryBytes / 2
+        || log.sealedBytes() > logBytes / 2
+        || unforced.size() > unforcedDue;
   }
 
   private void run() {
@@ -195,12 +222,15 @@ final class Checkpointer implements AutoCloseable {
 
   /** During recovery, which has one thread: by that. */
   void makeRoomForReplay() {
-    if (memory() > memoryBytes) {
-      try {
+    try {
+      if (memory() > memoryBytes) {
         spill(largest());
-      } catch (IOException e) { // on a full disk the store opens all the same
-        LOG.warn("memory is over its bound, and cannot be spilled: {}", e.toString());
       }
+      if (unforced() > maxUnforced) {
+        forceTrees(LocalSession.NONE);
+      }
+    } catch (IOException e) { // on a full disk the store opens all the same
+      LOG.warn("memory is over its bound, and cannot be spilled: {}", e.toString());
     }
   }
 
@@ -216,6 +246,9 @@ final class Checkpointer implements AutoCloseable {
       }
       if (log.sealedBytes() > logBytes / 2) {
         checkpoint(log.firstLsnOfNewest(logBytes / 4));
+      }
+      if (unforced() > unforcedDue) {
+        forceTrees(LocalSession.NONE);
       }
       if (isSweepDue()) {
         sweep();
@@ -274,8 +307,11 @@ final class Checkpointer implements AutoCloseable {
       stillNeeded = Math.min(stillNeeded, session.neededLsn());
     }
     // After the sessions: one that was published meanwhile is here now.
-    stillNeeded = Math.min(stillNeeded, forceTrees(lsn));
-    log.deleteBefore(bury(Math.max(lsn, stillNeeded)));
+    long unforcedLsn = forceTrees(lsn);
+    if (unforcedLsn < lsn) { // the store closes
+      return;
+    }
+    log.deleteBefore(bury(Math.max(lsn, Math.min(stillNeeded, unforcedLsn))));
   }
 
   /**
@@ -317,23 +353,45 @@ final class Checkpointer implements AutoCloseable {
     return firstTombstone;
   }
 
-  /** Returns the first log record that trees which are not forced need. */
+  private synchronized int unforced() {
+    return unforced.size();
+  }
+
+  /**
+   * Forces the trees that need log records before that one; not all of them, if the store closes.
+   * Returns the first record that those which are not forced need.
+   */
   private long forceTrees(long lsn) throws IOException {
-    List<Unforced> all = new ArrayList<>();
-    for (Unforced tree = unforced.poll(); tree != null; tree = unforced.poll()) {
-      all.add(tree);
+    for (int left = unforced(); left > 0; left -= FORCED_AT_ONCE) { // more come meanwhile
+      List<Unforced> some = takeUnforced(lsn);
+      if (some.isEmpty()) {
+        break;
+      }
+      try {
+        trees.force(some.stream().map(Unforced::tree).toList());
+      } catch (IOException | RuntimeException e) {
+        putBack(some);
+        throw e;
+      }
     }
-    try {
-      trees.force(
-          all.stream()
-              .filter(tree -> tree.firstLsn() < lsn)
-              .flatMap(tree -> tree.files().stream())
-              .toList());
-      all.removeIf(tree -> tree.firstLsn() < lsn);
-      return all.stream().mapToLong(Unforced::firstLsn).min().orElse(Long.MAX_VALUE);
-    } finally {
-      unforced.addAll(all);
+    synchronized (this) {
+      return unforced.stream().mapToLong(Unforced::firstLsn).min().orElse(LocalSession.NONE);
     }
+  }
+
+  private synchronized List<Unforced> takeUnforced(long lsn) {
+    List<Unforced> taken = new ArrayList<>();
+    List<Unforced> others = new ArrayList<>();
+    while (!closing && taken.size() < FORCED_AT_ONCE && !unforced.isEmpty()) {
+      Unforced one = unforced.remove();
+      (one.firstLsn() < lsn ? taken : others).add(one);
+    }
+    unforced.addAll(others);
+    return taken;
+  }
+
+  private synchronized void putBack(List<Unforced> taken) {
+    unforced.addAll(taken);
   }
 
   private void spill(List<LocalSession> chosen) throws IOException {

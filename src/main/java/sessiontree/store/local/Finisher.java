@@ -88,37 +88,55 @@ final class Finisher {
 
   /** Publishes a session that has ended; then the append is answered, if there is one. */
   void finish(LocalSession session, Append.Answer answer) {
-    List<TreeFiles.Unforced> files = publish(session);
-    if (files.isEmpty()) {
+    TreeFiles.Unforced tree = publish(session);
+    if (tree == null) {
       retry(() -> finishLater(session, answer));
       return;
     }
     if (session.hasRuns()) { // then its tree is forced, and nobody needs to wait for that
       answer(session, answer);
-      forget(session, files);
+      forget(session, tree);
     } else {
-      forget(session, files);
+      forget(session, tree);
       answer(session, answer);
     }
   }
 
-  /** Returns the files that are to be forced; none if it could not. */
-  List<TreeFiles.Unforced> publish(LocalSession session) {
+  /** Returns the tree that is to be forced; null if it could not be put in place. */
+  private TreeFiles.Unforced publish(LocalSession session) {
+    return publish(session, trees::publish);
+  }
+
+  /**
+   * Likewise for recovery, which keeps a tree that is there and right. Not that of a session with
+   * runs: such a tree is forced at once, so there are few.
+   */
+  TreeFiles.Unforced restore(LocalSession session) {
+    return session.hasRuns() ? publish(session) : publish(session, trees::restore);
+  }
+
+  private interface Publishing {
+    TreeFiles.Unforced publish(
+        String id, long completed, TreeFiles.Facts facts, TreeFiles.Content content)
+        throws IOException;
+  }
+
+  private TreeFiles.Unforced publish(LocalSession session, Publishing publishing) {
     long began = System.nanoTime();
-    List<TreeFiles.Unforced> files;
+    TreeFiles.Unforced tree;
     long completed = session.end().epochMicros();
     try {
-      files = trees.publish(session.id(), completed, session.facts(), session::write);
+      tree = publishing.publish(session.id(), completed, session.facts(), session::write);
     } catch (IOException | RuntimeException e) {
       failed(session, e);
-      return List.of();
+      return null;
     }
     unfinished.remove(session.id());
-    checkpointer.published(session, files);
+    checkpointer.published(session, tree);
     checkpointer.grew(-session.published());
     completions.add(session.id(), completed);
     metrics.finishSeconds.observe((System.nanoTime() - began) / 1e9);
-    return files;
+    return tree;
   }
 
   /** The session needs no tree any more. */
@@ -136,16 +154,16 @@ final class Finisher {
   /**
    * Forgets a session that is published. If it has runs, they are needed until its tree is forced.
    */
-  void forget(LocalSession session, List<TreeFiles.Unforced> files) {
+  void forget(LocalSession session, TreeFiles.Unforced tree) {
     if (session.hasRuns()) {
       try {
-        trees.force(files);
+        trees.force(List.of(tree));
       } catch (IOException e) {
         LOG.warn(
             "session={} its tree cannot be forced, tried again every second: {}",
             session.id(),
             e.toString());
-        retry(() -> heavy.execute(() -> forget(session, files)));
+        retry(() -> heavy.execute(() -> forget(session, tree)));
         return;
       }
       session.forgetRuns().forEach(runs::retire);

@@ -87,6 +87,7 @@ final class Recovery implements WriteAheadLog.Replay {
         forget(session);
       }
     }
+    trees.restored();
     if (records > 0 || fromRuns > 0) {
       LOG.info(
           "recovered in {} ms: {} sessions from runs, {} log records replayed, {} sessions finished, {} open",
@@ -125,10 +126,10 @@ final class Recovery implements WriteAheadLog.Replay {
     session = session == null ? store.add(record.id()) : session;
     checkpointer.grew(session.apply(record));
     if (record.end() != null) { // now, so that its children need no memory
-      List<TreeFiles.Unforced> files = finisher.publish(session);
-      if (!files.isEmpty()) {
+      TreeFiles.Unforced tree = finisher.restore(session);
+      if (tree != null) {
         finished++;
-        finisher.forget(session, files);
+        finisher.forget(session, tree);
       }
     }
     checkpointer.makeRoomForReplay();

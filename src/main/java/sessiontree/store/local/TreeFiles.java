@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -14,17 +15,24 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -46,6 +54,8 @@ final class TreeFiles {
   private static final long COUNTED_BYTES = 256 << 10;
 
   private static final String SUFFIX = ".json";
+  private static final String MARK = "forcing";
+  private static final int FORCERS = 4;
   private static final HexFormat HEX = HexFormat.of();
 
   /** How a tree begins; a timestamp has at most a thousand characters. */
@@ -70,7 +80,9 @@ final class TreeFiles {
 
   /** Made when it is first needed, which a start does not: it takes a tenth of a second. */
   private static final class Json {
-    private static final ObjectMapper MAPPER = new ObjectMapper();
+    /** The same facts have the same bytes. */
+    private static final ObjectMapper MAPPER =
+        new ObjectMapper().enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS);
   }
 
   /** What stands beside a tree. Public members are its JSON. */
@@ -86,28 +98,63 @@ final class TreeFiles {
   private final Path temporary;
   private final Set<Path> made = ConcurrentHashMap.newKeySet();
 
-  /** Files of which a force failed. */
-  private final Set<Path> suspect = ConcurrentHashMap.newKeySet();
+  /** Sessions of whose files a force failed, or may have. */
+  private final Set<String> suspect = ConcurrentHashMap.newKeySet();
+
+  /**
+   * There while trees are being forced, and while some are suspect. Whoever finds it does not know
+   * of which trees the force failed: what can be read of them may yet not be on disk, and another
+   * force would not tell. It need not survive loss of power, as what can be read then is on disk.
+   */
+  private final Path mark;
+
+  /** Whether the process before may have had a force fail; until recovery is done. */
+  private volatile boolean doubtful;
+
+  /** How many are being forced, each by one call. Guarded by mark. */
+  private int forcing;
+
+  /** Several at once share what the file system does for a force. */
+  private final ThreadPoolExecutor forcers =
+      new ThreadPoolExecutor(
+          FORCERS,
+          FORCERS,
+          1,
+          TimeUnit.SECONDS,
+          new LinkedBlockingQueue<>(),
+          LocalStore.daemons("force"));
+
+  /** A tree is deleted and forced under one of them; which, its id tells. */
+  private final Object[] locks = new Object[256];
 
   /** Folders from which something was removed since they were synced. */
   private final Set<Path> removed = ConcurrentHashMap.newKeySet();
 
   private final AtomicLong temporaries = new AtomicLong();
 
-  private TreeFiles(Disk disk, Path directory, Path temporary) {
+  private TreeFiles(Disk disk, Path directory, Path temporary, boolean doubtful) {
     this.disk = disk;
     this.directory = directory;
     this.temporary = temporary;
+    this.mark = temporary.resolve(MARK);
+    this.doubtful = doubtful;
+    Arrays.setAll(locks, i -> new Object());
+    forcers.allowCoreThreadTimeOut(true);
   }
 
   /** Opens the trees of a directory, and removes what was being written when the process ended. */
   static TreeFiles open(Disk disk, Path directory, Path temporary) throws IOException {
     disk.createDirectories(directory);
     disk.createDirectories(temporary);
+    boolean doubtful = false;
     for (Path file : disk.list(temporary)) {
-      disk.delete(file);
+      if (file.endsWith(MARK)) {
+        doubtful = true;
+      } else {
+        disk.delete(file);
+      }
     }
-    return new TreeFiles(disk, directory, temporary);
+    return new TreeFiles(disk, directory, temporary, doubtful);
   }
 
   /**
@@ -189,49 +236,109 @@ final class TreeFiles {
   }
 
   /**
-   * A file that was put in place and not forced since; the checksum is of what was written into it.
+   * A tree that was put in place and not forced since. There may be hundreds of thousands.
+   *
+   * @param crc checksum of what was written
+   * @param hasFacts whether there is a file beside it
+   * @param factsCrc checksum of that
    */
-  record Unforced(Path path, int crc) {}
+  record Unforced(String id, int crc, boolean hasFacts, int factsCrc) {}
 
   /**
    * Writes the session's tree, and puts it in place. It is whole then, but not durable: {@link
    * #force} makes it so.
    *
    * @param completed in microseconds since the UNIX epoch
-   * @return the files that are to be forced
    */
-  List<Unforced> publish(String id, long completed, Facts facts, Content content)
-      throws IOException {
+  Unforced publish(String id, long completed, Facts facts, Content content) throws IOException {
     Path path = path(id);
     if (!made.contains(path.getParent())) {
       disk.createDirectories(path.getParent());
       made.add(path.getParent());
     }
-    List<Unforced> files = new ArrayList<>(1);
     Written tree = write(content);
     try {
-      if (!facts.writers().isEmpty() || tree.bytes > COUNTED_BYTES) {
-        Written beside = write(out -> out.write(Json.MAPPER.writeValueAsBytes(facts)));
-        files.add(place(beside, factsPath(path)));
+      boolean hasFacts = areWritten(facts, tree.bytes);
+      int factsCrc = 0;
+      if (hasFacts) {
+        Written beside = write(content(facts));
+        disk.rename(beside.file, factsPath(path));
+        factsCrc = beside.crc;
       }
       disk.setModified(tree.file, completed);
-      files.add(place(tree, path));
-      return files;
+      disk.rename(tree.file, path);
+      suspect.remove(id);
+      return new Unforced(id, tree.crc, hasFacts, factsCrc);
     } catch (IOException e) {
       delete(tree.file, e);
       throw e;
     }
   }
 
-  /** Removes a tree; for good, when the removal was made durable. */
-  synchronized void delete(String id) throws IOException {
+  private static boolean areWritten(Facts facts, long treeBytes) {
+    return !facts.writers().isEmpty() || treeBytes > COUNTED_BYTES;
+  }
+
+  private static Content content(Facts facts) {
+    return out -> out.write(Json.MAPPER.writeValueAsBytes(facts));
+  }
+
+  /**
+   * Publishes the tree, unless just that is there already; then it counts as one that was put in
+   * place now. For the thread that opens the store.
+   */
+  Unforced restore(String id, long completed, Facts facts, Content content) throws IOException {
+    if (doubtful) {
+      suspect.add(id);
+    }
+    Unforced found = find(id, completed, facts, content);
+    return found != null ? found : publish(id, completed, facts, content);
+  }
+
+  /** The tree, if it, its facts and its time are the same; or null. */
+  private Unforced find(String id, long completed, Facts facts, Content content) {
     Path path = path(id);
     try {
-      disk.delete(path);
-      disk.delete(factsPath(path));
-    } finally { // not before: it is taken for done when it is synced
-      removed.add(path.getParent());
+      if (disk.modified(path) != completed) {
+        return null;
+      }
+      Comparison tree = compare(path, content);
+      boolean hasFacts = areWritten(facts, tree.position);
+      Comparison beside = hasFacts ? compare(factsPath(path), content(facts)) : null;
+      return tree.isSame() && (!hasFacts || beside.isSame())
+          ? new Unforced(id, tree.crc(), hasFacts, hasFacts ? beside.crc() : 0)
+          : null;
+    } catch (NoSuchFileException e) {
+      return null;
+    } catch (IOException e) { // if that is not only for want of what is there, publishing tells
+      LOG.warn("session={} its tree is written again: {}", id, e.toString());
+      return null;
     }
+  }
+
+  private Comparison compare(Path path, Content content) throws IOException {
+    try (Comparison comparison = new Comparison(disk.open(path))) {
+      content.write(comparison);
+      return comparison.atEnd();
+    }
+  }
+
+  /** Removes a tree; for good, when the removal was made durable. */
+  void delete(String id) throws IOException {
+    Path path = path(id);
+    synchronized (lock(id)) {
+      try {
+        disk.delete(path);
+        disk.delete(factsPath(path));
+        suspect.remove(id);
+      } finally { // not before: it is taken for done when it is synced
+        removed.add(path.getParent());
+      }
+    }
+  }
+
+  private Object lock(String id) {
+    return locks[id.hashCode() & locks.length - 1];
   }
 
   /** Makes removals durable. */
@@ -262,12 +369,6 @@ final class TreeFiles {
     }
   }
 
-  private Unforced place(Written written, Path path) throws IOException {
-    disk.rename(written.file, path);
-    suspect.remove(path);
-    return new Unforced(path, written.crc);
-  }
-
   private void delete(Path file, IOException cause) {
     try {
       disk.delete(file);
@@ -276,36 +377,108 @@ final class TreeFiles {
     }
   }
 
-  /** Makes files durable. Those that are not there any more are passed over. */
-  void force(List<Unforced> files) throws IOException {
-    Set<Path> folders = new HashSet<>();
-    for (Unforced file : files) {
-      try {
-        if (suspect.contains(file.path())) {
-          rewrite(file);
-        } else {
-          forceOnce(file.path());
-        }
-        folders.add(file.path().getParent());
-      } catch (NoSuchFileException e) {
-        LOG.debug("{} was deleted", file.path());
+  /** Makes trees durable. Those that are not there any more are passed over. */
+  void force(List<Unforced> trees) throws IOException {
+    setMark();
+    try {
+      Set<Path> folders = ConcurrentHashMap.newKeySet();
+      forceFiles(trees, folders);
+      for (Path folder : folders) {
+        disk.sync(folder);
       }
-    }
-    for (Path folder : folders) {
-      disk.sync(folder);
-    }
-    if (!folders.isEmpty()) {
-      disk.sync(directory); // for the folders themselves
+      if (!folders.isEmpty()) {
+        disk.sync(directory); // for the folders themselves
+      }
+    } finally {
+      clearMark();
     }
   }
 
-  private void forceOnce(Path path) throws IOException {
+  private void setMark() throws IOException {
+    synchronized (mark) {
+      if (forcing == 0) {
+        disk.create(mark).close();
+      }
+      forcing++;
+    }
+  }
+
+  private void clearMark() {
+    synchronized (mark) {
+      forcing--;
+      if (forcing == 0 && suspect.isEmpty() && !doubtful) {
+        try {
+          disk.delete(mark);
+        } catch (IOException e) { // the next start copies trees in vain
+          LOG.debug("{} cannot be deleted: {}", mark, e.toString());
+        }
+      }
+    }
+  }
+
+  /** All trees that need it were restored: no other is in doubt. */
+  void restored() {
+    doubtful = false;
+  }
+
+  private void forceFiles(List<Unforced> trees, Set<Path> folders) throws IOException {
+    AtomicInteger next = new AtomicInteger();
+    AtomicReference<IOException> failure = new AtomicReference<>();
+    Runnable part =
+        () -> {
+          try {
+            int at;
+            while (failure.get() == null && (at = next.getAndIncrement()) < trees.size()) {
+              force(trees.get(at), folders);
+            }
+          } catch (IOException e) {
+            failure.set(e);
+          }
+        };
+    if (trees.size() == 1) {
+      part.run();
+    } else {
+      CompletableFuture.allOf(
+              Stream.generate(() -> CompletableFuture.runAsync(part, forcers))
+                  .limit(FORCERS)
+                  .toArray(CompletableFuture<?>[]::new))
+          .join();
+    }
+    if (failure.get() != null) {
+      throw failure.get();
+    }
+  }
+
+  /**
+   * Not while another thread does so, which happens if it has runs as well as log records: what one
+   * force fails to write, the other would take for written.
+   */
+  private void force(Unforced tree, Set<Path> folders) throws IOException {
+    Path path = path(tree.id());
+    synchronized (lock(tree.id())) {
+      try {
+        if (suspect.contains(tree.id())) {
+          copy(tree, path);
+        } else {
+          if (tree.hasFacts()) {
+            forceOnce(tree.id(), factsPath(path));
+          }
+          forceOnce(tree.id(), path);
+        }
+        folders.add(path.getParent());
+      } catch (NoSuchFileException e) {
+        LOG.debug("{} was deleted", path);
+      }
+    }
+  }
+
+  private void forceOnce(String id, Path path) throws IOException {
     try (Disk.DiskFile file = disk.open(path)) {
       file.force();
     } catch (NoSuchFileException e) {
       throw e;
     } catch (IOException e) {
-      suspect.add(path);
+      suspect.add(id);
       throw e;
     }
   }
@@ -314,24 +487,30 @@ final class TreeFiles {
    * A force failed, and another would mean nothing: what can be read still is written anew, if it
    * is what was written. Not while it may be deleted: its name would come back.
    */
-  private synchronized void rewrite(Unforced unforced) throws IOException {
+  private void copy(Unforced tree, Path path) throws IOException {
+    if (tree.hasFacts()) {
+      copy(factsPath(path), tree.factsCrc());
+    }
+    copy(path, tree.crc());
+    suspect.remove(tree.id());
+  }
+
+  private void copy(Path path, int crc) throws IOException {
     Path copy = temporary.resolve(Long.toString(temporaries.incrementAndGet()));
-    try (Disk.DiskFile from = disk.open(unforced.path());
+    try (Disk.DiskFile from = disk.open(path);
         Disk.DiskFile to = disk.create(copy);
         Input in = new Input(from, from.size());
         Output out = new Output(to)) {
       in.transferTo(out);
-      if ((int) out.crc.getValue() != unforced.crc()) {
+      if ((int) out.crc.getValue() != crc) {
         throw new DamageException(
-            unforced.path(),
+            path,
             String.format(
-                "checksum mismatch: expected %08x, got %08x",
-                unforced.crc(), (int) out.crc.getValue()));
+                "checksum mismatch: expected %08x, got %08x", crc, (int) out.crc.getValue()));
       }
-      disk.setModified(copy, disk.modified(unforced.path()));
+      disk.setModified(copy, disk.modified(path));
       to.force();
-      disk.rename(copy, unforced.path());
-      suspect.remove(unforced.path());
+      disk.rename(copy, path);
     } catch (IOException e) {
       delete(copy, e);
       throw e;
@@ -477,6 +656,57 @@ final class TreeFiles {
       file.write(ByteBuffer.wrap(bytes, offset, length), position);
       crc.update(bytes, offset, length);
       position += length;
+    }
+
+    @Override
+    public void close() throws IOException {
+      file.close();
+    }
+  }
+
+  /** Compares what is written with what a file holds. */
+  private static final class Comparison extends OutputStream {
+    private static final int BUFFER_BYTES = 1 << 16;
+
+    private final Disk.DiskFile file;
+    private final CRC32C crc = new CRC32C();
+    private long position;
+    private boolean same = true;
+
+    Comparison(Disk.DiskFile file) {
+      this.file = file;
+    }
+
+    @Override
+    public void write(int b) throws IOException {
+      write(new byte[] {(byte) b}, 0, 1);
+    }
+
+    @Override
+    public void write(byte[] bytes, int offset, int length) throws IOException {
+      ByteBuffer there = ByteBuffer.allocate(Math.min(length, BUFFER_BYTES));
+      for (int at = 0; same && at < length; at += there.limit()) {
+        there.clear().limit(Math.min(there.capacity(), length - at));
+        int read = file.read(there, position + at);
+        same =
+            read == there.limit() && there.flip().equals(ByteBuffer.wrap(bytes, offset + at, read));
+      }
+      crc.update(bytes, offset, length);
+      position += length;
+    }
+
+    /** All was written. */
+    Comparison atEnd() throws IOException {
+      same &= file.size() == position;
+      return this;
+    }
+
+    boolean isSame() {
+      return same;
+    }
+
+    int crc() {
+      return (int) crc.getValue();
     }
 
     @Override

@@ -12,6 +12,7 @@
  *   sessions/5c/ID.facts              beside a tree that has named writers, or is large: its entries, its writers
  *   clock                             for how many milliseconds servers have run on the folder: 8 bytes, checksum
  *   tmp/                              files that are being written; emptied at every start
+ *   tmp/forcing                       there while trees are being forced, and while a force that failed is not made good
  * </pre>
  *
  * <p>Numbers are big-endian. A checksum is CRC32C. A <em>bound</em> (SESSION_START or SESSION_END)
@@ -118,8 +119,9 @@
  *   <tr><td>after its rename<td>a run file, and the same in the log: the log's records up to the entry's number are passed
  *       over. If the spill was told that it failed, and came again, the later run covers the earlier one, which goes
  *   <tr><td>while run files are merged<td>the merged file and some it was made of: these are deleted
- *   <tr><td>after SESSION_END is durable<td>a session that has ended, with or without a tree: the tree is written again,
- *       as one that was not forced may be anything after loss of power
+ *   <tr><td>after SESSION_END is durable<td>a session that has ended, with or without a tree: what the tree must be is
+ *       made again, and compared with what is there, as that may be anything after loss of power. If it differs in a
+ *       byte, in its time or in its facts, it is written again; if not, it is kept, and forced before the log forgets it
  *   <tr><td>after a tree was forced<td>some of its runs, some of its log records: passed over, as there is a tree
  *   <tr><td>while segments are deleted<td>any of those before the checkpoint: deleted
  * </table>
@@ -130,10 +132,11 @@
  * unfinished, its files stay as they are, and health is 503. A tree that does not end as a tree
  * does is not served.
  *
- * <p>Recovery reads the indexes of the run files, and the log; not the runs, not the trees. Before
- * anything is made of them, their directories are synced, and the bytes of the newest segment are
- * written and forced once more: what was named, or what a force failed for, just before the process
- * ended can be read, and is yet not on the disk.
+ * <p>Recovery reads the indexes of the run files, the log, and the trees of sessions that ended in
+ * it; not the runs, and not a tree that a session with runs may have: that one is written again.
+ * Before anything is made of them, their directories are synced, and the bytes of the newest
+ * segment are written and forced once more: what was named, or what a force failed for, just before
+ * the process ended can be read, and is yet not on the disk.
  *
  * <p>A tombstone in the log removes what was found of its session so far, in runs, in the log and
  * as a tree, whoever made that tree: what the id may be now is all behind it. Of a session that the
@@ -149,21 +152,30 @@
  * commit, durably, and only then the group is refused, as a crash might bring back what was refused
  * and sent again. After a failed force the segment is opened anew, and its records verified, before
  * that. Until the log can be cut back, answers wait. A tree of which a force failed is not forced
- * again, but copied, if what can be read still has the checksum of what was written.
+ * again, but copied, if what can be read still has the checksum of what was written. The process
+ * that knows of which tree the force failed may be killed before it has copied it, and the page
+ * cache has what the disk has not. So {@code tmp/forcing} is made before the first tree is forced,
+ * and deleted when all are durable: a start that finds it copies each tree that it keeps, in place
+ * of forcing it. After loss of power the file tells nothing, but then what can be read is on disk.
  *
  * <h2>Bounds</h2>
  *
  * <p>Children in memory: {@code memoryBytes}, and one group of appends; the log thread waits at the
  * bound. Spills begin at half of it. To bring a buffer into order takes 32 bytes a child more, for
  * the one that is being spilled and each one that is being finished. Sealed segments: {@code
- * logBytes}; checkpoints begin at half of it, and leave a quarter. A session has at most one run in
- * each run file, and there are fewer than the fan-in of a level.
+ * logBytes}; checkpoints begin at half of it, and leave a quarter. Trees that are not forced: one
+ * for each 256 bytes of {@code memoryBytes}, of which each takes about 125, and 170 if it has to be
+ * copied; from 100,000 of them, or half of that bound, they are forced. At the bound the log thread
+ * waits, and recovery forces them itself. A session has at most one run in each run file, and there
+ * are fewer than the fan-in of a level.
  *
  * <h2>Assumptions</h2>
  *
  * <p>fdatasync(2) makes a file's bytes and length durable. rename(2) is atomic; it and the making
  * of a file are durable when their directory was synced. What was made durable stays what it was
- * while the disk is sound. One process at a time: a lock of the file system tells.
+ * while the disk is sound. What could not be written back is told by the next fdatasync of the
+ * file, if none told it before (Linux since 4.17, while it has the inode in memory). One process at
+ * a time: a lock of the file system tells.
  *
  * <p>Sources: the log follows LevelDB's and etcd's; what a failed force means is told by Rebello
  * and others, "Can Applications Recover from fsync Failures?" (USENIX ATC 2020); the merging of run

@@ -16,23 +16,29 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -448,6 +454,103 @@ class LocalStoreTest extends SessionStoreContract {
     appender("a").append(message(start(100), end(101)));
     assertThat(breakable.refused.await(30, TimeUnit.SECONDS)).isTrue();
     store.close();
+  }
+
+  /** The real disk; notes what is put in place. */
+  private static final class WatchedDisk {
+    private final Set<String> placed = ConcurrentHashMap.newKeySet();
+
+    private final Disk disk =
+        (Disk)
+            Proxy.newProxyInstance(
+                Disk.class.getClassLoader(), new Class<?>[] {Disk.class}, this::call);
+
+    private Object call(Object proxy, Method method, Object[] arguments) throws Throwable {
+      if (method.getName().equals("rename")) {
+        placed.add(((Path) arguments[1]).getFileName().toString());
+      }
+      try {
+        return method.invoke(Disk.real(), arguments);
+      } catch (InvocationTargetException e) {
+        throw e.getCause();
+      }
+    }
+  }
+
+  private interface Damage {
+    void to(Path tree, Path facts) throws IOException;
+  }
+
+  /** What is there after a crash, and whether it is written again. */
+  static List<Arguments> leftTrees() {
+    return List.of(
+        Arguments.of(false, "right", (Damage) (tree, facts) -> {}),
+        Arguments.of(true, "missing", (Damage) (tree, facts) -> Files.delete(tree)),
+        Arguments.of(true, "no facts", (Damage) (tree, facts) -> Files.delete(facts)),
+        Arguments.of(true, "other byte", rewritten(b -> b[b.length / 2] ^= 1)),
+        Arguments.of(true, "other last byte", rewritten(b -> b[b.length - 1] ^= 1)),
+        Arguments.of(true, "short", (Damage) (tree, facts) -> resized(tree, -1)),
+        Arguments.of(true, "long", (Damage) (tree, facts) -> resized(tree, 1)),
+        Arguments.of(true, "short facts", (Damage) (tree, facts) -> resized(facts, -1)),
+        Arguments.of(
+            true,
+            "other facts",
+            (Damage) (tree, facts) -> Files.writeString(facts, "{\"entries\":3,\"writers\":{}}")),
+        Arguments.of(
+            true,
+            "other time",
+            (Damage) (tree, facts) -> Files.setLastModifiedTime(tree, FileTime.fromMillis(1))));
+  }
+
+  private static void resized(Path file, int by) throws IOException {
+    FileTime time = Files.getLastModifiedTime(file);
+    byte[] bytes = Files.readAllBytes(file);
+    Files.write(file, Arrays.copyOf(bytes, bytes.length + by));
+    Files.setLastModifiedTime(file, time);
+  }
+
+  private static Damage rewritten(Consumer<byte[]> change) {
+    return (tree, facts) -> {
+      FileTime time = Files.getLastModifiedTime(tree);
+      byte[] bytes = Files.readAllBytes(tree);
+      change.accept(bytes);
+      Files.write(tree, bytes);
+      Files.setLastModifiedTime(tree, time);
+    };
+  }
+
+  @ParameterizedTest(name = "{1}")
+  @MethodSource("leftTrees")
+  void treeThatIsThereAtTheStart_isWrittenAgain_unlessItIsRight(
+      boolean again, String name, Damage damage) throws Exception {
+    store.close();
+    LocalStore.Options large = new LocalStore.Options(16 << 20, 16 << 20); // all stays in the log
+    store = LocalStore.open(folder, large, new Metrics());
+    for (int events : List.of(1, 400)) { // then it is larger than what is compared at once
+      String id = "s" + events;
+      Appender session = appender(id);
+      session.append(message(start(1)), "w", 1);
+      session.append(message(event(3, "y")), "v", 7);
+      Batch batch = message(event(2, "x".repeat(1000)));
+      IntStream.range(0, events).forEach(i -> session.append(batch));
+      session.append(message(end(3))).assertStored();
+    }
+    for (String id : List.of("s1", "s400")) {
+      String tree = tree(id);
+      String tag = tag(id);
+      SessionState state = store.state(id);
+      store.close();
+      Path path = folder.resolve("sessions").resolve(TreeFiles.relativePath(id));
+      damage.to(path, path.resolveSibling(id + ".facts"));
+      WatchedDisk watched = new WatchedDisk();
+      store = LocalStore.open(watched.disk, folder, large, new Metrics());
+      assertThat(watched.placed.remove(id + ".json")).isEqualTo(again);
+      watched.placed.removeAll(List.of(id + ".facts", "clock"));
+      assertThat(watched.placed).isEmpty();
+      assertThat(tree(id)).isEqualTo(tree);
+      assertThat(tag(id)).isEqualTo(tag);
+      assertThat(store.state(id).writers()).isEqualTo(state.writers());
+    }
   }
 
   @Test

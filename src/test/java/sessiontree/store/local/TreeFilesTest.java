@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import sessiontree.TreeText;
 
 /** Trees on a disk that fails. */
 class TreeFilesTest {
@@ -25,13 +26,47 @@ class TreeFilesTest {
   @Test
   void treeOfWhichAForceFailed_keepsItsTime_andSurvivesLossOfPower() throws Exception {
     TreeFiles trees = open(disk);
-    List<TreeFiles.Unforced> unforced = trees.publish("a", 1234, FACTS, TREE);
-    disk.failAt(1, 1); // the first is of its facts
+    List<TreeFiles.Unforced> unforced = List.of(trees.publish("a", 1234, FACTS, TREE));
+    disk.failAt(2, 1); // after the mark, and its facts
     assertThatIOException().isThrownBy(() -> trees.force(unforced));
     trees.force(unforced);
     assertThat(trees.completed("a")).isEqualTo(1234);
     TreeFiles after = open(disk.losePower());
     assertThat(after.completed("a")).isEqualTo(1234);
     assertThat(after.state("a").writers()).isEqualTo(FACTS.writers());
+  }
+
+  /** What can be read may not be on the disk, and another force would not tell. */
+  @Test
+  void treeOfWhichAForceFailed_beforeTheProcessWasKilled_survivesLossOfPower() throws Exception {
+    for (int fails = 0; fails < 4; fails++) {
+      FaultyDisk disk = FaultyDisk.create(new Random(fails));
+      TreeFiles before = open(disk);
+      List<TreeFiles.Unforced> unforced = List.of(before.publish("a", 1234, FACTS, TREE));
+      disk.failAt(1 + fails, 1); // after the mark: facts, tree, folders
+      assertThatIOException().isThrownBy(() -> before.force(unforced));
+      disk = disk.kill();
+      TreeFiles after = open(disk);
+      List<TreeFiles.Unforced> kept = List.of(after.restore("a", 1234, FACTS, TREE));
+      after.restored();
+      after.force(kept);
+      disk = disk.losePower();
+      TreeFiles last = open(disk);
+      assertThat(TreeText.of(last.tree("a").orElseThrow())).isEqualTo("{\"children\":[{}]}");
+      assertThat(last.state("a").writers()).isEqualTo(FACTS.writers());
+      assertThat(last.completed("a")).isEqualTo(1234);
+    }
+  }
+
+  @Test
+  void mark_isThereWhileAForceFailed_andTheTreeWasNotCopied() throws Exception {
+    TreeFiles trees = open(disk);
+    List<TreeFiles.Unforced> unforced = List.of(trees.publish("a", 1234, FACTS, TREE));
+    assertThat(disk.list(Path.of("tmp"))).isEmpty();
+    disk.failAt(1, 1);
+    assertThatIOException().isThrownBy(() -> trees.force(unforced));
+    assertThat(disk.list(Path.of("tmp"))).containsExactly(Path.of("tmp/forcing"));
+    trees.force(unforced);
+    assertThat(disk.list(Path.of("tmp"))).isEmpty();
   }
 }
