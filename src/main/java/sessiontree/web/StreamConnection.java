@@ -256,7 +256,7 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
       heldBytes = closed ? 0 : held;
       closing = closing == NOT_CLOSING ? burstCode : closing;
       peerClosing |= burstClose;
-      over = finished && burstClose; // both have said that they close
+      over = finished && !sending && burstClose; // both have said that they close
       pong = burstPing == null ? pong : burstPing;
       toBeFlushed = burstPing != null || burstCode != NOT_CLOSING;
     }
