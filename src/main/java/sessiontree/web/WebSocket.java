@@ -37,7 +37,7 @@ abstract class WebSocket extends AbstractConnection
   private final int inputBytes;
   private final FrameReader frames;
   private final Output output = new Output();
-  private final Callback readable = new ReadCallback();
+  private final Callback callback = new ReadCallback();
 
   /** What came together with the upgrade; the reading thread's own. */
   private ByteBuffer early;
@@ -136,32 +136,32 @@ abstract class WebSocket extends AbstractConnection
     }
   }
 
+  /**
+   * Reads once, and has the selector tell when there is more, so that a client that sends without
+   * end holds up nobody.
+   */
   private void read() {
     try {
       byte[] input = INPUT.get();
-      while (true) {
-        int filled = fill(input);
+      int filled;
+      do {
+        filled = fill(input);
         if (filled > 0) {
           frames.read(input, 0, filled);
           received(frames.held());
-        } else if (filled < 0) {
-          close();
-          return;
         }
-        synchronized (this) {
-          if (!mayRead()) {
-            reading = Reading.PAUSED;
-            return;
-          }
-          if (filled < inputBytes) { // there was no more
-            reading = Reading.WAITING;
-          }
-        }
-        if (filled < inputBytes) {
-          fillInterested(readable);
+      } while (early != null);
+      if (filled < 0) {
+        close();
+        return;
+      }
+      synchronized (this) {
+        reading = mayRead() ? Reading.WAITING : Reading.PAUSED;
+        if (reading == Reading.PAUSED) {
           return;
         }
       }
+      fillInterested(callback);
     } catch (IOException e) {
       close();
     }
