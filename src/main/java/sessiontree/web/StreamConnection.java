@@ -36,6 +36,12 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
   /** Bytes received and not answered, at which no more is read; what is being read comes in. */
   private static final int MAX_UNANSWERED_BYTES = 256 << 10;
 
+  /**
+   * A read that brings less is answered before the next: what is sent meanwhile then comes in one,
+   * and costs little more than one message. Nagle's algorithm (RFC 896) does so for segments.
+   */
+  private static final int LITTLE_BYTES = 16 << 10;
+
   /** What a message counts for besides its bytes. */
   private static final int MESSAGE_OVERHEAD_BYTES = 256;
 
@@ -81,6 +87,7 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
   private FrameWriter answers = new FrameWriter(); // frames to be sent before that ACK
   private long heldBytes; // of a message that is not whole
   private long unansweredBytes; // what messages count for until their answers are sent
+  private boolean answerFirst; // before more is read
   private long answeredBytes; // of these, what there are replies to
   private long sendingBytes; // of these, what is being sent
   private byte[] pong; // what is to be answered to the last ping
@@ -155,6 +162,7 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
         || (open
             && !closed
             && !peerClosing
+            && !answerFirst
             && unansweredBytes < MAX_UNANSWERED_BYTES
             && streams.inflow().mayRead(this, heldBytes > 0));
   }
@@ -250,6 +258,7 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
         received += messages.size();
         unansweredBytes += bytes;
         awaited++;
+        answerFirst = bytes < LITTLE_BYTES;
       }
       heldNoMore = heldBytes > 0 && held == 0;
       more = closed ? 0 : held - heldBytes + (taken ? bytes : 0);
@@ -402,6 +411,7 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
     boolean over;
     synchronized (this) {
       sending = false;
+      answerFirst = false;
       bytes = closed ? 0 : sendingBytes;
       answeredBytes -= bytes;
       unansweredBytes -= bytes;

@@ -87,8 +87,18 @@ abstract class WebSocket extends AbstractConnection
 
   /** Reads on, if more may be read, and nobody does. */
   final void resume() {
-    if (mayBegin()) {
+    boolean atOnce;
+    synchronized (this) {
+      if (!mayBegin()) {
+        return;
+      }
+      atOnce = early != null;
+      reading = atOnce ? Reading.RUNNING : Reading.WAITING;
+    }
+    if (atOnce) {
       getExecutor().execute(this::read);
+    } else {
+      fillInterested(callback);
     }
   }
 
