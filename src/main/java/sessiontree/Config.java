@@ -1,143 +1,133 @@
 package sessiontree;
 
+import static java.util.Comparator.comparingInt;
+
 import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.format.DateTimeParseException;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import picocli.CommandLine;
-import picocli.CommandLine.ITypeConverter;
-import picocli.CommandLine.Model.ArgSpec;
-import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.TypeConversionException;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.DefaultParser;
+import org.apache.commons.cli.MissingArgumentException;
+import org.apache.commons.cli.Option;
+import org.apache.commons.cli.Options;
+import org.apache.commons.cli.ParseException;
+import org.apache.commons.cli.help.HelpFormatter;
+import org.apache.commons.cli.help.OptionFormatter;
+import org.apache.commons.cli.help.TextHelpAppendable;
 import sessiontree.web.Settings;
 
 /** What can be set, by options and by the environment, with its defaults and its bounds. */
 final class Config {
   private static final Pattern ORIGIN = Pattern.compile("\\*|[a-z][a-z0-9+.-]*://[^/?#@,\\s]+");
   private static final Pattern TOKEN = Pattern.compile("[!-~]{1,4096}");
+  private static final Pattern TIME = Pattern.compile("([0-9]{1,9})(s|m|h|d)");
+  private static final Duration MOST_TIME = Duration.ofDays(36_500);
 
-  @Option(
-      names = "--host",
-      paramLabel = "ADDRESS",
-      defaultValue = "127.0.0.1",
-      description = "The address to listen on.")
-  String host;
+  private static final Options OPTIONS = new Options();
+  private static final Map<String, String> DEFAULTS = new HashMap<>();
 
-  @Option(
-      names = "--port",
-      paramLabel = "PORT",
-      defaultValue = "8080",
-      description = "The port; 0 takes a free one.")
-  int port;
+  static {
+    add("host", "ADDRESS", "127.0.0.1", "The address to listen on.");
+    add("port", "PORT", "8080", "The port; 0 takes a free one.");
+    add("store", "DIR", "./data", "The folder to keep sessions in; \"memory:\" keeps nothing.");
+    add(
+        "write-token",
+        "TOKEN",
+        null,
+        "What a client must know to stream and post: the token, or @FILE that holds it. Default: nothing.");
+    add(
+        "read-token",
+        "TOKEN",
+        null,
+        "What a client must know to read, list, delete and see metrics: the token, or @FILE. Default: nothing.");
+    add(
+        "allowed-origin",
+        "ORIGIN",
+        null,
+        "Pages from there may connect and read, such as https://example.org; * for all. May be repeated. Default: only the server's own.");
+    add(
+        "abandon-after",
+        "TIME",
+        null,
+        "A session with nothing new for so long, while the server runs, is ended; such as 24h, 90s or PT24H. Default: never.");
+    add(
+        "delete-after",
+        "TIME",
+        null,
+        "A complete session is deleted so long after it completed. Default: never.");
+    add("max-message-bytes", "BYTES", "1048576", "Bytes of one message at most.");
+    add("max-connections", "COUNT", "100000", "Connections at a time; further ones get 503.");
+    add(
+        "max-open-sessions",
+        "COUNT",
+        "10000000",
+        "Sessions that are open at a time; a further one gets 503.");
+    add(
+        "request-timeout",
+        "TIME",
+        "30s",
+        "How long a request's head may take, its body at 1 KiB a second, and an idle HTTP connection.");
+    add(
+        "memory-bytes",
+        "BYTES",
+        null,
+        "Bytes of open sessions' events in memory at most; what is more lies on disk. Default: a quarter of the heap.");
+    add(
+        "log-bytes",
+        "BYTES",
+        "268435456",
+        "Bytes of the write-ahead log at most, so that a restart is bounded too.");
+    add(
+        "inflow-bytes",
+        "BYTES",
+        null,
+        "Bytes received from all clients and not answered at most; then they wait. Default: an eighth of the heap.");
+    add(
+        "log-level",
+        "LEVEL",
+        "info",
+        "What goes to standard error: error, warn, info, debug, trace.");
+    OPTIONS.addOption("h", "help", false, "Show this and exit.");
+    OPTIONS.addOption("V", "version", false, "Show the version and exit.");
+  }
 
-  @Option(
-      names = "--store",
-      paramLabel = "DIR",
-      defaultValue = "./data",
-      description = "The folder to keep sessions in; \"memory:\" keeps nothing.")
-  String store;
+  private static void add(String name, String argument, String otherwise, String description) {
+    String told = otherwise == null ? "" : " Default: " + otherwise + ".";
+    OPTIONS.addOption(
+        Option.builder().longOpt(name).hasArg().argName(argument).desc(description + told).get());
+    DEFAULTS.put(name, otherwise);
+  }
 
-  @Option(
-      names = "--write-token",
-      paramLabel = "TOKEN",
-      description =
-          "What a client must know to stream and post: the token, or @FILE that holds it. Default: nothing.")
-  String writeToken;
+  private final CommandLine line;
+  private final UnaryOperator<String> environment;
 
-  @Option(
-      names = "--read-token",
-      paramLabel = "TOKEN",
-      description =
-          "What a client must know to read, list, delete and see metrics: the token, or @FILE. Default: nothing.")
-  String readToken;
-
-  @Option(
-      names = "--allowed-origin",
-      paramLabel = "ORIGIN",
-      split = ",",
-      showDefaultValue = CommandLine.Help.Visibility.NEVER,
-      description =
-          "Pages from there may connect and read, such as https://example.org; * for all. May be repeated. Default: only the server's own.")
-  List<String> allowedOrigins = List.of();
-
-  @Option(
-      names = "--abandon-after",
-      paramLabel = "TIME",
-      converter = Time.class,
-      description =
-          "A session with nothing new for so long, while the server runs, is ended; such as 24h, 90s or PT24H. Default: never.")
-  Duration abandonAfter;
-
-  @Option(
-      names = "--delete-after",
-      paramLabel = "TIME",
-      converter = Time.class,
-      description = "A complete session is deleted so long after it completed. Default: never.")
-  Duration deleteAfter;
-
-  @Option(
-      names = "--max-message-bytes",
-      paramLabel = "BYTES",
-      defaultValue = "1048576",
-      description = "Bytes of one message at most.")
-  int maxMessageBytes;
-
-  @Option(
-      names = "--max-connections",
-      paramLabel = "COUNT",
-      defaultValue = "100000",
-      description = "Connections at a time; further ones get 503.")
-  int maxConnections;
-
-  @Option(
-      names = "--max-open-sessions",
-      paramLabel = "COUNT",
-      defaultValue = "10000000",
-      description = "Sessions that are open at a time; a further one gets 503.")
-  int maxOpenSessions;
-
-  @Option(
-      names = "--request-timeout",
-      paramLabel = "TIME",
-      defaultValue = "30s",
-      converter = Time.class,
-      description =
-          "How long a request's head may take, its body at 1 KiB a second, and an idle HTTP connection.")
-  Duration requestTimeout;
-
-  @Option(
-      names = "--memory-bytes",
-      paramLabel = "BYTES",
-      description =
-          "Bytes of open sessions' events in memory at most; what is more lies on disk. Default: a quarter of the heap.")
-  Long memoryBytes;
-
-  @Option(
-      names = "--log-bytes",
-      paramLabel = "BYTES",
-      defaultValue = "67108864",
-      description = "Bytes of the write-ahead log at most, so that a restart is bounded too.")
-  long logBytes;
-
-  @Option(
-      names = "--inflow-bytes",
-      paramLabel = "BYTES",
-      description =
-          "Bytes received from all clients and not answered at most; then they wait. Default: an eighth of the heap.")
-  Long inflowBytes;
-
-  @Option(
-      names = "--log-level",
-      paramLabel = "LEVEL",
-      defaultValue = "info",
-      description = "What goes to standard error: ${COMPLETION-CANDIDATES}.")
-  Level logLevel;
+  final String host;
+  final int port;
+  final String store;
+  final String writeToken;
+  final String readToken;
+  final List<String> allowedOrigins;
+  final Duration abandonAfter; // null for never
+  final Duration deleteAfter; // likewise
+  final int maxMessageBytes;
+  final int maxConnections;
+  final int maxOpenSessions;
+  final Duration requestTimeout;
+  final long memoryBytes;
+  final long logBytes;
+  final long inflowBytes;
+  final Level logLevel;
 
   /** How much is told. */
   enum Level {
@@ -148,39 +138,184 @@ final class Config {
     trace
   }
 
-  /** Checks what the options' types do not, and fills in what depends on the heap. */
-  void complete() {
-    if (host.isBlank()) { // which Java takes for a loopback address
-      throw usage("--host must be an address; got none");
-    }
-    if (store.isBlank()) { // which would be the working directory itself
-      throw usage("--store must be a folder or memory:; got none");
-    }
-    atLeast("--port", port, 0);
-    atMost("--port", port, 65_535);
-    atLeast("--max-message-bytes", maxMessageBytes, 1);
-    atMost("--max-message-bytes", maxMessageBytes, 256 << 20);
-    atLeast("--max-connections", maxConnections, 1);
-    atMost("--max-connections", maxConnections, 1_000_000_000);
-    atLeast("--max-open-sessions", maxOpenSessions, 1);
-    atLeast("--log-bytes", logBytes, 64 << 10);
+  /**
+   * Reads options; where one is not given, the variable of its name, such as SESSIONTREE_PORT.
+   *
+   * @throws ParseException if one is wrong; its message says which, and why
+   */
+  Config(CommandLine line, UnaryOperator<String> environment) throws ParseException {
+    this.line = line;
+    this.environment = environment;
+    host = value("host");
+    check(!host.isBlank(), "--host must be an address; got none"); // which Java takes for loopback
+    port = whole("port", 0, 65_535);
+    store = value("store");
+    check( // or it would be the working directory itself
+        !store.isBlank() && !store.matches("(?!memory:$)[a-z]{2,}:.*"),
+        "--store must be a folder or memory:; got " + store);
+    writeToken = token("write-token");
+    readToken = token("read-token");
+    allowedOrigins = origins();
+    abandonAfter = time("abandon-after");
+    deleteAfter = time("delete-after");
+    maxMessageBytes = whole("max-message-bytes", 1, 256 << 20);
+    maxConnections = whole("max-connections", 1, 1_000_000_000);
+    maxOpenSessions = whole("max-open-sessions", 1, Integer.MAX_VALUE);
+    requestTimeout = time("request-timeout");
     long heapBytes = Runtime.getRuntime().maxMemory();
-    memoryBytes = memoryBytes == null ? heapBytes / 4 : memoryBytes;
-    inflowBytes = inflowBytes == null ? heapBytes / 8 : inflowBytes;
-    atLeast("--memory-bytes", memoryBytes, 64 << 10);
-    atLeast("--inflow-bytes", inflowBytes, 64 << 10);
-    writeToken = token("--write-token", writeToken);
-    readToken = token("--read-token", readToken);
-    for (String origin : allowedOrigins) {
-      if (!ORIGIN.matcher(origin.toLowerCase(Locale.ROOT)).matches()) {
-        throw usage(
-            "--allowed-origin must be * or like https://example.org:8443, without a path; got "
-                + origin);
+    memoryBytes = bytes("memory-bytes", heapBytes / 4);
+    logBytes = bytes("log-bytes", 0);
+    inflowBytes = bytes("inflow-bytes", heapBytes / 8);
+    logLevel = level();
+  }
+
+  /** Takes options, and "help" and "version", apart; their values are not looked at. */
+  static CommandLine parse(String[] arguments) throws ParseException {
+    CommandLine line;
+    try {
+      line =
+          DefaultParser.builder()
+              .setAllowPartialMatching(false)
+              .setStripLeadingAndTrailingQuotes(false)
+              .get()
+              .parse(OPTIONS, arguments);
+    } catch (MissingArgumentException e) {
+      throw new ParseException("--" + e.getOption().getLongOpt() + " needs a value");
+    }
+    check(line.getArgList().isEmpty(), "not an option: " + String.join(" ", line.getArgList()));
+    return line;
+  }
+
+  private static void check(boolean right, String problem) throws ParseException {
+    if (!right) {
+      throw new ParseException(problem);
+    }
+  }
+
+  /** All that is given for an option, or its default; or null. */
+  private String value(String name) throws ParseException {
+    String[] given = line.getOptionValues(name);
+    if (given != null) {
+      check(given.length == 1 || name.equals("allowed-origin"), "--" + name + " is given twice");
+      return String.join(",", given);
+    }
+    String variable =
+        environment.apply("SESSIONTREE_" + name.toUpperCase(Locale.ROOT).replace('-', '_'));
+    return variable != null ? variable : DEFAULTS.get(name);
+  }
+
+  private int whole(String name, int least, int most) throws ParseException {
+    return (int) whole(name, value(name), least, most);
+  }
+
+  private long bytes(String name, long otherwise) throws ParseException {
+    String value = value(name);
+    return value == null ? otherwise : whole(name, value, 64 << 10, Long.MAX_VALUE);
+  }
+
+  private static long whole(String name, String value, long least, long most)
+      throws ParseException {
+    try {
+      long number = Long.parseLong(value);
+      check(number >= least, "--" + name + " must be >= " + least + "; got " + value);
+      check(number <= most, "--" + name + " must be <= " + most + "; got " + value);
+      return number;
+    } catch (NumberFormatException e) {
+      throw new ParseException("--" + name + " must be a whole number; got " + value);
+    }
+  }
+
+  private Level level() throws ParseException {
+    String value = value("log-level");
+    try {
+      return Level.valueOf(value);
+    } catch (IllegalArgumentException e) {
+      throw new ParseException(
+          "--log-level must be one of " + Arrays.toString(Level.values()) + "; got " + value);
+    }
+  }
+
+  private List<String> origins() throws ParseException {
+    String value = value("allowed-origin");
+    if (value == null) {
+      return List.of();
+    }
+    List<String> origins = List.of(value.split(",", -1));
+    for (String origin : origins) {
+      check(
+          ORIGIN.matcher(origin.toLowerCase(Locale.ROOT)).matches(),
+          "--allowed-origin must be * or like https://example.org:8443, without a path; got "
+              + origin);
+    }
+    return origins;
+  }
+
+  /** The token, which a file may hold. What is wrong with it is told without it. */
+  private String token(String name) throws ParseException {
+    String token = value(name);
+    if (token == null) {
+      return null;
+    }
+    if (token.startsWith("@")) {
+      String file = token.substring(1);
+      try {
+        token = Files.readString(Path.of(file)).strip();
+      } catch (IOException e) {
+        throw new ParseException("--" + name + " cannot read " + file + ": " + Main.reason(e));
       }
     }
-    if (store.matches("(?!memory:$)[a-z]{2,}:.*")) {
-      throw usage("--store must be a folder or memory:; got " + store);
+    check(
+        TOKEN.matcher(token).matches(),
+        "--" + name + " must be 1 to 4096 visible ASCII characters without spaces");
+    return token;
+  }
+
+  /** A length of time: 90s, 30m, 24h, 7d, or ISO 8601's PT24H; or null. */
+  private Duration time(String name) throws ParseException {
+    String value = value(name);
+    if (value == null) {
+      return null;
     }
+    Duration time;
+    Matcher given = TIME.matcher(value);
+    if (given.matches()) {
+      long count = Long.parseLong(given.group(1));
+      time =
+          switch (given.group(2)) {
+            case "s" -> Duration.ofSeconds(count);
+            case "m" -> Duration.ofMinutes(count);
+            case "h" -> Duration.ofHours(count);
+            default -> Duration.ofDays(count);
+          };
+    } else {
+      try {
+        time = Duration.parse(value);
+      } catch (DateTimeParseException e) {
+        throw new ParseException(
+            "--" + name + " must be a time such as 90s, 24h, 7d or PT24H; got " + value);
+      }
+    }
+    check(
+        time.compareTo(Duration.ofSeconds(1)) >= 0 && time.compareTo(MOST_TIME) <= 0,
+        "--" + name + " must be from 1s to 36500d; got " + value);
+    return time;
+  }
+
+  /** Shows what can be set. */
+  static void help(PrintStream out) throws IOException {
+    HelpFormatter.builder()
+        .setShowSince(false)
+        .setComparator(comparingInt(List.copyOf(OPTIONS.getOptions())::indexOf))
+        .setOptionFormatBuilder(OptionFormatter.builder().setArgumentNameDelimiters("", ""))
+        .setHelpAppendable(new TextHelpAppendable(out))
+        .get()
+        .printHelp(
+            "sessiontree [OPTION...]",
+            "Takes in the events of user sessions over WebSocket or HTTP, and gives back one sorted JSON tree a session.",
+            OPTIONS,
+            "Each option may also be an environment variable, such as SESSIONTREE_PORT; an option beats it. "
+                + "Exit codes: 0 stopped, 1 could not start, 2 wrong usage.",
+            false);
   }
 
   Settings settings() {
@@ -194,85 +329,5 @@ final class Config {
         writeToken,
         readToken,
         allowedOrigins);
-  }
-
-  private static void atLeast(String option, long value, long least) {
-    if (value < least) {
-      throw usage(option + " must be >= " + least + "; got " + value);
-    }
-  }
-
-  private static void atMost(String option, long value, long most) {
-    if (value > most) {
-      throw usage(option + " must be <= " + most + "; got " + value);
-    }
-  }
-
-  /** The token, which a file may hold. What is wrong with it is told without it. */
-  private static String token(String option, String value) {
-    if (value == null) {
-      return null;
-    }
-    String token = value;
-    if (value.startsWith("@")) {
-      try {
-        token = Files.readString(Path.of(value.substring(1))).strip();
-      } catch (IOException e) {
-        throw usage(option + " cannot read " + value.substring(1) + ": " + Main.reason(e));
-      }
-    }
-    if (!TOKEN.matcher(token).matches()) {
-      throw usage(option + " must be 1 to 4096 visible ASCII characters without spaces");
-    }
-    return token;
-  }
-
-  private static CommandLine.ParameterException usage(String message) {
-    return new CommandLine.ParameterException(new CommandLine(new Main()), message);
-  }
-
-  /**
-   * What an option is where it is not given: the variable of its name, such as SESSIONTREE_PORT.
-   */
-  static String fromEnvironment(ArgSpec argument) {
-    if (!(argument instanceof OptionSpec option)) {
-      return null;
-    }
-    String name = option.longestName().substring(2).toUpperCase(Locale.ROOT).replace('-', '_');
-    return System.getenv("SESSIONTREE_" + name);
-  }
-
-  /** A length of time: 90s, 30m, 24h, 7d, or ISO 8601's PT24H. */
-  static final class Time implements ITypeConverter<Duration> {
-    private static final Pattern SHORT = Pattern.compile("([0-9]{1,9})(s|m|h|d)");
-
-    @Override
-    public Duration convert(String value) {
-      Duration time;
-      Matcher given = SHORT.matcher(value);
-      if (given.matches()) {
-        long count = Long.parseLong(given.group(1));
-        time =
-            switch (given.group(2)) {
-              case "s" -> Duration.ofSeconds(count);
-              case "m" -> Duration.ofMinutes(count);
-              case "h" -> Duration.ofHours(count);
-              default -> Duration.ofDays(count);
-            };
-      } else {
-        try {
-          time = Duration.parse(value);
-        } catch (DateTimeParseException e) {
-          throw new TypeConversionException(
-              "must be a time such as 90s, 24h, 7d or PT24H; got " + value);
-        }
-      }
-      if (time.compareTo(Duration.ofSeconds(1)) < 0 || time.compareTo(MOST) > 0) {
-        throw new TypeConversionException("must be from 1s to 36500d; got " + value);
-      }
-      return time;
-    }
-
-    private static final Duration MOST = Duration.ofDays(36_500);
   }
 }

@@ -5,15 +5,12 @@ import java.net.InetAddress;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
-import java.util.concurrent.Callable;
 import java.util.jar.Attributes;
 import java.util.jar.Manifest;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.ParseException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import picocli.CommandLine;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.IVersionProvider;
-import picocli.CommandLine.Mixin;
 import sessiontree.metrics.Metrics;
 import sessiontree.session.Housekeeper;
 import sessiontree.session.Sessions;
@@ -23,53 +20,39 @@ import sessiontree.store.local.LocalStore;
 import sessiontree.web.Server;
 
 /** The server as a whole: wired together as the command line says, and taken down in order. */
-@Command(
-    name = "sessiontree",
-    description =
-        "Takes in the events of user sessions over WebSocket or HTTP, and gives back one sorted JSON tree a session.",
-    mixinStandardHelpOptions = true,
-    versionProvider = Main.Version.class,
-    showDefaultValues = true,
-    sortOptions = false,
-    footer = {
-      "",
-      "Each option may also be an environment variable, such as SESSIONTREE_PORT; an option beats it.",
-      "Exit codes: 0 stopped, 1 could not start, 2 wrong usage."
-    })
-public final class Main implements Callable<Integer> {
-  private static final int RUNNING = -1;
+public final class Main {
+  // Exit codes.
+  private static final int STOPPED = 0;
+  private static final int NO_START = 1;
+  private static final int WRONG_USAGE = 2;
 
-  @Mixin private Config config;
+  private final Config config;
 
-  Main() {}
+  private Main(Config config) {
+    this.config = config;
+  }
 
+  /** Starts the server, which runs until the process is asked to end. */
   public static void main(String[] args) {
-    int code = commandLine().execute(args);
-    if (code != RUNNING) {
-      System.exit(code);
+    try {
+      CommandLine line = Config.parse(args);
+      if (line.hasOption("help")) {
+        Config.help(System.out);
+      } else if (line.hasOption("version")) {
+        System.out.println(version());
+      } else {
+        new Main(new Config(line, System::getenv)).start();
+      }
+    } catch (ParseException e) {
+      System.err.println("sessiontree: " + oneLine(e) + " (see --help)");
+      System.exit(WRONG_USAGE);
+    } catch (Exception e) {
+      System.err.println("sessiontree: " + oneLine(e));
+      System.exit(NO_START);
     }
   }
 
-  private static CommandLine commandLine() {
-    CommandLine line = new CommandLine(new Main());
-    line.setDefaultValueProvider(Config::fromEnvironment);
-    line.setExpandAtFiles(false); // "@FILE" is a token's
-    line.setParameterExceptionHandler(
-        (e, args) -> {
-          System.err.println("sessiontree: " + oneLine(e) + " (see --help)");
-          return CommandLine.ExitCode.USAGE;
-        });
-    line.setExecutionExceptionHandler(
-        (e, commandLine, result) -> {
-          System.err.println("sessiontree: " + oneLine(e));
-          return CommandLine.ExitCode.SOFTWARE;
-        });
-    return line;
-  }
-
-  @Override
-  public Integer call() throws Exception {
-    config.complete();
+  private void start() throws IOException {
     setUpLogs(config.logLevel);
     Metrics metrics = new Metrics();
     SessionStore store = openStore(metrics);
@@ -89,7 +72,6 @@ public final class Main implements Callable<Integer> {
     warnIfOpenToAll();
     String shown = config.host.contains(":") ? "[" + config.host + "]" : config.host;
     System.out.println("sessiontree listening on http://" + shown + ":" + server.port());
-    return RUNNING;
   }
 
   /** Before the first logger is made. What is set already, by -D of the same names, stays. */
@@ -157,34 +139,29 @@ public final class Main implements Callable<Integer> {
    * What was received is answered before the store is closed, and all that was answered is on disk.
    */
   private static void shutDown(Server server, Housekeeper housekeeper, SessionStore store) {
-    int code = CommandLine.ExitCode.OK;
+    int code = STOPPED;
     try {
       housekeeper.close();
       server.close();
       store.close();
     } catch (Exception e) {
       System.err.println("sessiontree: did not stop in order: " + oneLine(e));
-      code = CommandLine.ExitCode.SOFTWARE;
+      code = NO_START;
     }
     Runtime.getRuntime().halt(code); // a JVM that is asked to end exits with 143 by itself
   }
 
   /** The version and the commit, from the jar's manifest. */
-  static final class Version implements IVersionProvider {
-    @Override
-    public String[] getVersion() throws IOException {
-      String version = Main.class.getPackage().getImplementationVersion();
-      if (version == null) {
-        return new String[] {"sessiontree (not from a jar)"};
-      }
-      try (var in = Main.class.getResourceAsStream("/META-INF/MANIFEST.MF")) {
-        Attributes manifest = new Manifest(in).getMainAttributes();
-        String commit = manifest.getValue("Implementation-Commit");
-        boolean known = commit.matches("[0-9a-f]+"); // not so where there was no repository
-        return new String[] {
-          "sessiontree " + version + " (commit " + (known ? commit : "unknown") + ")"
-        };
-      }
+  private static String version() throws IOException {
+    String version = Main.class.getPackage().getImplementationVersion();
+    if (version == null) {
+      return "sessiontree (not from a jar)";
+    }
+    try (var in = Main.class.getResourceAsStream("/META-INF/MANIFEST.MF")) {
+      Attributes manifest = new Manifest(in).getMainAttributes();
+      String commit = manifest.getValue("Implementation-Commit");
+      boolean known = commit.matches("[0-9a-f]+"); // not so where there was no repository
+      return "sessiontree " + version + " (commit " + (known ? commit : "unknown") + ")";
     }
   }
 }

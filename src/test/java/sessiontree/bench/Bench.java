@@ -5,26 +5,18 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
-import picocli.CommandLine;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.DefaultParser;
+import org.apache.commons.cli.Options;
+import org.apache.commons.cli.ParseException;
+import org.apache.commons.cli.help.HelpFormatter;
 
 /**
  * Measures the jar under the workloads that it has goals for, and prints one table. Run it by
  * {@code ./run.sh bench}, which builds what is needed and says how the jar is started.
  */
-@Command(
-    name = "run.sh bench",
-    description = {
-      "Measures the server's jar, and beside it two servers that drop what they receive.",
-      "JAVA_OPTS, -Xmx1g unless set, are for all servers."
-    },
-    mixinStandardHelpOptions = true,
-    showDefaultValues = true,
-    sortOptions = false)
-final class Bench implements Callable<Integer> {
+final class Bench {
+  private static final int WRONG_USAGE = 2;
   private static final Map<String, Lab.Workload> WORKLOADS = new LinkedHashMap<>();
 
   static {
@@ -47,68 +39,90 @@ final class Bench implements Callable<Integer> {
     WORKLOADS.put(workload.name(), workload);
   }
 
-  @Parameters(
-      paramLabel = "WORKLOAD",
-      arity = "0..*",
-      description =
-          "bulk, finish, typical, small, latency, connections, get, start, idle, growth; all of them unless named")
-  private List<String> workloads = List.of();
+  private static final Options OPTIONS =
+      new Options()
+          .addOption(null, "runs", true, "of each workload; the median is shown. Default: 3")
+          .addOption(null, "warm", true, "seconds of warm-up of each server. Default: 10")
+          .addOption(
+              null,
+              "cpu",
+              true,
+              "a streamed run repeats its load until the server took so many CPU seconds. Default: 1")
+          .addOption(null, "extra", true, "bytes of one more member of each event. Default: 0")
+          .addOption(null, "unicode", false, "names in many scripts")
+          .addOption(null, "in-order", false, "timestamps that ascend")
+          .addOption(
+              null, "seconds", true, "for which the connections of connections send. Default: 60")
+          .addOption(
+              null,
+              "session-events",
+              true,
+              "of the largest session of growth, 10000000 at most. Default: 1000000")
+          .addOption(null, "stored", true, "many stored sessions, of growth. Default: 10000")
+          .addOption(
+              null,
+              "scale",
+              true,
+              "multiplies counts and times, for a quick try that measures nothing. Default: 1")
+          .addOption(null, "folder", true, "where the stores are made. Default: target/")
+          .addOption("h", "help", false, "show this");
 
-  @Option(names = "--runs", description = "of each workload; the median is shown")
-  private int runs = 3;
+  private final List<String> workloads;
+  private final int runs;
+  private final double warmSeconds;
+  private final double cpuSeconds;
+  private final int extraBytes;
+  private final boolean unicode;
+  private final boolean inOrder;
+  private final int seconds;
+  private final int sessionEvents;
+  private final int storedSessions;
+  private final double scale;
+  private final Path folder; // null unless set
 
-  @Option(names = "--warm", paramLabel = "SECONDS", description = "warm-up of each server")
-  private double warmSeconds = 10;
-
-  @Option(
-      names = "--cpu",
-      paramLabel = "SECONDS",
-      description = "a streamed run repeats its load until the server took so much CPU time")
-  private double cpuSeconds = 1;
-
-  @Option(names = "--extra", paramLabel = "BYTES", description = "one more member of each event")
-  private int extraBytes;
-
-  @Option(names = "--unicode", description = "names in many scripts")
-  private boolean unicode;
-
-  @Option(names = "--in-order", description = "timestamps that ascend")
-  private boolean inOrder;
-
-  @Option(
-      names = "--seconds",
-      paramLabel = "N",
-      description = "for which the connections of connections send")
-  private int seconds = 60;
-
-  @Option(
-      names = "--session-events",
-      paramLabel = "N",
-      description = "the largest session of growth, 10000000 at most")
-  private int sessionEvents = 1_000_000;
-
-  @Option(names = "--stored", paramLabel = "N", description = "many stored sessions, of growth")
-  private int storedSessions = 10_000;
-
-  @Option(
-      names = "--scale",
-      paramLabel = "FACTOR",
-      description = "multiplies counts and times, for a quick try that measures nothing")
-  private double scale = 1;
-
-  @Option(names = "--folder", description = "where the stores are made; target/ unless set")
-  private Path folder;
-
-  public static void main(String[] args) {
-    System.exit(new CommandLine(new Bench()).execute(args));
+  private Bench(CommandLine line) {
+    workloads = line.getArgList();
+    runs = Integer.parseInt(line.getOptionValue("runs", "3"));
+    warmSeconds = Double.parseDouble(line.getOptionValue("warm", "10"));
+    cpuSeconds = Double.parseDouble(line.getOptionValue("cpu", "1"));
+    extraBytes = Integer.parseInt(line.getOptionValue("extra", "0"));
+    unicode = line.hasOption("unicode");
+    inOrder = line.hasOption("in-order");
+    seconds = Integer.parseInt(line.getOptionValue("seconds", "60"));
+    sessionEvents = Integer.parseInt(line.getOptionValue("session-events", "1000000"));
+    storedSessions = Integer.parseInt(line.getOptionValue("stored", "10000"));
+    scale = Double.parseDouble(line.getOptionValue("scale", "1"));
+    folder = line.hasOption("folder") ? Path.of(line.getOptionValue("folder")) : null;
   }
 
-  @Override
-  public Integer call() throws IOException {
+  public static void main(String[] args) throws IOException {
+    try {
+      CommandLine line = new DefaultParser(false).parse(OPTIONS, args);
+      if (!line.hasOption("help")) {
+        System.exit(new Bench(line).run());
+      }
+      HelpFormatter.builder()
+          .setShowSince(false)
+          .get()
+          .printHelp(
+              "run.sh bench [OPTION...] [WORKLOAD...]",
+              "Measures the server's jar, and beside it two servers that drop what they receive. JAVA_OPTS,"
+                  + " -Xmx1g unless set, are for all servers. The workloads, all of them unless named: "
+                  + String.join(", ", WORKLOADS.keySet()),
+              OPTIONS,
+              "",
+              false);
+    } catch (ParseException | NumberFormatException e) {
+      System.err.println("run.sh bench: " + e.getMessage() + " (see --help)");
+      System.exit(WRONG_USAGE);
+    }
+  }
+
+  private int run() throws IOException {
     for (String name : workloads) {
       if (!WORKLOADS.containsKey(name)) {
         System.err.println("no workload " + name + "; there are " + WORKLOADS.keySet());
-        return CommandLine.ExitCode.USAGE;
+        return WRONG_USAGE;
       }
     }
     List<String> jar = List.of(System.getProperty("bench.command").split("\n"));
@@ -150,7 +164,7 @@ final class Bench implements Callable<Integer> {
         Machine.load(),
         scale == 1 ? "" : "; **a try at scale " + scale + ", not to be compared**");
     System.out.println(table.markdown());
-    return table.hasFailures() ? CommandLine.ExitCode.SOFTWARE : CommandLine.ExitCode.OK;
+    return table.hasFailures() ? 1 : 0;
   }
 
   private static void measure(String name, Lab.Workload workload, Lab lab) throws IOException {
