@@ -332,6 +332,9 @@ final class RunFile {
   static final class Writer implements AutoCloseable {
     private static final int BUFFER_BYTES = 256 << 10;
 
+    /** So much goes to the disk at once: the log, which waits behind it, must not wait long. */
+    private static final int FORCED_BYTES = 4 << 20;
+
     private final Disk.DiskFile file;
     private final byte[] buffer = new byte[BUFFER_BYTES];
     private final ByteArrayOutputStream index = new ByteArrayOutputStream();
@@ -339,6 +342,7 @@ final class RunFile {
     private int used;
     private int summed; // up to there the buffer is in the checksum
     private long position;
+    private long forced; // up to there
     private long sessions;
 
     /**
@@ -401,6 +405,10 @@ final class RunFile {
       position += used;
       used = 0;
       summed = 0;
+      if (position - forced >= FORCED_BYTES) {
+        file.force();
+        forced = position;
+      }
     }
 
     /** Writes the index, and makes the file durable. */
