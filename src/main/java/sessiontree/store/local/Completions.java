@@ -37,7 +37,7 @@ final class Completions {
 
   /** A tree was put in place. */
   synchronized void add(String id, long micros) {
-    if (micros < readFor[TreeFiles.folder(TreeFiles.relativePath(id))]) {
+    if (micros < readFor[TreePath.folder(TreePath.of(id))]) {
       known.add(new Completed(micros, id));
     }
   }
@@ -68,7 +68,7 @@ final class Completions {
 
   private void read(int folder, long until) throws IOException {
     for (String path : trees.list(folder)) {
-      String id = TreeFiles.id(path);
+      String id = TreePath.id(path);
       long completed = trees.completed(id);
       if (completed >= readFor[folder] && completed < until) {
         known.add(new Completed(completed, id));

@@ -21,13 +21,13 @@ final class OpenSessions {
 
   void add(LocalSession session) {
     byId.put(session.id(), session);
-    byPath.put(TreeFiles.relativePath(session.id()), session);
+    byPath.put(TreePath.of(session.id()), session);
   }
 
   /** Does nothing if its id is another's by now. */
   void remove(LocalSession session) {
     if (byId.remove(session.id(), session)) {
-      byPath.remove(TreeFiles.relativePath(session.id()), session);
+      byPath.remove(TreePath.of(session.id()), session);
     }
   }
 
@@ -41,7 +41,7 @@ final class OpenSessions {
 
   /** Those whose trees will be in that folder, in order of their paths. */
   NavigableMap<String, LocalSession> in(int folder) {
-    String prefix = TreeFiles.folder(folder);
+    String prefix = TreePath.folder(folder);
     return byPath.subMap(prefix, true, prefix + Character.MAX_VALUE, false);
   }
 }

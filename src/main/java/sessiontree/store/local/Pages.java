@@ -30,7 +30,7 @@ final class Pages {
     }
     List<Listing.Listed> page = new ArrayList<>();
     String last = after == null ? "" : after;
-    for (int folder = after == null ? 0 : TreeFiles.folder(after); folder < FOLDERS; folder++) {
+    for (int folder = after == null ? 0 : TreePath.folder(after); folder < FOLDERS; folder++) {
       for (Iterator<String> paths = paths(filter, folder, last); paths.hasNext(); ) {
         String path = paths.next();
         Listing.Listed listed = listed(filter, path);
@@ -61,7 +61,7 @@ final class Pages {
   }
 
   private Listing.Listed listed(Listing.Filter filter, String path) {
-    String id = TreeFiles.id(path);
+    String id = TreePath.id(path);
     LocalSession session = open.get(id);
     Listing.Listed open = session == null ? null : session.listed();
     if (open != null) {

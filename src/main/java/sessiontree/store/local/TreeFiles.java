@@ -9,31 +9,19 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
-import java.util.zip.CRC32C;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.store.Listing;
@@ -52,11 +40,6 @@ final class TreeFiles {
    * Whoever opens a tree up to this size counts its entries; larger ones have them written down.
    */
   private static final long COUNTED_BYTES = 256 << 10;
-
-  private static final String SUFFIX = ".json";
-  private static final String MARK = "forcing";
-  private static final int FORCERS = 4;
-  private static final HexFormat HEX = HexFormat.of();
 
   /** How a tree begins; a timestamp has at most a thousand characters. */
   private static final Pattern HEAD =
@@ -96,50 +79,19 @@ final class TreeFiles {
   private final Disk disk;
   private final Path directory;
   private final Path temporary;
+  private final TreeForcer forcer;
   private final Set<Path> made = ConcurrentHashMap.newKeySet();
-
-  /** Sessions of whose files a force failed, or may have. */
-  private final Set<String> suspect = ConcurrentHashMap.newKeySet();
-
-  /**
-   * There while trees are being forced, and while some are suspect. Whoever finds it does not know
-   * of which trees the force failed: what can be read of them may yet not be on disk, and another
-   * force would not tell. It need not survive loss of power, as what can be read then is on disk.
-   */
-  private final Path mark;
-
-  /** Whether the process before may have had a force fail; until recovery is done. */
-  private volatile boolean doubtful;
-
-  /** How many are being forced, each by one call. Guarded by mark. */
-  private int forcing;
-
-  /** Several at once share what the file system does for a force. */
-  private final ThreadPoolExecutor forcers =
-      new ThreadPoolExecutor(
-          FORCERS,
-          FORCERS,
-          1,
-          TimeUnit.SECONDS,
-          new LinkedBlockingQueue<>(),
-          LocalStore.daemons("force"));
-
-  /** A tree is deleted and forced under one of them; which, its id tells. */
-  private final Object[] locks = new Object[256];
 
   /** Folders from which something was removed since they were synced. */
   private final Set<Path> removed = ConcurrentHashMap.newKeySet();
 
   private final AtomicLong temporaries = new AtomicLong();
 
-  private TreeFiles(Disk disk, Path directory, Path temporary, boolean doubtful) {
+  private TreeFiles(Disk disk, Path directory, Path temporary, TreeForcer forcer) {
     this.disk = disk;
     this.directory = directory;
     this.temporary = temporary;
-    this.mark = temporary.resolve(MARK);
-    this.doubtful = doubtful;
-    Arrays.setAll(locks, i -> new Object());
-    forcers.allowCoreThreadTimeOut(true);
+    this.forcer = forcer;
   }
 
   /** Opens the trees of a directory, and removes what was being written when the process ended. */
@@ -148,70 +100,23 @@ final class TreeFiles {
     disk.createDirectories(temporary);
     boolean doubtful = false;
     for (Path file : disk.list(temporary)) {
-      if (file.endsWith(MARK)) {
+      if (file.endsWith(TreeForcer.MARK)) {
         doubtful = true;
       } else {
         disk.delete(file);
       }
     }
-    return new TreeFiles(disk, directory, temporary, doubtful);
-  }
-
-  /**
-   * The path of a session's tree, relative to the directory: {@code 5c/id.json}. The folder spreads
-   * files out; the name is the id in lower case and, if that is another, "+" and which characters
-   * are in upper case, as file systems may not tell them apart.
-   */
-  static String relativePath(String id) {
-    int hash = id.hashCode();
-    String folder = folder((hash ^ hash >>> 8 ^ hash >>> 16 ^ hash >>> 24) & 0xff);
-    String lower = id.toLowerCase(Locale.ROOT);
-    if (lower.equals(id)) {
-      return folder + id + SUFFIX;
-    }
-    BigInteger upper = BigInteger.ZERO;
-    for (int i = 0; i < id.length(); i++) {
-      if (id.charAt(i) != lower.charAt(i)) {
-        upper = upper.setBit(i);
-      }
-    }
-    return folder + lower + "+" + upper.toString(16) + SUFFIX;
-  }
-
-  /** The folder of that number, as relative paths begin. */
-  static String folder(int number) {
-    return HEX.toHexDigits((byte) number) + "/";
-  }
-
-  /** The number of a relative path's folder. */
-  static int folder(String relativePath) {
-    return HexFormat.fromHexDigits(relativePath, 0, 2);
-  }
-
-  /** The session whose tree has that relative path. */
-  static String id(String relativePath) {
-    String name = relativePath.substring(3, relativePath.length() - SUFFIX.length());
-    int plus = name.indexOf('+');
-    if (plus < 0) {
-      return name;
-    }
-    StringBuilder id = new StringBuilder(name.substring(0, plus));
-    BigInteger upper = new BigInteger(name.substring(plus + 1), 16);
-    for (int i = 0; i < plus; i++) {
-      if (upper.testBit(i)) {
-        id.setCharAt(i, Character.toUpperCase(id.charAt(i)));
-      }
-    }
-    return id.toString();
+    return new TreeFiles(
+        disk, directory, temporary, new TreeForcer(disk, directory, temporary, doubtful));
   }
 
   /** The relative paths of a folder's trees, in order. */
   List<String> list(int folder) throws IOException {
-    String prefix = folder(folder);
+    String prefix = TreePath.folder(folder);
     List<String> paths = new ArrayList<>();
     for (Path file : disk.list(directory.resolve(prefix))) {
       String name = file.getFileName().toString();
-      if (name.endsWith(SUFFIX)) {
+      if (name.endsWith(TreePath.SUFFIX)) {
         paths.add(prefix + name);
       }
     }
@@ -228,11 +133,7 @@ final class TreeFiles {
   }
 
   private Path path(String id) {
-    return directory.resolve(relativePath(id));
-  }
-
-  private static Path factsPath(Path tree) {
-    return tree.resolveSibling(tree.getFileName().toString().replaceFirst("json$", "facts"));
+    return directory.resolve(TreePath.of(id));
   }
 
   /**
@@ -262,12 +163,12 @@ final class TreeFiles {
       int factsCrc = 0;
       if (hasFacts) {
         Written beside = write(content(facts));
-        disk.rename(beside.file, factsPath(path));
+        disk.rename(beside.file, TreePath.facts(path));
         factsCrc = beside.crc;
       }
       disk.setModified(tree.file, completed);
       disk.rename(tree.file, path);
-      suspect.remove(id);
+      forcer.replaced(id);
       return new Unforced(id, tree.crc, hasFacts, factsCrc);
     } catch (IOException e) {
       delete(tree.file, e);
@@ -288,9 +189,7 @@ final class TreeFiles {
    * place now. For the thread that opens the store.
    */
   Unforced restore(String id, long completed, Facts facts, Content content) throws IOException {
-    if (doubtful) {
-      suspect.add(id);
-    }
+    forcer.found(id);
     Unforced found = find(id, completed, facts, content);
     return found != null ? found : publish(id, completed, facts, content);
   }
@@ -302,9 +201,10 @@ final class TreeFiles {
       if (disk.modified(path) != completed) {
         return null;
       }
-      Comparison tree = compare(path, content);
-      boolean hasFacts = areWritten(facts, tree.position);
-      Comparison beside = hasFacts ? compare(factsPath(path), content(facts)) : null;
+      DiskStreams.Comparison tree = compare(path, content);
+      boolean hasFacts = areWritten(facts, tree.position());
+      DiskStreams.Comparison beside =
+          hasFacts ? compare(TreePath.facts(path), content(facts)) : null;
       return tree.isSame() && (!hasFacts || beside.isSame())
           ? new Unforced(id, tree.crc(), hasFacts, hasFacts ? beside.crc() : 0)
           : null;
@@ -316,8 +216,8 @@ final class TreeFiles {
     }
   }
 
-  private Comparison compare(Path path, Content content) throws IOException {
-    try (Comparison comparison = new Comparison(disk.open(path))) {
+  private DiskStreams.Comparison compare(Path path, Content content) throws IOException {
+    try (DiskStreams.Comparison comparison = new DiskStreams.Comparison(disk.open(path))) {
       content.write(comparison);
       return comparison.atEnd();
     }
@@ -326,19 +226,15 @@ final class TreeFiles {
   /** Removes a tree; for good, when the removal was made durable. */
   void delete(String id) throws IOException {
     Path path = path(id);
-    synchronized (lock(id)) {
+    synchronized (forcer.lock(id)) {
       try {
         disk.delete(path);
-        disk.delete(factsPath(path));
-        suspect.remove(id);
+        disk.delete(TreePath.facts(path));
+        forcer.replaced(id);
       } finally { // not before: it is taken for done when it is synced
         removed.add(path.getParent());
       }
     }
-  }
-
-  private Object lock(String id) {
-    return locks[id.hashCode() & locks.length - 1];
   }
 
   /** Makes removals durable. */
@@ -360,9 +256,9 @@ final class TreeFiles {
 
   private Written write(Content content) throws IOException {
     Path file = temporary.resolve(Long.toString(temporaries.incrementAndGet()));
-    try (Output out = new Output(disk.create(file))) {
+    try (DiskStreams.Output out = new DiskStreams.Output(disk.create(file))) {
       content.write(out);
-      return new Written(file, out.position, (int) out.crc.getValue());
+      return new Written(file, out.position(), out.crc());
     } catch (IOException e) {
       delete(file, e);
       throw e;
@@ -379,142 +275,12 @@ final class TreeFiles {
 
   /** Makes trees durable. Those that are not there any more are passed over. */
   void force(List<Unforced> trees) throws IOException {
-    setMark();
-    try {
-      Set<Path> folders = ConcurrentHashMap.newKeySet();
-      forceFiles(trees, folders);
-      for (Path folder : folders) {
-        disk.sync(folder);
-      }
-      if (!folders.isEmpty()) {
-        disk.sync(directory); // for the folders themselves
-      }
-    } finally {
-      clearMark();
-    }
-  }
-
-  private void setMark() throws IOException {
-    synchronized (mark) {
-      if (forcing == 0) {
-        disk.create(mark).close();
-      }
-      forcing++;
-    }
-  }
-
-  private void clearMark() {
-    synchronized (mark) {
-      forcing--;
-      if (forcing == 0 && suspect.isEmpty() && !doubtful) {
-        try {
-          disk.delete(mark);
-        } catch (IOException e) { // the next start copies trees in vain
-          LOG.debug("{} cannot be deleted: {}", mark, e.toString());
-        }
-      }
-    }
+    forcer.force(trees);
   }
 
   /** All trees that need it were restored: no other is in doubt. */
   void restored() {
-    doubtful = false;
-  }
-
-  private void forceFiles(List<Unforced> trees, Set<Path> folders) throws IOException {
-    AtomicInteger next = new AtomicInteger();
-    AtomicReference<IOException> failure = new AtomicReference<>();
-    Runnable part =
-        () -> {
-          try {
-            int at;
-            while (failure.get() == null && (at = next.getAndIncrement()) < trees.size()) {
-              force(trees.get(at), folders);
-            }
-          } catch (IOException e) {
-            failure.set(e);
-          }
-        };
-    if (trees.size() == 1) {
-      part.run();
-    } else {
-      CompletableFuture.allOf(
-              Stream.generate(() -> CompletableFuture.runAsync(part, forcers))
-                  .limit(FORCERS)
-                  .toArray(CompletableFuture<?>[]::new))
-          .join();
-    }
-    if (failure.get() != null) {
-      throw failure.get();
-    }
-  }
-
-  /**
-   * Not while another thread does so, which happens if it has runs as well as log records: what one
-   * force fails to write, the other would take for written.
-   */
-  private void force(Unforced tree, Set<Path> folders) throws IOException {
-    Path path = path(tree.id());
-    synchronized (lock(tree.id())) {
-      try {
-        if (suspect.contains(tree.id())) {
-          copy(tree, path);
-        } else {
-          if (tree.hasFacts()) {
-            forceOnce(tree.id(), factsPath(path));
-          }
-          forceOnce(tree.id(), path);
-        }
-        folders.add(path.getParent());
-      } catch (NoSuchFileException e) {
-        LOG.debug("{} was deleted", path);
-      }
-    }
-  }
-
-  private void forceOnce(String id, Path path) throws IOException {
-    try (Disk.DiskFile file = disk.open(path)) {
-      file.force();
-    } catch (NoSuchFileException e) {
-      throw e;
-    } catch (IOException e) {
-      suspect.add(id);
-      throw e;
-    }
-  }
-
-  /**
-   * A force failed, and another would mean nothing: what can be read still is written anew, if it
-   * is what was written. Not while it may be deleted: its name would come back.
-   */
-  private void copy(Unforced tree, Path path) throws IOException {
-    if (tree.hasFacts()) {
-      copy(factsPath(path), tree.factsCrc());
-    }
-    copy(path, tree.crc());
-    suspect.remove(tree.id());
-  }
-
-  private void copy(Path path, int crc) throws IOException {
-    Path copy = temporary.resolve(Long.toString(temporaries.incrementAndGet()));
-    try (Disk.DiskFile from = disk.open(path);
-        Disk.DiskFile to = disk.create(copy);
-        Input in = new Input(from, from.size());
-        Output out = new Output(to)) {
-      in.transferTo(out);
-      if ((int) out.crc.getValue() != crc) {
-        throw new DamageException(
-            path,
-            String.format(
-                "checksum mismatch: expected %08x, got %08x", crc, (int) out.crc.getValue()));
-      }
-      disk.setModified(copy, disk.modified(path));
-      to.force();
-      disk.rename(copy, path);
-    } catch (IOException e) {
-      delete(copy, e);
-      throw e;
-    }
+    forcer.restored();
   }
 
   boolean exists(String id) throws IOException {
@@ -602,7 +368,7 @@ final class TreeFiles {
       }
       Facts facts = facts(id);
       if (facts == null) {
-        facts = new Facts(countEntries(new Input(tree.file, tree.bytes)), Map.of());
+        facts = new Facts(countEntries(new DiskStreams.Input(tree.file, tree.bytes)), Map.of());
       }
       return new SessionState(SessionState.Phase.COMPLETE, 0, facts.entries(), 0, facts.writers());
     }
@@ -611,11 +377,11 @@ final class TreeFiles {
   private Facts facts(String id) throws IOException {
     Disk.DiskFile file;
     try {
-      file = disk.open(factsPath(path(id)));
+      file = disk.open(TreePath.facts(path(id)));
     } catch (NoSuchFileException e) {
       return null;
     }
-    try (InputStream in = new Input(file, file.size())) {
+    try (InputStream in = new DiskStreams.Input(file, file.size())) {
       return Json.MAPPER.readValue(in, Facts.class);
     }
   }
@@ -634,117 +400,5 @@ final class TreeFiles {
       }
     }
     return objects + 2;
-  }
-
-  /** Writes a file from its beginning. */
-  private static final class Output extends OutputStream {
-    private final Disk.DiskFile file;
-    private final CRC32C crc = new CRC32C();
-    private long position;
-
-    Output(Disk.DiskFile file) {
-      this.file = file;
-    }
-
-    @Override
-    public void write(int b) throws IOException {
-      write(new byte[] {(byte) b}, 0, 1);
-    }
-
-    @Override
-    public void write(byte[] bytes, int offset, int length) throws IOException {
-      file.write(ByteBuffer.wrap(bytes, offset, length), position);
-      crc.update(bytes, offset, length);
-      position += length;
-    }
-
-    @Override
-    public void close() throws IOException {
-      file.close();
-    }
-  }
-
-  /** Compares what is written with what a file holds. */
-  private static final class Comparison extends OutputStream {
-    private static final int BUFFER_BYTES = 1 << 16;
-
-    private final Disk.DiskFile file;
-    private final CRC32C crc = new CRC32C();
-    private long position;
-    private boolean same = true;
-
-    Comparison(Disk.DiskFile file) {
-      this.file = file;
-    }
-
-    @Override
-    public void write(int b) throws IOException {
-      write(new byte[] {(byte) b}, 0, 1);
-    }
-
-    @Override
-    public void write(byte[] bytes, int offset, int length) throws IOException {
-      ByteBuffer there = ByteBuffer.allocate(Math.min(length, BUFFER_BYTES));
-      for (int at = 0; same && at < length; at += there.limit()) {
-        there.clear().limit(Math.min(there.capacity(), length - at));
-        int read = file.read(there, position + at);
-        same =
-            read == there.limit() && there.flip().equals(ByteBuffer.wrap(bytes, offset + at, read));
-      }
-      crc.update(bytes, offset, length);
-      position += length;
-    }
-
-    /** All was written. */
-    Comparison atEnd() throws IOException {
-      same &= file.size() == position;
-      return this;
-    }
-
-    boolean isSame() {
-      return same;
-    }
-
-    int crc() {
-      return (int) crc.getValue();
-    }
-
-    @Override
-    public void close() throws IOException {
-      file.close();
-    }
-  }
-
-  /** Reads a file from its beginning. */
-  private static final class Input extends InputStream {
-    private final Disk.DiskFile file;
-    private final long size;
-    private long position;
-
-    Input(Disk.DiskFile file, long size) {
-      this.file = file;
-      this.size = size;
-    }
-
-    @Override
-    public int read() throws IOException {
-      byte[] one = new byte[1];
-      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-    }
-
-    @Override
-    public int read(byte[] bytes, int offset, int length) throws IOException {
-      if (position >= size) {
-        return -1;
-      }
-      int n = file.read(ByteBuffer.wrap(bytes, offset, length), position);
-      position += n;
-      return n == 0 && length > 0 ? -1 : n;
-    }
-
-    @Override
-    public void close() throws IOException {
-      file.close();
-    }
   }
 }

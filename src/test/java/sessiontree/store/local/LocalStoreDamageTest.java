@@ -78,7 +78,7 @@ class LocalStoreDamageTest {
       submit(session, "{'type':'SESSION_START','timestamp':1,'session_id':'a'}");
       submit(session, "{'type':'SESSION_END','timestamp':2,'session_id':'a'}");
       assertThat(store.state("a").phase()).isEqualTo(Phase.COMPLETE);
-      Path tree = folder.resolve("sessions").resolve(TreeFiles.relativePath("a"));
+      Path tree = folder.resolve("sessions").resolve(TreePath.of("a"));
       byte[] sound = Files.readAllBytes(tree);
       for (int size = 0; size < sound.length; size++) {
         Files.write(tree, Arrays.copyOf(sound, size));

@@ -540,7 +540,7 @@ class LocalStoreTest extends SessionStoreContract {
       String tag = tag(id);
       SessionState state = store.state(id);
       store.close();
-      Path path = folder.resolve("sessions").resolve(TreeFiles.relativePath(id));
+      Path path = folder.resolve("sessions").resolve(TreePath.of(id));
       damage.to(path, path.resolveSibling(id + ".facts"));
       WatchedDisk watched = new WatchedDisk();
       store = LocalStore.open(watched.disk, folder, large, new Metrics());
