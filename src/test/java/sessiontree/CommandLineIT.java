@@ -22,8 +22,7 @@ class CommandLineIT {
   @TempDir private Path folder;
 
   private JarServer.Launch server() {
-    return JarServer.of(folder.resolve("store"))
-        .java("-XX:TieredStopAtLevel=1"); // starts many, each for a moment
+    return JarServer.of(folder.resolve("store"));
   }
 
   private static void assertOneLine(Ended ended, int code, String... words) {
