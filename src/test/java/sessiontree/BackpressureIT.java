@@ -4,8 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
@@ -13,6 +16,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -95,6 +99,75 @@ class BackpressureIT {
       stream.next("OPEN");
       stream.send(Entries.message(entries.toArray(String[]::new)));
       return stream.complete().path("entries").asLong();
+    }
+  }
+
+  @Test
+  void streamsThatAreReset_beforeTheirAnswers_areGone() throws Exception {
+    try (JarServer server = JarServer.start(folder)) {
+      for (int i = 0; i < 300; i++) {
+        RawStream stream = RawStream.connect(server.port(), "reset" + i);
+        stream.next("OPEN");
+        stream.send(Entries.message(Entries.start("reset" + i)));
+        stream.reset();
+      }
+      Await.until("no stream is open", () -> Scrape.of(server).own("streams") == 0);
+      assertThat(Scrape.of(server).own("inflow_bytes")).isZero();
+    }
+  }
+
+  @Test
+  void idleStreams_thatAllSendAtOnce_areTakenInTurn_withinTheInflow() throws Exception {
+    int messages = 10_000;
+    byte[] empty = RawStream.frame(RawStream.TEXT, true, new byte[0]);
+    ByteBuffer all = ByteBuffer.allocate(messages * empty.length);
+    while (all.hasRemaining()) {
+      all.put(empty);
+    }
+    List<RawStream> streams = new ArrayList<>();
+    try (JarServer server =
+        JarServer.of(folder).java("-Xmx64m").flags("--inflow-bytes=65536").start()) {
+      for (int i = 0; i < 100; i++) {
+        RawStream stream = RawStream.connect(server.port(), "many" + i);
+        stream.next("OPEN");
+        streams.add(stream);
+      }
+      for (RawStream stream : streams) {
+        stream.write(all.array());
+      }
+      assertThat(Scrape.of(server).own("inflow_bytes")).isLessThan(1 << 20);
+      for (RawStream stream : streams) {
+        for (int message = 1; message <= messages; message++) {
+          assertThat(stream.next("ERROR").path("message").asInt()).isEqualTo(message);
+        }
+        stream.close();
+      }
+    }
+  }
+
+  @Test
+  void unfinishedMessages_toASessionThatCannotBeRead_leaveNothing() throws Exception {
+    try (JarServer server = JarServer.start(folder.resolve("store"))) {
+      String whole = Entries.message(Entries.start("cut"), Entries.end("cut"));
+      String path = "/sessions/cut/events";
+      assertThat(RawHttp.post(server.port(), path, whole).status()).isEqualTo(200);
+      cutTree();
+      for (int i = 0; i < 5; i++) {
+        try (RawStream stream = RawStream.connect(server.port(), "cut")) {
+          stream.send(RawStream.TEXT, false, new byte[100_000]);
+        }
+      }
+      Await.until("no stream is open", () -> Scrape.of(server).own("streams") == 0);
+      assertThat(Scrape.of(server).own("inflow_bytes")).isZero();
+    }
+  }
+
+  /** Cuts a byte off the only tree. */
+  private void cutTree() throws IOException {
+    try (Stream<Path> files = Files.walk(folder.resolve("store").resolve("sessions"))) {
+      Path tree = files.filter(Files::isRegularFile).findFirst().orElseThrow();
+      byte[] bytes = Files.readAllBytes(tree);
+      Files.write(tree, Arrays.copyOf(bytes, bytes.length - 1));
     }
   }
 }

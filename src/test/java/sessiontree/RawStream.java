@@ -94,6 +94,12 @@ final class RawStream implements Answers, AutoCloseable {
     socket.shutdownOutput();
   }
 
+  /** Is gone at once, and resets the connection. */
+  void reset() throws IOException {
+    socket.setSoLinger(true, 0);
+    socket.close();
+  }
+
   Frame read() throws IOException {
     DataInputStream in = new DataInputStream(socket.getInputStream());
     int opcode = in.readUnsignedByte() & 0x0f;

@@ -135,20 +135,20 @@ public final class Session {
   }
 
   /**
-   * Asks what is stored when all that is queued now is. Nothing is told of a session that has
-   * ended, or was deleted: its watchers are.
+   * Asks what is stored when all that is queued now is. Nothing is told of a session that is
+   * complete or deleted then: its watchers are.
    *
    * @param writer a name, or null
    */
   public void sync(String writer, Synced synced) {
     Reply reply;
     synchronized (this) {
-      if (phase == Phase.ENDED || phase == Phase.COMPLETE || deleted) {
+      reply = new SyncReply(writer, lastNumber(writer), synced);
+      if (queued > 0) { // an end or a deletion too may fail
+        await(new Queued(reply, null, false));
         return;
       }
-      reply = new SyncReply(writer, lastNumber(writer), synced);
-      if (queued > 0) {
-        await(new Queued(reply, null, false));
+      if (phase == Phase.COMPLETE || deleted) {
         return;
       }
     }
@@ -183,7 +183,9 @@ public final class Session {
 
     @Override
     public void stored(int answered, long entries, boolean complete) {
-      synced.synced(entries, messages);
+      if (!complete && !gone) {
+        synced.synced(entries, messages);
+      }
     }
 
     @Override

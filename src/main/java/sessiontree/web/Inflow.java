@@ -1,15 +1,16 @@
 package sessiontree.web;
 
-import java.util.ArrayList;
-import java.util.LinkedHashSet;
-import java.util.List;
-import java.util.Set;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Bounds the bytes that all streams together have received, and that are not answered. At the bound
  * nobody is read from, but one that is in the midst of a message: or those that are would wait for
- * each other. So memory is bounded by the limit, one message, and what is read at a time from each.
+ * each other. When there is room, who waits is read from one after another, in the order in which
+ * they came. So memory is bounded by the limit, one message, and what the selecting threads and one
+ * more read at a time.
  *
  * <p>Safe for several threads; below the bound without a lock. It calls no connection while it
  * holds its lock.
@@ -22,7 +23,9 @@ final class Inflow {
   private final AtomicLong held = new AtomicLong();
 
   // All guarded by this.
-  private final Set<StreamConnection> waiting = new LinkedHashSet<>();
+  /** Whether each is in the midst of a message, in the order in which they came. */
+  private final Map<StreamConnection, Boolean> waiting = new LinkedHashMap<>();
+
   private StreamConnection exempt;
   private long exemptNanos;
 
@@ -41,22 +44,48 @@ final class Inflow {
     held.addAndGet(bytes);
   }
 
-  /** Whoever waits is resumed, when there is room. */
+  /** Who waits is admitted, when there is room. */
   void subtract(long bytes) {
-    if (held.addAndGet(-bytes) < limit && crowded) {
-      wake();
+    if (held.addAndGet(-bytes) < limit) {
+      admitNext();
     }
   }
 
-  private void wake() {
-    List<StreamConnection> woken;
-    synchronized (this) {
-      exempt = null;
-      woken = new ArrayList<>(waiting);
-      waiting.clear();
-      crowded = false;
+  /** Admits who has waited longest, if there is room. To be called after each reading. */
+  void admitNext() {
+    if (crowded) {
+      StreamConnection next;
+      do {
+        next = next();
+      } while (next != null && !next.admit());
     }
-    woken.forEach(StreamConnection::resume);
+  }
+
+  private synchronized StreamConnection next() {
+    boolean room = held.get() < limit;
+    if (room) {
+      exempt = null;
+    }
+    StreamConnection next = null;
+    Iterator<Map.Entry<StreamConnection, Boolean>> each = waiting.entrySet().iterator();
+    while (next == null && exempt == null && each.hasNext()) {
+      Map.Entry<StreamConnection, Boolean> one = each.next();
+      if (room || one.getValue()) {
+        next = one.getKey();
+        each.remove();
+      }
+    }
+    if (next != null && !room) {
+      exempt(next);
+    }
+    crowded = exempt != null || !waiting.isEmpty();
+    return next;
+  }
+
+  /** Guarded by this. */
+  private void exempt(StreamConnection connection) {
+    exempt = connection;
+    exemptNanos = System.nanoTime();
   }
 
   /** Adds them if there is room for them. */
@@ -72,13 +101,13 @@ final class Inflow {
   }
 
   /**
-   * Whether the connection may be read from now. If not, its {@link StreamConnection#resume} is
-   * called when it may.
+   * Whether the connection may be read from now. If not, its {@link StreamConnection#admit} is
+   * called when it may. Who waits already comes first.
    *
    * @param amidst whether it is in the midst of a message
    */
   boolean mayRead(StreamConnection connection, boolean amidst) {
-    return held.get() < limit || mayReadAtTheBound(connection, amidst);
+    return (held.get() < limit && !crowded) || mayReadAtTheBound(connection, amidst);
   }
 
   private synchronized boolean mayReadAtTheBound(StreamConnection connection, boolean amidst) {
@@ -86,26 +115,29 @@ final class Inflow {
       return true;
     }
     crowded = true; // before the bound is looked at again: who gives room later sees it
-    if (held.get() < limit) {
+    boolean room = held.get() < limit;
+    if (room && waiting.isEmpty()) {
+      exempt = null;
+      crowded = false;
       return true;
     }
-    if (exempt == null && amidst) {
-      exempt = connection;
-      exemptNanos = System.nanoTime();
+    if (!room && exempt == null && amidst) {
+      exempt(connection);
       return true;
     }
-    waiting.add(connection);
+    waiting.put(connection, amidst);
     return false;
   }
 
-  /** The connection is in the midst of no message any more. */
+  /** The message that the connection was in the midst of is whole, or will never be. */
   void settled(StreamConnection connection) {
     synchronized (this) {
       if (exempt != connection) {
         return;
       }
+      exempt = null;
     }
-    wake();
+    admitNext();
   }
 
   synchronized void forget(StreamConnection connection) {

@@ -163,8 +163,17 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
             && !closed
             && !peerClosing
             && !answerFirst
-            && unansweredBytes < MAX_UNANSWERED_BYTES
-            && streams.inflow().mayRead(this, heldBytes > 0));
+            && unansweredBytes < MAX_UNANSWERED_BYTES);
+  }
+
+  @Override
+  boolean isRoom() {
+    return finished || closed || streams.inflow().mayRead(this, heldBytes > 0);
+  }
+
+  @Override
+  void turnOver() {
+    streams.inflow().admitNext();
   }
 
   @Override
@@ -260,7 +269,7 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
         awaited++;
         answerFirst = bytes < LITTLE_BYTES;
       }
-      heldNoMore = heldBytes > 0 && held == 0;
+      heldNoMore = heldBytes > 0 && (held == 0 || messages != null);
       more = closed ? 0 : held - heldBytes + (taken ? bytes : 0);
       heldBytes = closed ? 0 : held;
       closing = closing == NOT_CLOSING ? burstCode : closing;
@@ -515,10 +524,9 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
   public void onClose(Throwable cause) {
     super.onClose(cause);
     streams.remove(this);
-    if (session == null) {
-      return;
+    if (session != null) {
+      session.unwatch(this);
     }
-    session.unwatch(this);
     long bytes;
     synchronized (this) {
       closed = true;
@@ -528,7 +536,9 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
     streams.inflow().subtract(bytes);
     streams.inflow().forget(this);
     streams.inflow().settled(this);
-    settled();
+    if (session != null) {
+      settled();
+    }
   }
 
   /**

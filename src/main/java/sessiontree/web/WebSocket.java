@@ -28,6 +28,8 @@ abstract class WebSocket extends AbstractConnection
   private enum Reading {
     /** Until {@link #resume}. */
     PAUSED,
+    /** Until {@link #admit}. */
+    BLOCKED,
     /** Until something comes. */
     WAITING,
     /** A thread reads. */
@@ -54,8 +56,17 @@ abstract class WebSocket extends AbstractConnection
   /** The connection is one now. */
   abstract void opened();
 
-  /** Whether more may be read. Called while this is held. */
+  /** Whether it wants more. Called while this is held. */
   abstract boolean mayRead();
+
+  /**
+   * Whether there is room for more. If not, {@link #admit} is called when there is. Called while
+   * this is held.
+   */
+  abstract boolean isRoom();
+
+  /** Others may be read from now. */
+  abstract void turnOver();
 
   /**
    * All that was read is handed on.
@@ -80,20 +91,21 @@ abstract class WebSocket extends AbstractConnection
     super.onOpen();
     getEndPoint().setIdleTimeout(0); // pings tell who is gone
     opened();
-    if (mayBegin()) {
-      read();
-    }
+    resume();
   }
 
   /** Reads on, if more may be read, and nobody does. */
   final void resume() {
     boolean atOnce;
     synchronized (this) {
-      if (!mayBegin()) {
+      if (reading != Reading.PAUSED || !mayRead()) {
         return;
       }
       atOnce = early != null;
-      reading = atOnce ? Reading.RUNNING : Reading.WAITING;
+      reading = !atOnce ? Reading.WAITING : isRoom() ? Reading.RUNNING : Reading.BLOCKED;
+      if (reading == Reading.BLOCKED) {
+        return;
+      }
     }
     if (atOnce) {
       getExecutor().execute(this::read);
@@ -102,23 +114,30 @@ abstract class WebSocket extends AbstractConnection
     }
   }
 
-  private synchronized boolean mayBegin() {
-    if (reading != Reading.PAUSED || !mayRead()) {
-      return false;
+  /** Reads what is there, as there is room now. False if it does not wait for that. */
+  final boolean admit() {
+    synchronized (this) {
+      if (reading != Reading.BLOCKED) {
+        return false;
+      }
+      reading = Reading.RUNNING;
     }
-    reading = Reading.RUNNING;
+    getExecutor().execute(this::read);
     return true;
   }
 
   /** Whether it is read from, so that silence is the client's. Guarded by this. */
   final boolean isListening() {
-    return reading != Reading.PAUSED;
+    return reading == Reading.WAITING || reading == Reading.RUNNING;
   }
 
   @Override
   public final void onFillable() {
-    synchronized (this) {
-      reading = Reading.RUNNING;
+    synchronized (this) { // others may have taken the room since it was waited for
+      reading = !mayRead() ? Reading.PAUSED : isRoom() ? Reading.RUNNING : Reading.BLOCKED;
+      if (reading != Reading.RUNNING) {
+        return;
+      }
     }
     read();
   }
@@ -166,14 +185,21 @@ abstract class WebSocket extends AbstractConnection
         return;
       }
       synchronized (this) {
-        reading = mayRead() ? Reading.WAITING : Reading.PAUSED;
-        if (reading == Reading.PAUSED) {
+        if (!mayRead()) {
+          reading = Reading.PAUSED;
           return;
         }
+        if (frames.held() > 0 && !isRoom()) { // it must not hold up others in silence
+          reading = Reading.BLOCKED;
+          return;
+        }
+        reading = Reading.WAITING;
       }
       fillInterested(callback);
     } catch (IOException e) {
       close();
+    } finally {
+      turnOver();
     }
   }
 
@@ -211,7 +237,7 @@ abstract class WebSocket extends AbstractConnection
 
     @Override
     protected void onFailure(Throwable cause) {
-      close();
+      WebSocket.this.close();
     }
 
     @Override

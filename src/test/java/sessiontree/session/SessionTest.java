@@ -468,6 +468,16 @@ class SessionTest {
   }
 
   @Test
+  void sync_behindAnEndThatFails_tellsWhatIsStored() {
+    given(START);
+    submit("end", END);
+    sync(null);
+    stored.failNext();
+    stored.storeAll();
+    assertThat(told).containsExactly("end: storage_unavailable", "synced 1 entries, 0");
+  }
+
+  @Test
   void sync_afterAFailureOfAllThatWasQueued_tellsWhatIsLeft() {
     given(START);
     submit("failing", "w", 1, EVENT);

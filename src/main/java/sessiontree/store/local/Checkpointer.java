@@ -45,7 +45,7 @@ final class Checkpointer implements AutoCloseable {
   private static final int UNFORCED_BYTES = 256;
 
   /** Trees of one call: the store closes after one. */
-  private static final int FORCED_AT_ONCE = 10_000;
+  private static final int FORCED_AT_ONCE = 2_000;
 
   private final Runs runs;
   private final TreeFiles trees;
