@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -113,35 +112,6 @@ class BackpressureIT {
       }
       Await.until("no stream is open", () -> Scrape.of(server).own("streams") == 0);
       assertThat(Scrape.of(server).own("inflow_bytes")).isZero();
-    }
-  }
-
-  @Test
-  void idleStreams_thatAllSendAtOnce_areTakenInTurn_withinTheInflow() throws Exception {
-    int messages = 10_000;
-    byte[] empty = RawStream.frame(RawStream.TEXT, true, new byte[0]);
-    ByteBuffer all = ByteBuffer.allocate(messages * empty.length);
-    while (all.hasRemaining()) {
-      all.put(empty);
-    }
-    List<RawStream> streams = new ArrayList<>();
-    try (JarServer server =
-        JarServer.of(folder).java("-Xmx64m").flags("--inflow-bytes=65536").start()) {
-      for (int i = 0; i < 100; i++) {
-        RawStream stream = RawStream.connect(server.port(), "many" + i);
-        stream.next("OPEN");
-        streams.add(stream);
-      }
-      for (RawStream stream : streams) {
-        stream.write(all.array());
-      }
-      assertThat(Scrape.of(server).own("inflow_bytes")).isLessThan(1 << 20);
-      for (RawStream stream : streams) {
-        for (int message = 1; message <= messages; message++) {
-          assertThat(stream.next("ERROR").path("message").asInt()).isEqualTo(message);
-        }
-        stream.close();
-      }
     }
   }
 
