@@ -9,8 +9,8 @@ import java.util.concurrent.atomic.AtomicLong;
  * Bounds the bytes that all streams together have received, and that are not answered. At the bound
  * nobody is read from, but one that is in the midst of a message: or those that are would wait for
  * each other. When there is room, who waits is read from one after another, in the order in which
- * they came. So memory is bounded by the limit, one message, and what the selecting threads and one
- * more read at a time.
+ * they came. So what is held exceeds the limit by messages that had begun, and by what the threads
+ * that read have in hand.
  *
  * <p>Safe for several threads; below the bound without a lock. It calls no connection while it
  * holds its lock.

@@ -98,6 +98,9 @@ abstract class WebSocket extends AbstractConnection
   final void resume() {
     boolean atOnce;
     synchronized (this) {
+      if (reading == Reading.BLOCKED && isRoom()) { // for what comes behind a close there is
+        reading = Reading.PAUSED;
+      }
       if (reading != Reading.PAUSED || !mayRead()) {
         return;
       }
