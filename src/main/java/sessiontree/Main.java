@@ -23,7 +23,7 @@ import sessiontree.web.Server;
 public final class Main {
   // Exit codes.
   private static final int STOPPED = 0;
-  private static final int NO_START = 1;
+  private static final int FAILED = 1;
   private static final int WRONG_USAGE = 2;
 
   private final Config config;
@@ -49,7 +49,7 @@ public final class Main {
       System.exit(WRONG_USAGE);
     } catch (Exception e) {
       System.err.println("sessiontree: " + oneLine(e));
-      System.exit(NO_START);
+      System.exit(FAILED);
     }
   }
 
@@ -155,7 +155,7 @@ public final class Main {
       store.close();
     } catch (Exception e) {
       System.err.println("sessiontree: did not stop in order: " + oneLine(e));
-      code = NO_START;
+      code = FAILED;
     }
     Runtime.getRuntime().halt(code); // a JVM that is asked to end exits with 143 by itself
   }

@@ -83,7 +83,7 @@ final class JarServer implements AutoCloseable {
     private JarServer launch() throws IOException {
       List<String> command = new ArrayList<>();
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-      // What lives for seconds is not worth compiling well: a third of the time of all tests.
+      // What lives for seconds is not worth compiling well.
       command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
       command.addAll(java);
       command.add("-jar");

@@ -12,21 +12,29 @@ import java.util.concurrent.atomic.AtomicLong;
  * they came. So what is held exceeds the limit by messages that had begun, and by what the threads
  * that read have in hand.
  *
- * <p>Safe for several threads; below the bound without a lock. It calls no connection while it
- * holds its lock.
+ * <p>Safe for several threads; below the bound without a lock. It calls no reader while it holds
+ * its lock.
  */
 final class Inflow {
+  /** Who reads a stream. */
+  interface Reader {
+    /** Reads what is there, as it may now. False if it does not wait for that any more. */
+    boolean admit();
+
+    /** Cuts the stream off. */
+    void drop(String reason);
+  }
+
   /** How long the one that is read from at the bound may take for its message. */
   private static final long PATIENCE_NANOS = 10_000_000_000L;
 
   private final long limit;
   private final AtomicLong held = new AtomicLong();
 
-  // All guarded by this.
-  /** Whether each is in the midst of a message, in the order in which they came. */
-  private final Map<StreamConnection, Boolean> waiting = new LinkedHashMap<>();
-
-  private StreamConnection exempt;
+  // All guarded by this; of those who wait, whether each is in the midst of a message, in the order
+  // in which they came.
+  private final Map<Reader, Boolean> waiting = new LinkedHashMap<>();
+  private Reader exempt;
   private long exemptNanos;
 
   /** Whether anybody waits, or is exempt. Written while this is locked. */
@@ -53,23 +61,30 @@ final class Inflow {
 
   /** Admits who has waited longest, if there is room. To be called after each reading. */
   void admitNext() {
-    if (crowded) {
-      StreamConnection next;
-      do {
-        next = next();
-      } while (next != null && !next.admit());
+    while (crowded) {
+      Reader next = next();
+      if (next == null || next.admit()) {
+        return;
+      }
+      release(next);
     }
   }
 
-  private synchronized StreamConnection next() {
+  private synchronized boolean release(Reader reader) {
+    boolean released = exempt == reader;
+    exempt = released ? null : exempt;
+    return released;
+  }
+
+  private synchronized Reader next() {
     boolean room = held.get() < limit;
     if (room) {
       exempt = null;
     }
-    StreamConnection next = null;
-    Iterator<Map.Entry<StreamConnection, Boolean>> each = waiting.entrySet().iterator();
+    Reader next = null;
+    Iterator<Map.Entry<Reader, Boolean>> each = waiting.entrySet().iterator();
     while (next == null && exempt == null && each.hasNext()) {
-      Map.Entry<StreamConnection, Boolean> one = each.next();
+      Map.Entry<Reader, Boolean> one = each.next();
       if (room || one.getValue()) {
         next = one.getKey();
         each.remove();
@@ -83,8 +98,8 @@ final class Inflow {
   }
 
   /** Guarded by this. */
-  private void exempt(StreamConnection connection) {
-    exempt = connection;
+  private void exempt(Reader reader) {
+    exempt = reader;
     exemptNanos = System.nanoTime();
   }
 
@@ -101,17 +116,17 @@ final class Inflow {
   }
 
   /**
-   * Whether the connection may be read from now. If not, its {@link StreamConnection#admit} is
-   * called when it may. Who waits already comes first.
+   * Whether the reader may read now. If not, its {@link Reader#admit} is called when it may. Who
+   * waits already comes first.
    *
    * @param amidst whether it is in the midst of a message
    */
-  boolean mayRead(StreamConnection connection, boolean amidst) {
-    return (held.get() < limit && !crowded) || mayReadAtTheBound(connection, amidst);
+  boolean mayRead(Reader reader, boolean amidst) {
+    return (held.get() < limit && !crowded) || mayReadAtTheBound(reader, amidst);
   }
 
-  private synchronized boolean mayReadAtTheBound(StreamConnection connection, boolean amidst) {
-    if (exempt == connection) {
+  private synchronized boolean mayReadAtTheBound(Reader reader, boolean amidst) {
+    if (exempt == reader) {
       return true;
     }
     crowded = true; // before the bound is looked at again: who gives room later sees it
@@ -122,30 +137,27 @@ final class Inflow {
       return true;
     }
     if (!room && exempt == null && amidst) {
-      exempt(connection);
+      exempt(reader);
       return true;
     }
-    waiting.put(connection, amidst);
+    waiting.put(reader, amidst);
     return false;
   }
 
-  /** The message that the connection was in the midst of is whole, or will never be. */
-  void settled(StreamConnection connection) {
-    synchronized (this) {
-      if (exempt != connection) {
-        return;
-      }
-      exempt = null;
+  /** The message that the reader was in the midst of is whole, or will never be. */
+  void settled(Reader reader) {
+    if (release(reader)) {
+      admitNext();
     }
-    admitNext();
   }
 
-  synchronized void forget(StreamConnection connection) {
-    waiting.remove(connection);
+  /** The reader does not wait any more. */
+  synchronized void forget(Reader reader) {
+    waiting.remove(reader);
   }
 
-  /** The connection that holds up all others, if it has done so for too long. */
-  synchronized StreamConnection tooSlow(long nowNanos) {
+  /** The reader that holds up all others, if it has done so for too long. */
+  synchronized Reader tooSlow(long nowNanos) {
     return exempt != null && nowNanos - exemptNanos > PATIENCE_NANOS ? exempt : null;
   }
 }

@@ -30,7 +30,7 @@ import sessiontree.session.Session;
  * <p>One thread at a time reads; replies come by others, in the order of the messages. What both
  * touch is guarded by this; nothing is sent, and no other object is called, while it is held.
  */
-final class StreamConnection extends WebSocket implements Session.Watcher {
+final class StreamConnection extends WebSocket implements Session.Watcher, Inflow.Reader {
   private static final Logger LOG = LoggerFactory.getLogger(StreamConnection.class);
 
   /** Bytes received and not answered, at which no more is read; what is being read comes in. */
@@ -86,8 +86,8 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
   private boolean acknowledged; // there are answered messages that no ACK told of
   private FrameWriter answers = new FrameWriter(); // frames to be sent before that ACK
   private long heldBytes; // of a message that is not whole
-  private long unansweredBytes; // what messages count for until their answers are sent
   private boolean answerFirst; // before more is read
+  private long unansweredBytes; // what messages count for until their answers are sent
   private long answeredBytes; // of these, what there are replies to
   private long sendingBytes; // of these, what is being sent
   private byte[] pong; // what is to be answered to the last ping
@@ -167,7 +167,7 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
   }
 
   @Override
-  boolean isRoom() {
+  boolean hasRoom() {
     return finished || closed || streams.inflow().mayRead(this, heldBytes > 0);
   }
 
@@ -269,7 +269,7 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
         awaited++;
         answerFirst = bytes < LITTLE_BYTES;
       }
-      heldNoMore = heldBytes > 0 && (held == 0 || messages != null);
+      heldNoMore = heldBytes > 0 && (held == 0 || messages != null); // that message is whole
       more = closed ? 0 : held - heldBytes + (taken ? bytes : 0);
       heldBytes = closed ? 0 : held;
       closing = closing == NOT_CLOSING ? burstCode : closing;
@@ -417,10 +417,12 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
   @Override
   void written() {
     long bytes;
+    boolean last;
     boolean over;
     synchronized (this) {
       sending = false;
       answerFirst = false;
+      last = finished;
       bytes = closed ? 0 : sendingBytes;
       answeredBytes -= bytes;
       unansweredBytes -= bytes;
@@ -429,9 +431,13 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
     streams.inflow().subtract(bytes);
     if (over) {
       close();
-    } else {
-      resume();
+      return;
     }
+    if (last) { // the peer's close is read whatever room there is
+      streams.inflow().forget(this);
+      admit();
+    }
+    resume();
   }
 
   /** Closes when all that was received is answered. */
@@ -513,8 +519,8 @@ final class StreamConnection extends WebSocket implements Session.Watcher {
     }
   }
 
-  /** Cuts the connection off. */
-  void drop(String reason) {
+  @Override
+  public void drop(String reason) {
     LOG.info("session={} connection={} dropped reason={}", sessionId, name, reason);
     streams.countDropped(reason);
     close();

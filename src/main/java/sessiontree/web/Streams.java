@@ -94,7 +94,7 @@ final class Streams extends Handler.Wrapper {
   /** Called about once a second. */
   void tick(long nowNanos) {
     this.nowNanos = nowNanos;
-    StreamConnection tooSlow = inflow.tooSlow(nowNanos);
+    Inflow.Reader tooSlow = inflow.tooSlow(nowNanos);
     if (tooSlow != null) {
       tooSlow.drop("slow_message");
     }

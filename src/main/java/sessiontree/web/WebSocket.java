@@ -63,7 +63,7 @@ abstract class WebSocket extends AbstractConnection
    * Whether there is room for more. If not, {@link #admit} is called when there is. Called while
    * this is held.
    */
-  abstract boolean isRoom();
+  abstract boolean hasRoom();
 
   /** Others may be read from now. */
   abstract void turnOver();
@@ -98,14 +98,11 @@ abstract class WebSocket extends AbstractConnection
   final void resume() {
     boolean atOnce;
     synchronized (this) {
-      if (reading == Reading.BLOCKED && isRoom()) { // for what comes behind a close there is
-        reading = Reading.PAUSED;
-      }
       if (reading != Reading.PAUSED || !mayRead()) {
         return;
       }
       atOnce = early != null;
-      reading = !atOnce ? Reading.WAITING : isRoom() ? Reading.RUNNING : Reading.BLOCKED;
+      reading = !atOnce ? Reading.WAITING : hasRoom() ? Reading.RUNNING : Reading.BLOCKED;
       if (reading == Reading.BLOCKED) {
         return;
       }
@@ -118,7 +115,7 @@ abstract class WebSocket extends AbstractConnection
   }
 
   /** Reads what is there, as there is room now. False if it does not wait for that. */
-  final boolean admit() {
+  public final boolean admit() {
     synchronized (this) {
       if (reading != Reading.BLOCKED) {
         return false;
@@ -137,7 +134,7 @@ abstract class WebSocket extends AbstractConnection
   @Override
   public final void onFillable() {
     synchronized (this) { // others may have taken the room since it was waited for
-      reading = !mayRead() ? Reading.PAUSED : isRoom() ? Reading.RUNNING : Reading.BLOCKED;
+      reading = !mayRead() ? Reading.PAUSED : hasRoom() ? Reading.RUNNING : Reading.BLOCKED;
       if (reading != Reading.RUNNING) {
         return;
       }
@@ -192,7 +189,7 @@ abstract class WebSocket extends AbstractConnection
           reading = Reading.PAUSED;
           return;
         }
-        if (frames.held() > 0 && !isRoom()) { // it must not hold up others in silence
+        if (frames.held() > 0 && !hasRoom()) { // it must not hold up others in silence
           reading = Reading.BLOCKED;
           return;
         }
