@@ -914,9 +914,8 @@ class StreamIT {
       for (int i = 1; i < messages; i++) {
         client.send(message(event("" + i, "a")));
       }
-      client.ack(1);
+      long acknowledged = client.ack(1).path("messages").asLong();
       ending.askToEnd();
-      long acknowledged = 1;
       try {
         while (true) {
           acknowledged = client.next("ACK").path("messages").asLong();
