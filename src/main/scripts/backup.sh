@@ -17,15 +17,31 @@ copy() {
   return $code
 }
 
+# The newest segment has zeros where the server writes next, which it did while that was copied: what the copy has behind
+# such zeros may be newer than what is there now in their place.
+cut_tail() {
+  local last byte rest
+  last=$(newest)
+  if read -r byte rest < <(cmp -l "$to/log/$last" "$store/log/$last" 2>/dev/null); then
+    truncate -s $((byte - 1)) "$to/log/$last"
+  fi
+}
+
+# The segment with the latest records in the copy.
+newest() {
+  (cd "$to/log" && printf '%s\n' *.wal | tail -n 1)
+}
+
 mkdir -p "$to"
 for ((try = 1; try <= TRIES; try++)); do
   copy -I --delete "$store/log/" "$to/log/" || : # segments that vanish are needless
-  newest=$(cd "$to/log" && printf '%s\n' *.wal | tail -n 1)
+  before=$(newest)
   copy --delete "$store/runs/" "$to/runs/" || continue
   copy --delete "$store/sessions/" "$to/sessions/" || : # sessions that vanish are told of by the log's end
   copy -I --include=/clock --exclude='*' "$store/" "$to/" || :
   copy -I --exclude='checkpoint*' "$store/log/" "$to/log/" || :
-  if [ -e "$store/log/$newest" ]; then # so none behind it was deleted, and the copy has no gap
+  cut_tail
+  if [ -e "$store/log/$before" ]; then # so none behind it was deleted, and the copy has no gap
     sync -f "$to"
     exit 0
   fi

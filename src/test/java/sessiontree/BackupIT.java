@@ -9,6 +9,7 @@ import static sessiontree.Entries.tree;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -18,6 +19,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,6 +37,8 @@ class BackupIT {
   private static final int MESSAGES = 12;
   private static final int DEADLINE_SECONDS = 60;
   private static final String[] SMALL = {"--memory-bytes=65536", "--log-bytes=1048576"};
+  private static final String SCRIPT =
+      Path.of("src", "main", "scripts", "backup.sh").toAbsolutePath().toString();
   private static final ObjectMapper JSON = new ObjectMapper();
 
   @TempDir private Path folder;
@@ -146,13 +150,7 @@ class BackupIT {
         for (int i = 1; i <= BACKUPS; i++) {
           awaitSessions(clients, i * SESSIONS_BETWEEN);
           Map<String, Sent> before = Map.copyOf(sessions);
-          Programs.run(
-                  folder,
-                  List.of(
-                      Path.of("src", "main", "scripts", "backup.sh").toAbsolutePath().toString(),
-                      store.toString(),
-                      backup.toString()))
-              .orFail();
+          Programs.run(folder, List.of(SCRIPT, store.toString(), backup.toString())).orFail();
           Map<String, Sent> after = Map.copyOf(sessions);
           assertThat(backup.resolve("runs")).as("it spills").isNotEmptyDirectory();
           Path restored = folder.resolve("restored" + i);
@@ -171,6 +169,58 @@ class BackupIT {
     for (Copied copy : copies) {
       check(copy.store, copy.before, copy.after);
     }
+  }
+
+  @Test
+  void backupOfALogThatIsWrittenWhileItIsRead_endsBeforeWhatWasNotThereYet() throws Exception {
+    String rsync = Programs.find("rsync", "apt-get install rsync");
+    Path store = folder.resolve("store");
+    Path backup = folder.resolve("backup");
+    try (JarServer server = JarServer.start(store)) {
+      post(server.port(), "a", 1, sent("a", 1, false));
+      Path segment;
+      try (Stream<Path> files = Files.list(store.resolve("log"))) {
+        segment = files.findFirst().orElseThrow();
+      }
+      long from = logged(segment);
+      post(server.port(), "a", 2, sent("a", 2, false));
+      long to = logged(segment);
+      post(server.port(), "a", 3, sent("a", 3, false));
+      Path script = Files.createDirectory(folder.resolve("bin")).resolve("rsync");
+      Files.writeString(
+          script,
+          """
+          #!/bin/sh
+          # Copies as if the second message had come between the reading of its place and of the third's.
+          %s "$@" || exit
+          for folder; do :; done
+          case $folder in
+            */log/) dd if=/dev/zero of="${folder}%s" bs=1 seek=%d count=%d conv=notrunc ;;
+          esac
+          """
+              .formatted(rsync, segment.getFileName(), from, to - from));
+      assertThat(script.toFile().setExecutable(true)).isTrue();
+      String path = "PATH=" + script.getParent() + ":" + System.getenv("PATH");
+      Programs.run(folder, List.of("env", path, SCRIPT, store.toString(), backup.toString()))
+          .orFail();
+    }
+    try (JarServer restored = JarServer.start(backup)) {
+      String skipping = post(restored.port(), "a", 4, message(event("5", "far")));
+      assertThat(JSON.readTree(skipping).path("expected").asInt()).isEqualTo(2);
+      post(restored.port(), "a", 2, sent("a", 2, false));
+      post(restored.port(), "a", 3, sent("a", 3, true));
+      assertThat(RawHttp.get(restored.port(), "/sessions/a").body()).isEqualTo(expected("a", 3));
+    }
+  }
+
+  /** Where the records of a segment end that is being written: behind are zeros. */
+  private static long logged(Path segment) throws IOException {
+    byte[] content = Files.readAllBytes(segment);
+    int end = content.length;
+    while (content[end - 1] == 0) {
+      end--;
+    }
+    return end;
   }
 
   /** A copy, and what was acknowledged before and after it was made. */

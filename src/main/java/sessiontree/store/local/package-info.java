@@ -46,6 +46,10 @@
  *       children, to the end of the body
  * </pre>
  *
+ * <p>While it is the newest, up to 256 KiB of zeros stand behind its records, so that a force need
+ * not make the file longer. They are cut off before another segment is made, and when the store
+ * closes.
+ *
  * <p>The log of a store that took one message, {@code
  * [{"type":"SESSION_START","timestamp":1569972082,
  * "session_id":"a"},{"type":"EVENT","timestamp":1569972083,"name":"cart_loaded"}]}, as number 1 of

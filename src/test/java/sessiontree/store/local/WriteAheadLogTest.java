@@ -253,6 +253,27 @@ class WriteAheadLogTest {
     assertSurvive(60, segmentBytes, "several segments");
   }
 
+  @Test
+  void logThatIsKilled_hasZerosBehindItsRecords_inItsNewestSegmentOnly() throws IOException {
+    long segmentBytes = 2000;
+    List<byte[]> killed = new ArrayList<>();
+    try (WriteAheadLog log = open(segmentBytes, new ArrayList<>())) {
+      while (segments().size() < 3) {
+        add(log, record(log.nextLsn(), 30));
+        log.commit();
+      }
+      for (Path segment : segments()) {
+        killed.add(Files.readAllBytes(segment));
+      }
+    }
+    List<Path> files = segments();
+    byte[] newest = Files.readAllBytes(files.get(2));
+    assertThat(killed.get(2)).startsWith(newest).hasSize((int) segmentBytes);
+    assertThat(killed.get(1)).isEqualTo(Files.readAllBytes(files.get(1)));
+    restore(files.get(2), killed.get(2));
+    assertSurvive(committed.size(), segmentBytes, "killed");
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {-1, 0, 1, 3 << 20})
   void record_largerThanTheStagingBuffer_isReadBack(int more) throws IOException {
