@@ -170,15 +170,21 @@ final class GroupCommit {
       }
     }
     checkpointer.grew(grown);
-    if (group.size() <= FEW_ANSWERS) {
+    if (group.size() <= FEW_ANSWERS && isQueueEmpty()) {
       answers.giveHere(() -> answer(group));
-    } else { // the next group need not wait for them
+    } else { // the next group does not wait for them
       answers.give(() -> answer(group));
     }
     for (Queued queued : group) {
       if (queued.finishes()) {
         effects.finish(queued.session, queued.record, queued.append.answer());
       }
+    }
+  }
+
+  private boolean isQueueEmpty() {
+    synchronized (queueLock) {
+      return queue.isEmpty();
     }
   }
 
