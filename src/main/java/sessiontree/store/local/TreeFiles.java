@@ -298,18 +298,12 @@ final class TreeFiles {
 
   private OpenTree open(String id) throws IOException {
     Path path = path(id);
-    while (true) {
-      Disk.DiskFile file;
-      try {
-        long completed = disk.modified(path);
-        file = disk.open(path);
-        if (completed == disk.modified(path)) { // or else it was replaced meanwhile
-          return open(path, file, completed);
-        }
-        file.close();
-      } catch (NoSuchFileException e) {
-        return null;
-      }
+    try {
+      // If it is replaced between the two, it has a tag that a cache finds to be old: no harm.
+      long completed = disk.modified(path);
+      return open(path, disk.open(path), completed);
+    } catch (NoSuchFileException e) {
+      return null;
     }
   }
 
