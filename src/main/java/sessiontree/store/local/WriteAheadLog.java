@@ -33,8 +33,8 @@ final class WriteAheadLog implements AutoCloseable {
 
   /**
    * So many zeros are written behind a group that makes the file longer, if it has not a quarter of
-   * that itself. To force what lies within the file takes the disk two thirds of the time, as the
-   * file system has nothing of its own to log. PostgreSQL and etcd fill theirs likewise.
+   * that itself. To force what lies within the file takes two thirds of the time, as the file
+   * system has no length of it to write. PostgreSQL and etcd fill theirs likewise.
    */
   private static final int AHEAD_BYTES = 256 << 10;
 
