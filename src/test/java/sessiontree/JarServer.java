@@ -166,6 +166,22 @@ final class JarServer implements AutoCloseable {
     return List.copyOf(output);
   }
 
+  /** Lets it do nothing until {@link #resume}. */
+  void suspend() throws IOException, InterruptedException {
+    signal("STOP");
+  }
+
+  void resume() throws IOException, InterruptedException {
+    signal("CONT");
+  }
+
+  private void signal(String name) throws IOException, InterruptedException {
+    Process kill = new ProcessBuilder("kill", "-" + name, "" + process.pid()).inheritIO().start();
+    if (kill.waitFor() != 0) {
+      throw new AssertionError("kill -" + name + " failed");
+    }
+  }
+
   /** Asks it to end (SIGTERM). */
   void askToEnd() {
     process.toHandle().destroy(); // that of Process closes its output before it is read

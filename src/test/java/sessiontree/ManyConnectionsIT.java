@@ -7,10 +7,14 @@ import static sessiontree.Entries.message;
 import static sessiontree.Entries.start;
 import static sessiontree.Entries.tree;
 
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,6 +31,11 @@ class ManyConnectionsIT {
   private static final int CONNECTIONS = 2_000;
   private static final int MESSAGES = 20;
   private static final int THREADS = 8;
+
+  /** More than wait by Java's default, and fewer than any Linux lets wait (128 before 5.4). */
+  private static final int AT_ONCE = 120;
+
+  private static final int CONNECT_MILLIS = 30_000;
 
   @TempDir private Path folder;
   private JarServer server;
@@ -74,6 +83,31 @@ class ManyConnectionsIT {
           assertThat(streams[i].closeCode()).as(id(i)).isEqualTo(1000);
         });
     withEach(i -> assertThat(get(id(i))).isEqualTo(expectedTree(id(i))));
+  }
+
+  @Test
+  void connectionsThatComeWhileTheServerIsBusy_areMade() throws Exception {
+    Socket[] sockets = new Socket[AT_ONCE];
+    try {
+      server.suspend();
+      for (int i = 0; i < AT_ONCE; i++) {
+        sockets[i] = new Socket();
+        sockets[i].connect(
+            new InetSocketAddress(InetAddress.getLoopbackAddress(), server.port()), CONNECT_MILLIS);
+      }
+      server.resume();
+      String request = "GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+      for (Socket socket : sockets) {
+        socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+        assertThat(RawHttp.read(socket).status()).isEqualTo(200);
+      }
+    } finally {
+      for (Socket socket : sockets) {
+        if (socket != null) {
+          socket.close();
+        }
+      }
+    }
   }
 
   private static String id(int connection) {
