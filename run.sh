@@ -63,7 +63,7 @@ if [ ! -f "$jar" ] || [ -n "$(find "$here/pom.xml" "$here/src/main" -newer "$jar
 fi
 flags=(
   -XX:+ExitOnOutOfMemoryError # a server that has no memory must not stay half alive
-  -Xms16m # a server that does nothing touches no more of the heap than it needs
+  -Xms8m # a server that does nothing touches no more of the heap than it needs
 )
 case ${JAVA_OPTS:-} in
   *-XX:+Use*GC*) ;;
