@@ -17,13 +17,17 @@ copy() {
   return $code
 }
 
-# The newest segment has zeros where the server writes next, which it did while that was copied: what the copy has behind
-# such zeros may be newer than what is there now in their place.
+# Cuts the copy of the newest segment at the first byte in which it differs from the segment. The server wrote into zeros
+# there while they were copied: records behind a gap would be taken for damage.
 cut_tail() {
-  local last byte rest
+  local last differ code=0
   last=$(newest)
-  if read -r byte rest < <(cmp -l "$to/log/$last" "$store/log/$last" 2>/dev/null); then
-    truncate -s $((byte - 1)) "$to/log/$last"
+  differ=$(LC_ALL=C cmp "$to/log/$last" "$store/log/$last" 2>/dev/null) || code=$?
+  if [[ $differ =~ differ:\ (byte|char)\ ([0-9]+) ]]; then
+    truncate -s $((BASH_REMATCH[2] - 1)) "$to/log/$last"
+  elif [ $code -gt 1 ] && [ -e "$store/log/$last" ]; then
+    echo "backup.sh: the log cannot be compared by cmp, exit code $code" >&2
+    exit 1
   fi
 }
 

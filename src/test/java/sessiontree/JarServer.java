@@ -44,7 +44,7 @@ final class JarServer implements AutoCloseable {
     if (classes != null) {
       return classes;
     }
-    classes = List.of();
+    classes = List.of(); // for the server that is started here
     Path folder = Files.createTempDirectory("classes");
     Path archive = folder.resolve("classes.jsa");
     try (JarServer server =

@@ -86,7 +86,7 @@ class ManyConnectionsIT {
   }
 
   @Test
-  void connectionsThatComeWhileTheServerIsBusy_areMade() throws Exception {
+  void connectionsThatCome_whileTheServerDoesNothing_areMade() throws Exception {
     Socket[] sockets = new Socket[AT_ONCE];
     try {
       server.suspend();

@@ -299,7 +299,8 @@ final class TreeFiles {
   private OpenTree open(String id) throws IOException {
     Path path = path(id);
     try {
-      // If it is replaced between the two, it has a tag that a cache finds to be old: no harm.
+      // If it is replaced between the two, it is told under the old tag, and a cache gets it again
+      // under its own. No harm, while no part of a tree can be asked for.
       long completed = disk.modified(path);
       return open(path, disk.open(path), completed);
     } catch (NoSuchFileException e) {

@@ -66,8 +66,11 @@ final class WriteAheadLog implements AutoCloseable {
   /** Where the next byte from staging goes. */
   private long written;
 
-  /** Up to there the file has zeros behind what is written. */
+  /** Up to there the file has zeros behind what is written, if that is not beyond it. */
   private long ahead;
+
+  /** The disk had no room for zeros in this segment. */
+  private boolean full;
 
   private long committedLsn;
   private long lsn;
@@ -196,14 +199,25 @@ final class WriteAheadLog implements AutoCloseable {
   /** Makes what was added durable. */
   void commit() throws IOException {
     flush();
-    if (written > ahead && written - committed < AHEAD_BYTES / 4) {
-      zeros.clear().limit((int) Math.min(AHEAD_BYTES, Math.max(0, segmentBytes - written)));
-      ahead = written + zeros.limit();
-      segment.file().write(zeros, written);
+    if (written > ahead && written - committed < AHEAD_BYTES / 4 && !full) {
+      writeAhead();
     }
     segment.file().force();
     committed = written;
     committedLsn = lsn;
+  }
+
+  private void writeAhead() throws IOException {
+    zeros.clear().limit((int) Math.min(AHEAD_BYTES, Math.max(0, segmentBytes - written)));
+    ahead = written + zeros.limit();
+    try {
+      segment.file().write(zeros, written);
+    } catch (IOException e) { // what is to be stored may have had room
+      LOG.debug("there is no room for zeros behind the log: {}", e.toString());
+      segment.file().truncate(written);
+      ahead = written;
+      full = true;
+    }
   }
 
   /**
@@ -256,7 +270,7 @@ final class WriteAheadLog implements AutoCloseable {
   }
 
   private void roll() throws IOException {
-    if (ahead > committed) { // nothing may stand behind the records of one that is not the newest
+    if (ahead > committed) { // it is sealed early, and only the newest may have zeros
       cut();
     }
     Segment next = Segment.create(disk, directory, lsn + 1);
@@ -265,6 +279,7 @@ final class WriteAheadLog implements AutoCloseable {
     }
     activate(next, committed);
     committed = written = ahead = Segment.HEADER_BYTES;
+    full = false;
   }
 
   /** Makes the segment the active one, and seals that which was, of that many bytes. */

@@ -46,9 +46,9 @@
  *       children, to the end of the body
  * </pre>
  *
- * <p>While it is the newest, up to 256 KiB of zeros stand behind its records, so that a force need
- * not make the file longer. They are cut off before another segment is made, and when the store
- * closes.
+ * <p>Behind the records of the newest segment stand up to 256 KiB of zeros, so that a force need
+ * not make the file longer; none where the disk has no room for them. Records take their place.
+ * What is left of them is cut off before another segment is made, and when the store closes.
  *
  * <p>The log of a store that took one message, {@code
  * [{"type":"SESSION_START","timestamp":1569972082,
@@ -116,7 +116,7 @@
  * <table>
  *   <caption>In the order of the steps</caption>
  *   <tr><td>while a segment is made<td>a newest segment without a whole header, and so without records: deleted
- *   <tr><td>while a group is written<td>a torn tail of the newest segment: cut off, as nothing in it was acknowledged. It
+ *   <tr><td>while a group is written<td>a torn tail of the newest segment, and zeros: cut off, as nothing in it was acknowledged. It
  *       is no torn tail, but damage, if a sound record stands behind it that was written when it was durable
  *   <tr><td>after a force<td>records whose sessions were not changed: replayed
  *   <tr><td>while a run file is written<td>a file in tmp/: deleted

@@ -33,6 +33,7 @@ final class FaultyDisk implements Disk {
     private long operations;
     private long failFrom = Long.MAX_VALUE;
     private long failUntil;
+    private long room = Long.MAX_VALUE / 2;
 
     State(Random random) {
       this.random = random;
@@ -74,6 +75,13 @@ final class FaultyDisk implements Disk {
     synchronized (state) {
       state.failFrom = state.operations + operation;
       state.failUntil = state.failFrom + times;
+    }
+  }
+
+  /** From now on files have room to grow by so many bytes together. */
+  void limit(long bytes) {
+    synchronized (state) {
+      state.room = bytes;
     }
   }
 
@@ -305,6 +313,14 @@ final class FaultyDisk implements Disk {
           apply(torn(change));
           throw failure("write");
         }
+        long more = Math.max(0, position + bytes.length - inode.content.length);
+        if (more > state.room) {
+          apply(
+              new Change(position, Arrays.copyOf(bytes, (int) (bytes.length - more + state.room))));
+          state.room = 0;
+          throw failure("no room");
+        }
+        state.room -= more;
         apply(change);
       }
     }
@@ -343,6 +359,7 @@ final class FaultyDisk implements Disk {
           throw failure("truncate");
         }
         if (size < inode.content.length) {
+          state.room += inode.content.length - size;
           apply(new Change(size, null));
         }
       }

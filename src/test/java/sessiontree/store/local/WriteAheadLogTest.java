@@ -255,23 +255,57 @@ class WriteAheadLogTest {
 
   @Test
   void logThatIsKilled_hasZerosBehindItsRecords_inItsNewestSegmentOnly() throws IOException {
-    long segmentBytes = 2000;
     List<byte[]> killed = new ArrayList<>();
-    try (WriteAheadLog log = open(segmentBytes, new ArrayList<>())) {
-      while (segments().size() < 3) {
-        add(log, record(log.nextLsn(), 30));
-        log.commit();
-      }
+    try (WriteAheadLog log = open(ONE_SEGMENT, new ArrayList<>())) {
+      add(log, record(1, 30));
+      log.commit();
+      log.seal();
+      add(log, record(2, 30));
+      log.commit();
       for (Path segment : segments()) {
         killed.add(Files.readAllBytes(segment));
       }
     }
-    List<Path> files = segments();
-    byte[] newest = Files.readAllBytes(files.get(2));
-    assertThat(killed.get(2)).startsWith(newest).hasSize((int) segmentBytes);
-    assertThat(killed.get(1)).isEqualTo(Files.readAllBytes(files.get(1)));
-    restore(files.get(2), killed.get(2));
-    assertSurvive(committed.size(), segmentBytes, "killed");
+    byte[] newest = Files.readAllBytes(segments().get(1));
+    assertThat(killed.get(0)).hasSize(Segment.HEADER_BYTES + bytes(0));
+    assertThat(newest).hasSize(Segment.HEADER_BYTES + bytes(1));
+    assertThat(killed.get(1)).isEqualTo(Arrays.copyOf(newest, newest.length + (256 << 10)));
+    restore(segments().get(1), killed.get(1));
+    assertSurvive(2, ONE_SEGMENT, "killed");
+  }
+
+  @Test
+  void recordsForWhichThereIsRoom_areCommitted_whereThereIsNoneForZeros() throws IOException {
+    FaultyDisk disk = FaultyDisk.create(random);
+    WriteAheadLog log = recovered(disk, new ArrayList<>());
+    disk.limit(10 << 10);
+    IOException full = null;
+    while (full == null) {
+      LogRecord record = record(log.nextLsn(), 100);
+      try {
+        log.add(record);
+        log.commit();
+        committed.add(record);
+      } catch (IOException e) {
+        full = e;
+      }
+    }
+    long stored = IntStream.range(0, committed.size()).map(this::bytes).sum();
+    assertThat(stored).isGreaterThan((10 << 10) - 2_000);
+    log.rollback();
+    log.cutBack();
+    disk.limit(1 << 20);
+    add(log, record(log.nextLsn(), 2_000));
+    log.commit();
+    List<LogRecord> read = new ArrayList<>();
+    recovered(disk.kill(), read);
+    assertSame(read, committed, "killed when there was room again");
+  }
+
+  private WriteAheadLog recovered(Disk disk, List<LogRecord> read) throws IOException {
+    WriteAheadLog log = WriteAheadLog.of(disk, directory, ONE_SEGMENT);
+    log.recover(read::add);
+    return log;
   }
 
   @ParameterizedTest
