@@ -207,9 +207,10 @@ final class JarServer implements AutoCloseable {
   }
 
   private void signal(String name) throws IOException, InterruptedException {
-    Process kill = new ProcessBuilder("kill", "-" + name, "" + process.pid()).inheritIO().start();
-    if (kill.waitFor() != 0) {
-      throw new AssertionError("kill -" + name + " failed");
+    String command = "kill -" + name + " " + process.pid();
+    int code = new ProcessBuilder("sh", "-c", command).inheritIO().start().waitFor();
+    if (code != 0) {
+      throw new AssertionError(command + ": exit code " + code);
     }
   }
 
