@@ -12,8 +12,11 @@ import java.nio.charset.StandardCharsets;
  * <pre>
  *   key     8 bytes, big-endian: nanoseconds since the UNIX epoch
  *   length  4 bytes, big-endian: bytes of text
- *   text    the JSON object that stands in the tree, UTF-8
+ *   text    the JSON object that stands in the tree, UTF-8, without what each begins with
  * </pre>
+ *
+ * <p>What each begins with, up to its timestamp's characters, {@link TreeWriter} writes: without it
+ * a common event takes 44 bytes in place of 72.
  */
 public final class Children {
   /** Bytes before a child's text. */
@@ -24,20 +27,16 @@ public final class Children {
   private static final VarHandle INT =
       MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.BIG_ENDIAN);
 
-  /** What each child's text begins with; the timestamp's characters follow, and a comma. */
-  static final byte[] BEFORE_TIMESTAMP =
-      "{\"type\":\"EVENT\",\"timestamp\":".getBytes(StandardCharsets.US_ASCII);
-
   private Children() {}
 
   /** The timestamp of the child whose text is at the offset. */
   public static Batch.Bound bound(long key, byte[] bytes, int textOffset) {
-    int from = textOffset + BEFORE_TIMESTAMP.length;
-    int to = from;
+    int to = textOffset;
     while (bytes[to] != ',') {
       to++;
     }
-    return new Batch.Bound(key, new String(bytes, from, to - from, StandardCharsets.US_ASCII));
+    return new Batch.Bound(
+        key, new String(bytes, textOffset, to - textOffset, StandardCharsets.US_ASCII));
   }
 
   public static long key(byte[] bytes, int offset) {

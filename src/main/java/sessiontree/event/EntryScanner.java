@@ -14,8 +14,8 @@ import java.util.Arrays;
  * marks, trailing commas, escapes in the names of members and in an entry's type and session_id, a
  * name that is no string, and entries of more than some hundred additional members.
  *
- * <p>Memory: 4/3 of the message's size, and 4 KB at most for names. Not safe for several threads:
- * one a message.
+ * <p>Memory: the message's size, and 4 KB at most for names. Not safe for several threads: one a
+ * message.
  */
 final class EntryScanner extends JsonScanner {
   // What is looked for, as the first bytes of a word; with closing quotes, so that it ends there.
@@ -33,12 +33,7 @@ final class EntryScanner extends JsonScanner {
   private static final long FALSE = word("false");
   private static final long NULL = word("null");
 
-  // What a child's text begins with, in words; the last of HEAD is not full.
-  private static final long[] HEAD = {
-    word("{\"type\":"), word("\"EVENT\","), word("\"timesta"), word("mp\":")
-  };
-  private static final int HEAD_BYTES = 28;
-  private static final long HEAD_NAME = word(",\"name\":");
+  private static final long BEFORE_NAME = word(",\"name\":");
 
   /** The level of nesting of an entry's members: the message's array is 1. */
   private static final int ENTRY_LEVEL = 2;
@@ -80,9 +75,9 @@ final class EntryScanner extends JsonScanner {
   private EntryScanner(byte[] message, int offset, int length, String sessionId) {
     super(message, offset, length);
     this.sessionId = sessionId;
-    // No child's text is longer than its entry. Its header's 12 bytes are less than a third of the
-    // least entry's 42, comma included. Words may be written beyond what is filled.
-    this.children = new byte[length + length / 3 + 2 * Long.BYTES];
+    // No child is longer than its entry: the 28 bytes that it leaves out are more than its header.
+    // Words may be written beyond what is filled.
+    this.children = new byte[length + 2 * Long.BYTES];
   }
 
   /**
@@ -161,18 +156,15 @@ final class EntryScanner extends JsonScanner {
   private void child(int timestampFrom, int timestampTo, int nameFrom, int nameTo) {
     written = put(written, keptFrom, keptTo);
     int members = written - size;
-    int timestamp = size + Children.HEADER_BYTES + HEAD_BYTES;
+    int timestamp = size + Children.HEADER_BYTES;
     int name = timestamp + (timestampTo - timestampFrom) + Long.BYTES;
     int rest = name + (nameTo - nameFrom);
     if (members > 0) {
       System.arraycopy(children, size, children, rest, members);
     }
     Children.putHeader(children, size, key, rest + members + 1 - size - Children.HEADER_BYTES);
-    for (int k = 0; k < HEAD.length; k++) {
-      WORD.set(children, size + Children.HEADER_BYTES + k * Long.BYTES, HEAD[k]);
-    }
     put(timestamp, timestampFrom, timestampTo);
-    WORD.set(children, name - Long.BYTES, HEAD_NAME);
+    WORD.set(children, name - Long.BYTES, BEFORE_NAME);
     System.arraycopy(message, nameFrom, children, name, nameTo - nameFrom);
     children[rest + members] = '}';
     size = rest + members + 1;

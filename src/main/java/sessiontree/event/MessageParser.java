@@ -51,7 +51,6 @@ public final class MessageParser {
                   .build())
           .build();
 
-  private static final byte[] TIMESTAMP = Children.BEFORE_TIMESTAMP;
   private static final byte[] NAME = ascii(",\"name\":");
 
   private final byte[] message;
@@ -60,7 +59,7 @@ public final class MessageParser {
   private final JsonParser json;
 
   // The batch as far as it is read.
-  private byte[] children;
+  private final byte[] children;
   private int size;
   private int count;
   private Batch.Bound start;
@@ -88,7 +87,7 @@ public final class MessageParser {
     this.message = message;
     this.offset = offset;
     this.sessionId = sessionId;
-    this.children = new byte[Math.max(64, length + length / 4)];
+    this.children = new byte[length]; // no child, its header included, is longer than its entry
   }
 
   /**
@@ -275,16 +274,9 @@ public final class MessageParser {
       throw new ProblemException(INVALID_ENTRY, member("name"), "a name is a non-empty string");
     }
     int length =
-        TIMESTAMP.length
-            + (timestampTo - timestampFrom)
-            + NAME.length
-            + (nameTo - nameFrom)
-            + membersSize
-            + 1;
-    children = grown(children, size, Children.HEADER_BYTES + length);
+        (timestampTo - timestampFrom) + NAME.length + (nameTo - nameFrom) + membersSize + 1;
     Children.putHeader(children, size, key, length);
     size += Children.HEADER_BYTES;
-    put(TIMESTAMP, 0, TIMESTAMP.length);
     put(message, timestampFrom, timestampTo);
     put(NAME, 0, NAME.length);
     put(message, nameFrom, nameTo);
@@ -412,20 +404,20 @@ public final class MessageParser {
   }
 
   private void append(char c) {
-    members = grown(members, membersSize, 1);
+    growMembers(1);
     members[membersSize++] = (byte) c;
   }
 
   private void append(byte[] from, int start, int end) {
-    members = grown(members, membersSize, end - start);
+    growMembers(end - start);
     System.arraycopy(from, start, members, membersSize, end - start);
     membersSize += end - start;
   }
 
-  private static byte[] grown(byte[] bytes, int used, int more) {
-    return bytes.length - used >= more
-        ? bytes
-        : Arrays.copyOf(bytes, Math.max(used + more, bytes.length * 2));
+  private void growMembers(int more) {
+    if (members.length - membersSize < more) {
+      members = Arrays.copyOf(members, Math.max(membersSize + more, members.length * 2));
+    }
   }
 
   private static byte[] ascii(String text) {

@@ -12,17 +12,27 @@ public final class TreeWriter {
   private static final int BUFFER_BYTES = 1 << 16;
   private static final byte[] LAST = {']', '}'};
 
+  /** What stands before each child's text. */
+  private static final byte[] BEFORE_CHILD =
+      ",{\"type\":\"EVENT\",\"timestamp\":".getBytes(StandardCharsets.US_ASCII);
+
   private final OutputStream out;
   private final byte[] buffer;
   private int used;
-  private boolean first = true;
+  private int skip = 1; // of BEFORE_CHILD: no comma stands before the first
 
   /**
-   * @param children how many bytes of children are to come, so that a small tree has a small buffer
+   * @param count how many children are to come, so that a small tree has a small buffer
+   * @param bytes how many bytes they have as {@link Children}
    * @param abandoned whether the session was ended by the server, for want of anything new
    */
   public TreeWriter(
-      OutputStream out, long children, Batch.Bound start, Batch.Bound end, boolean abandoned)
+      OutputStream out,
+      long count,
+      long bytes,
+      Batch.Bound start,
+      Batch.Bound end,
+      boolean abandoned)
       throws IOException {
     this.out = out;
     String head =
@@ -32,20 +42,16 @@ public final class TreeWriter {
             + end.text()
             + (abandoned ? ",\"abandoned\":true" : "")
             + ",\"children\":[";
-    byte[] bytes = head.getBytes(StandardCharsets.US_ASCII);
-    this.buffer = new byte[(int) Math.min(BUFFER_BYTES, bytes.length + children + LAST.length)];
-    put(bytes, 0, bytes.length);
+    byte[] begin = head.getBytes(StandardCharsets.US_ASCII);
+    long children = bytes + count * (BEFORE_CHILD.length - Children.HEADER_BYTES);
+    this.buffer = new byte[(int) Math.min(BUFFER_BYTES, begin.length + children + LAST.length)];
+    put(begin, 0, begin.length);
   }
 
   /** Adds a child, given as the text of {@link Children}. */
   public void child(byte[] bytes, int offset, int length) throws IOException {
-    if (!first) {
-      if (used == buffer.length) {
-        flush();
-      }
-      buffer[used++] = ',';
-    }
-    first = false;
+    put(BEFORE_CHILD, skip, BEFORE_CHILD.length - skip);
+    skip = 0;
     put(bytes, offset, length);
   }
 

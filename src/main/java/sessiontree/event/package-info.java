@@ -3,7 +3,7 @@
  * Knows no other package.
  *
  * <p>An entry is parsed once, here, and turned into a <em>child</em>: the key it is ordered by and
- * the bytes it will have in the tree ({@link sessiontree.event.Children}). From there on nobody
- * looks inside it again.
+ * the bytes it will have in the tree behind what all children begin with ({@link
+ * sessiontree.event.Children}). From there on nobody looks inside it again.
  */
 package sessiontree.event;

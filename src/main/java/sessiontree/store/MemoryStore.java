@@ -224,7 +224,8 @@ public final class MemoryStore implements SessionStore {
     private void finish(Batch.Bound at, boolean abandoned) {
       ByteArrayOutputStream out = new ByteArrayOutputStream();
       try {
-        TreeWriter writer = new TreeWriter(out, buffer.bytes(), start, at, abandoned);
+        TreeWriter writer =
+            new TreeWriter(out, buffer.count(), buffer.bytes(), start, at, abandoned);
         for (Cursor child = buffer.sorted(); child.next(); ) {
           writer.child(child.array(), child.offset(), child.length());
         }

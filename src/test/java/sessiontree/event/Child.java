@@ -7,6 +7,12 @@ import java.util.List;
 
 /** A child as tests like to see it; {@link Children} is the same in bytes. */
 public record Child(long key, String text) {
+  /** What each begins with in the tree, before its text. */
+  public static final String HEAD = "{\"type\":\"EVENT\",\"timestamp\":";
+
+  String inTree() {
+    return HEAD + text;
+  }
 
   /** Lays children out one after another. */
   public static byte[] bytes(List<Child> children) {

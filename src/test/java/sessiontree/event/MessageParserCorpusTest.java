@@ -171,7 +171,7 @@ final class MessageParserCorpusTest {
   private static void assertChildren(Batch batch, byte[] message, String what) throws IOException {
     List<List<String>> children = new ArrayList<>();
     for (Child child : Child.all(batch.children())) {
-      children.add(JsonTokens.strict(child.text()));
+      children.add(JsonTokens.strict(child.inTree()));
     }
     assertThat(children).as(what).isEqualTo(JsonTokens.expectedChildren(message));
   }

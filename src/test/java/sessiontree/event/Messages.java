@@ -33,7 +33,7 @@ final class Messages {
 
   static List<String> childrenOf(String message) throws ProblemException {
     Batch batch = parse(message);
-    List<String> texts = Child.all(batch.children()).stream().map(Child::text).toList();
+    List<String> texts = Child.all(batch.children()).stream().map(Child::inTree).toList();
     if (texts.size() != batch.count()) {
       throw new AssertionError(
           "the batch counts " + batch.count() + " children, and has " + texts.size());

@@ -1,6 +1,7 @@
 package sessiontree.event;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
@@ -20,11 +21,15 @@ final class TreeWriterTest {
 
   @Test
   void finish_behindTwoChildren_hasWrittenExactlyTheseBytes() throws Exception {
-    String cart = "{\"type\":\"EVENT\",\"timestamp\":1569972083,\"name\":\"cart_loaded\"}";
-    String menu =
-        "{\"type\":\"EVENT\",\"timestamp\":1569972084.5,\"name\":\"menü\",\"items\":[1e400,{}]}";
+    String cart = "1569972083,\"name\":\"cart_loaded\"}";
+    String menu = "1569972084.5,\"name\":\"menü\",\"items\":[1e400,{}]}";
 
-    assertThat(tree(List.of(cart, menu), 1_000)).isEqualTo(HEAD + cart + "," + menu + "]}");
+    assertThat(tree(List.of(cart, menu), 1_000))
+        .isEqualTo(
+            HEAD
+                + "{\"type\":\"EVENT\",\"timestamp\":1569972083,\"name\":\"cart_loaded\"},"
+                + "{\"type\":\"EVENT\",\"timestamp\":1569972084.5,\"name\":\"menü\","
+                + "\"items\":[1e400,{}]}]}");
   }
 
   @Test
@@ -35,7 +40,7 @@ final class TreeWriterTest {
   @Test
   void finish_ofAnAbandonedSession_saysSoAfterItsEnd() throws Exception {
     var out = new ByteArrayOutputStream();
-    new TreeWriter(out, 0, START, END, true).finish();
+    new TreeWriter(out, 0, 0, START, END, true).finish();
 
     assertThat(out.toString(UTF_8))
         .isEqualTo(
@@ -46,7 +51,9 @@ final class TreeWriterTest {
   @Test
   void child_ofAnySizeAroundTheBuffers_isWrittenWhole() throws Exception {
     int buffer = 1 << 16;
-    for (int length = buffer - HEAD.length() - 5; length <= buffer + 5; length++) {
+    for (int length = buffer - HEAD.length() - Child.HEAD.length() - 5;
+        length <= buffer + 5;
+        length++) {
       for (List<String> children :
           List.of(List.of(text(length)), List.of(text(length), text(1), text(length)))) {
         assertTree(children, Long.MAX_VALUE / 2);
@@ -72,8 +79,9 @@ final class TreeWriterTest {
   }
 
   private static void assertTree(List<String> children, long announced) throws IOException {
+    String inTree = children.stream().map(text -> Child.HEAD + text).collect(joining(","));
     // Compared as a whole, and not by assertThat: a failure need not show megabytes.
-    assertThat(tree(children, announced).equals(HEAD + String.join(",", children) + "]}"))
+    assertThat(tree(children, announced).equals(HEAD + inTree + "]}"))
         .as(
             "children of %s, announced %d",
             children.stream().map(String::length).toList(), announced)
@@ -82,7 +90,7 @@ final class TreeWriterTest {
 
   private static String tree(List<String> children, long announced) throws IOException {
     var out = new NeitherFlushedNorClosed();
-    TreeWriter writer = new TreeWriter(out, announced, START, END, false);
+    TreeWriter writer = new TreeWriter(out, children.size(), announced, START, END, false);
     for (String child : children) {
       byte[] bytes = ("##" + child + "#").getBytes(UTF_8);
       writer.child(bytes, 2, bytes.length - 3);

@@ -395,6 +395,7 @@ final class LocalSession implements StoredSession {
     }
     try {
       List<Cursor> cursors = new ArrayList<>();
+      long count = 0;
       long bytes = 0;
       if (!regions.isEmpty()) {
         cursors.add(Runs.read(regions));
@@ -402,9 +403,10 @@ final class LocalSession implements StoredSession {
       }
       for (SessionBuffer one : buffers) {
         cursors.add(one.sorted());
+        count += one.count();
         bytes += one.bytes();
       }
-      TreeWriter writer = new TreeWriter(out, bytes, start, end.bound(), end.abandoned());
+      TreeWriter writer = new TreeWriter(out, count, bytes, start, end.bound(), end.abandoned());
       for (Cursor children = MergeIterator.of(cursors); children.next(); ) {
         writer.child(children.array(), children.offset(), children.length());
       }

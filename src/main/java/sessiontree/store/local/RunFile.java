@@ -19,7 +19,7 @@ final class RunFile {
   static final int HEADER_BYTES = 48;
   private static final int INDEX_BUFFER_BYTES = 64 << 10;
   static final int FOOTER_BYTES = 32;
-  private static final byte[] MAGIC = "sessiontree.run1".getBytes(StandardCharsets.US_ASCII);
+  private static final String FORMAT = "sessiontree.run2";
 
   private final Path path;
   private final Disk.DiskFile file;
@@ -128,16 +128,8 @@ final class RunFile {
     try {
       ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
       file.read(header, 0);
-      int expected = crc(header.array(), HEADER_BYTES - 4);
-      if (expected != header.getInt(HEADER_BYTES - 4)
-          || !header.rewind().slice(0, MAGIC.length).equals(ByteBuffer.wrap(MAGIC))) {
-        throw new DamageException(
-            path,
-            String.format(
-                "checksum mismatch at offset 0: expected %08x, got %08x",
-                expected, header.getInt(HEADER_BYTES - 4)));
-      }
-      header.position(MAGIC.length);
+      FileHeader.check(path, header.array(), HEADER_BYTES - 4, FORMAT);
+      header.position(FileHeader.FORMAT_BYTES);
       RunFile run =
           new RunFile(
               path, file, header.getLong(), header.getLong(), header.getLong(), header.getInt());
@@ -353,7 +345,12 @@ final class RunFile {
     Writer(Disk.DiskFile file, long first, long number, long generation, int level) {
       this.file = file;
       ByteBuffer header = ByteBuffer.wrap(buffer);
-      header.put(MAGIC).putLong(first).putLong(number).putLong(generation).putInt(level);
+      header
+          .put(FORMAT.getBytes(StandardCharsets.US_ASCII))
+          .putLong(first)
+          .putLong(number)
+          .putLong(generation)
+          .putInt(level);
       header.position(HEADER_BYTES - 4).putInt(crc(buffer, HEADER_BYTES - 4));
       used = HEADER_BYTES;
     }

@@ -17,7 +17,8 @@ final class Segment implements AutoCloseable {
   static final int RECORD_HEADER_BYTES = 8;
 
   static final String SUFFIX = ".wal";
-  private static final byte[] MAGIC = "sessiontree.wal1".getBytes(StandardCharsets.US_ASCII);
+  private static final String FORMAT = "sessiontree.wal2";
+  private static final int CHECKSUM_AT = FileHeader.FORMAT_BYTES + Long.BYTES;
   private static final int READ_BYTES = 256 << 10;
 
   private final Path path;
@@ -45,7 +46,7 @@ final class Segment implements AutoCloseable {
     Disk.DiskFile file = disk.create(path);
     try {
       ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
-      header.put(MAGIC).putLong(firstLsn);
+      header.put(FORMAT.getBytes(StandardCharsets.US_ASCII)).putLong(firstLsn);
       header.putInt(crc(header.array(), 0, header.position())).rewind();
       file.write(header, 0);
       file.force();
@@ -65,26 +66,20 @@ final class Segment implements AutoCloseable {
     try {
       ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
       file.read(header, 0);
-      int expected = crc(header.array(), 0, MAGIC.length + 8);
-      int actual = header.getInt(MAGIC.length + 8);
-      if (file.size() >= HEADER_BYTES
-          && expected == actual
-          && header.rewind().slice(0, MAGIC.length).equals(ByteBuffer.wrap(MAGIC))) {
-        return new Segment(path, header.getLong(MAGIC.length), file);
-      }
+      boolean whole = file.size() >= HEADER_BYTES;
       // The header is forced before the first record is written.
-      if (newest && file.size() <= HEADER_BYTES) {
+      if (newest
+          && file.size() <= HEADER_BYTES
+          && !(whole && FileHeader.isSound(header.array(), CHECKSUM_AT))) {
         file.close();
         return null;
       }
-      if (file.size() < HEADER_BYTES) {
+      if (!whole) {
         throw new DamageException(
             path, "the file ends within its header, at offset " + file.size());
       }
-      throw new DamageException(
-          path,
-          String.format(
-              "checksum mismatch at offset 0: expected %08x, got %08x", expected, actual));
+      FileHeader.check(path, header.array(), CHECKSUM_AT, FORMAT);
+      return new Segment(path, header.getLong(FileHeader.FORMAT_BYTES), file);
     } catch (IOException e) {
       file.close();
       throw e;

@@ -22,7 +22,7 @@
  * <h2>Segment</h2>
  *
  * <pre>
- *   16  "sessiontree.wal1"
+ *   16  "sessiontree.wal2"
  *    8  number of the first record
  *    4  checksum of these 24 bytes
  *    4  zero
@@ -56,24 +56,22 @@
  * writer w, in the sixth second:
  *
  * <pre>
- *   0000: 73 65 73 73 69 6f 6e 74 72 65 65 2e 77 61 6c 31  sessiontree.wal1
- *   0010: 00 00 00 00 00 00 00 01 f4 55 e3 fb 00 00 00 00  .........U......
- *   0020: 00 00 00 8e 98 50 67 15 01 00 00 00 00 00 00 00  .....Pg.........
+ *   0000: 73 65 73 73 69 6f 6e 74 72 65 65 2e 77 61 6c 32  sessiontree.wal2
+ *   0010: 00 00 00 00 00 00 00 01 ed fa ef d2 00 00 00 00  ................
+ *   0020: 00 00 00 72 05 c5 e8 a1 01 00 00 00 00 00 00 00  ...r............
  *   0030: 01 00 00 00 00 00 00 00 20 00 00 00 00 00 00 13  ........ .......
  *   0040: 88 01 61 00 00 00 00 00 00 00 00 01 77 00 00 00  ..a.........w...
  *   0050: 00 00 00 00 01 01 15 c9 a9 4a 5e e3 f4 00 00 0a  .........J^.....
  *   0060: 31 35 36 39 39 37 32 30 38 32 00 00 00 01 15 c9  1569972082......
- *   0070: a9 4a 9a 7e be 00 00 00 00 3c 7b 22 74 79 70 65  .J.~.....<{"type
- *   0080: 22 3a 22 45 56 45 4e 54 22 2c 22 74 69 6d 65 73  ":"EVENT","times
- *   0090: 74 61 6d 70 22 3a 31 35 36 39 39 37 32 30 38 33  tamp":1569972083
- *   00a0: 2c 22 6e 61 6d 65 22 3a 22 63 61 72 74 5f 6c 6f  ,"name":"cart_lo
- *   00b0: 61 64 65 64 22 7d                                aded"}
+ *   0070: a9 4a 9a 7e be 00 00 00 00 20 31 35 36 39 39 37  .J.~..... 156997
+ *   0080: 32 30 38 33 2c 22 6e 61 6d 65 22 3a 22 63 61 72  2083,"name":"car
+ *   0090: 74 5f 6c 6f 61 64 65 64 22 7d                    t_loaded"}
  * </pre>
  *
  * <h2>Run file</h2>
  *
  * <pre>
- *   16  "sessiontree.run1"
+ *   16  "sessiontree.run2"
  *    8  number of the oldest file it stands for
  *    8  its own number, which is that of the youngest
  *    8  generation: of two files that overlap, the one with the greater was made of the other

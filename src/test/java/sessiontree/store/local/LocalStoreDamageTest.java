@@ -66,6 +66,25 @@ class LocalStoreDamageTest {
   }
 
   @Test
+  void fileOfAnotherFormat_stopsTheStart_andIsToldAsSuch() throws Exception {
+    assertOtherFormatIsRefused(spilled(), RunFile.HEADER_BYTES - 4);
+    try (var segments = Files.list(folder.resolve("log"))) {
+      Path segment = segments.filter(Segment::isSegment).max(Path::compareTo).orElseThrow();
+      assertOtherFormatIsRefused(segment, Segment.HEADER_BYTES - 8);
+    }
+  }
+
+  private void assertOtherFormatIsRefused(Path file, int checksumAt) throws IOException {
+    byte[] sound = Files.readAllBytes(file);
+    byte[] other = sound.clone();
+    other[FileHeader.FORMAT_BYTES - 1]++;
+    ByteBuffer.wrap(other).putInt(checksumAt, Segment.crc(other, 0, checksumAt));
+    Files.write(file, other);
+    assertRefused(file.getFileName() + ": expected format sessiontree.", "of another format");
+    Files.write(file, sound);
+  }
+
+  @Test
   void runFile_thatIsMissing_stopsTheStart() throws Exception {
     Files.delete(spilled());
     assertRefused("session a", "missing");
