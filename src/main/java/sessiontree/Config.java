@@ -86,7 +86,7 @@ final class Config {
     add(
         "log-bytes",
         "BYTES",
-        "268435456",
+        "536870912",
         "Bytes of the write-ahead log at most, so that a restart is bounded too.");
     add(
         "inflow-bytes",

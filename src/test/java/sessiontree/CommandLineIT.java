@@ -164,7 +164,7 @@ class CommandLineIT {
         .contains("--host ADDRESS", "127.0.0.1", "--port PORT", "8080", "--store DIR", "./data")
         .contains("--write-token TOKEN", "--read-token TOKEN", "--allowed-origin ORIGIN", "@FILE")
         .contains("--abandon-after TIME", "--delete-after TIME", "--request-timeout TIME", "30s")
-        .contains("--max-message-bytes BYTES", "1048576", "--log-bytes BYTES", "268435456")
+        .contains("--max-message-bytes BYTES", "1048576", "--log-bytes BYTES", "536870912")
         .contains("--memory-bytes BYTES", "--inflow-bytes BYTES", "of the heap")
         .contains("--max-connections COUNT", "--max-open-sessions COUNT", "--log-level LEVEL")
         .contains("error, warn, info, debug, trace", "--help", "--version", "SESSIONTREE_PORT")

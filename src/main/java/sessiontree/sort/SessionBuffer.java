@@ -9,7 +9,7 @@ import sessiontree.event.Children;
  * asked for. What comes in order costs no sort.
  *
  * <p>Memory: the children's bytes (12 and the text each), at most twice of it while it grows and is
- * below {@link #SMALL_BYTES}; sorting takes another 24 bytes a child, and half of it more for a
+ * below {@link #SMALL_BYTES}; sorting takes another 16 bytes a child, and as much again for a
  * moment. Not safe for several threads.
  */
 public final class SessionBuffer {

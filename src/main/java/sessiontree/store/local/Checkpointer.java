@@ -12,10 +12,10 @@ import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
 
 /**
- * Keeps memory and log within their bounds. At half of the memory's bound the largest buffers are
- * spilled, until half of that is left. At half of the log's bound, all that only its older segments
- * hold is made durable elsewhere, and they are deleted. At the bounds themselves the log thread
- * waits.
+ * Keeps memory and log within their bounds. At three quarters of the memory's bound the largest
+ * buffers are spilled, until a quarter is left. At three quarters of the log's bound, all that only
+ * its older segments hold is made durable elsewhere, and they are deleted. At the bounds themselves
+ * the log thread waits.
  *
  * <p>One thread spills. Its other methods are for the threads they name.
  */
@@ -194,9 +194,16 @@ final class Checkpointer implements AutoCloseable {
   }
 
   private boolean isDue() {
-    return memory > memoryBytes / 2
-        || log.sealedBytes() > logBytes / 2
-        || unforced.size() > unforcedDue;
+    return isMemoryDue() || isLogDue() || unforced.size() > unforcedDue;
+  }
+
+  /** Guarded by this. */
+  private boolean isMemoryDue() {
+    return memory > memoryBytes / 4 * 3;
+  }
+
+  private boolean isLogDue() {
+    return log.sealedBytes() > logBytes / 4 * 3;
   }
 
   private void run() {
@@ -239,12 +246,12 @@ final class Checkpointer implements AutoCloseable {
     try {
       boolean memoryDue;
       synchronized (this) {
-        memoryDue = memory > memoryBytes / 2;
+        memoryDue = isMemoryDue();
       }
       if (memoryDue) {
         spill(largest());
       }
-      if (log.sealedBytes() > logBytes / 2) {
+      if (isLogDue()) {
         checkpoint(log.firstLsnOfNewest(logBytes / 4));
       }
       if (unforced() > unforcedDue) {

@@ -46,7 +46,7 @@ public final class LocalStore implements SessionStore {
    * How the store uses memory and disk.
    *
    * @param memoryBytes of children that are held in memory, of all sessions; bringing the largest
-   *     of them into order takes up to half of it again
+   *     of them into order takes 32 bytes a child more
    * @param logBytes of the write-ahead log: at most so much is replayed after a crash
    * @param fanIn so many run files of a level are merged into one
    * @param retry how long after a failure it is tried whether the disk takes something
