@@ -13,8 +13,9 @@ import sessiontree.metrics.Metrics;
 
 /**
  * Keeps memory and log within their bounds. At three quarters of the memory's bound the largest
- * buffers are spilled, until a quarter is left. At three quarters of the log's bound, all that only
- * its older segments hold is made durable elsewhere, and they are deleted. At the bounds themselves
+ * buffers are spilled, until a quarter is left. At three quarters of the log's bound, what only its
+ * oldest segments hold is made durable elsewhere, and they are deleted, until half of the bound is
+ * left: so a session that is finished by then is not spilled for the log. At the bounds themselves
  * the log thread waits.
  *
  * <p>One thread spills. Its other methods are for the threads they name.
@@ -252,7 +253,7 @@ final class Checkpointer implements AutoCloseable {
         spill(largest());
       }
       if (isLogDue()) {
-        checkpoint(log.firstLsnOfNewest(logBytes / 4));
+        checkpoint(log.firstLsnOfNewest(logBytes / 2));
       }
       if (unforced() > unforcedDue) {
         forceTrees(LocalSession.NONE);
