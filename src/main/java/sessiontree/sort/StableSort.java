@@ -6,7 +6,7 @@ import java.util.Arrays;
  * Sorts longs and carries other longs along, keeping the order of equal ones. Few are sorted by
  * insertion; more by their digits, least significant first (Knuth, The Art of Computer Programming,
  * volume 3, 5.2.5), as keys that lie close together, such as timestamps of one session, have few
- * digits that differ.
+ * digits that differ. What is the same at the end of all, as of whole seconds, is passed over.
  */
 final class StableSort {
   private static final int FEW = 48;
@@ -57,7 +57,8 @@ final class StableSort {
     long[] fromPlaces = places;
     long[] toKeys = new long[n];
     long[] toPlaces = new long[n];
-    for (int shift = 0; shift < Long.SIZE && greatest >>> shift != 0; shift += bits) {
+    int same = Long.numberOfTrailingZeros(differing);
+    for (int shift = same; shift < Long.SIZE && greatest >>> shift != 0; shift += bits) {
       Arrays.fill(starts, 0);
       int mask = starts.length - 1;
       for (long key : fromKeys) {

@@ -28,6 +28,7 @@ final class StableSortTest {
               "0 or the greatest", i -> random.nextBoolean() ? 0 : GREATEST,
               "close together", i -> 1_569_972_083_000_000_000L + random.nextInt(300),
               "of one day", i -> 1_569_972_083_000_000_000L + random.nextLong(86_400_000_000_000L),
+              "whole seconds", i -> (1_569_972_083L + random.nextInt(86_400)) * 1_000_000_000L,
               "of any size", i -> random.nextLong(GREATEST) >>> random.nextInt(63),
               "one late", i -> i == size - 1 ? 5 : 10 + i);
       for (var kind : kinds.entrySet()) {
