@@ -88,7 +88,7 @@ record RawHttp(int status, Map<String, String> headers, String body) {
       if (body.length < Integer.parseInt(length)) {
         throw new IOException("the answer is cut off after " + body.length + " bytes");
       }
-    } else if (status >= 200) {
+    } else if (status >= 200 && status != 204 && status != 304) {
       body = socket.getInputStream().readAllBytes();
     }
     return new RawHttp(status, headers, new String(body, StandardCharsets.UTF_8));

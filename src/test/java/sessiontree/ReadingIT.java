@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -143,7 +144,10 @@ class ReadingIT {
                 "");
         assertThat(answer.status()).isEqualTo(304);
         assertThat(answer.body()).isEmpty();
-        assertThat(answer.headers()).containsEntry("etag", tag).containsKey("vary");
+        assertThat(answer.headers())
+            .containsEntry("etag", tag)
+            .containsKey("vary")
+            .doesNotContainKey("content-length"); // which would be the tree's
       }
     }
   }
@@ -193,6 +197,62 @@ class ReadingIT {
         }
       }
       assertThat(parts[1]).as("right behind the head").startsWith("HTTP/1.1 200");
+    }
+  }
+
+  // What was read before
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "GET",
+        "HEAD",
+        "GET Accept-Encoding: gzip",
+        "HEAD Accept-Encoding: gzip",
+        "GET If-None-Match: *"
+      })
+  void treeThatWasRead_isAnsweredAsItWasAtFirst(String request) throws Exception {
+    post(start(id), event("1", "e"), end(id));
+    String method = request.split(" ")[0];
+    String headers = request.contains(":") ? request.substring(method.length() + 1) + "\r\n" : "";
+    RawHttp first = RawHttp.send(server.port(), method + " " + path(), headers, "");
+    for (int i = 0; i < 20; i++) {
+      RawHttp next = RawHttp.send(server.port(), method + " " + path(), headers, "");
+      next.headers().put("date", first.headers().get("date"));
+      assertThat(next).isEqualTo(first);
+    }
+  }
+
+  @Test
+  void requestsThatAreSentAtOnce_areAnsweredInTheirOrder_whoeverAnswersThem() throws Exception {
+    post(start(id), event("1", "e"), end(id));
+    String tree = get().body();
+    String known = "If-None-Match: *\r\n";
+    List<String> requests =
+        List.of(path(), "/health", known, path(), path() + "/none", known, known, "/sessions/none");
+    StringBuilder sent = new StringBuilder();
+    int rounds = 200;
+    for (int i = 0; i < rounds; i++) {
+      for (String request : requests) {
+        String headers = request.equals(known) ? known : "";
+        sent.append("GET ").append(headers.isEmpty() ? request : path()).append(" HTTP/1.1\r\n");
+        sent.append("Host: localhost\r\n").append(headers).append("\r\n");
+      }
+    }
+    try (Socket socket = RawHttp.open(server.port())) {
+      socket.getOutputStream().write(sent.toString().getBytes(StandardCharsets.US_ASCII));
+      for (int i = 0; i < rounds; i++) {
+        for (String request : requests) {
+          RawHttp answer = RawHttp.read(socket);
+          if (request.equals(path())) {
+            assertThat(answer.body()).isEqualTo(tree);
+          } else if (request.equals(known)) {
+            assertThat(answer.status()).isEqualTo(304);
+          } else {
+            assertThat(answer.status()).isEqualTo(request.equals("/health") ? 200 : 404);
+          }
+        }
+      }
     }
   }
 

@@ -2,7 +2,6 @@ package sessiontree.store;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -58,8 +57,13 @@ public final class MemoryStore implements SessionStore {
 
   @Override
   public Optional<Tree> tree(String id) {
+    return Optional.ofNullable(treeInMemory(id));
+  }
+
+  @Override
+  public Tree treeInMemory(String id) {
     MemorySession session = sessions.get(id);
-    return session == null ? Optional.empty() : Optional.ofNullable(session.tree);
+    return session == null ? null : session.tree;
   }
 
   @Override
@@ -89,7 +93,7 @@ public final class MemoryStore implements SessionStore {
   @Override
   public List<String> completedBefore(Instant time, int limit) {
     return sessions.values().stream()
-        .filter(session -> session.tree != null && session.tree.completed.isBefore(time))
+        .filter(session -> session.tree != null && session.completed.isBefore(time))
         .map(session -> session.id)
         .limit(limit)
         .toList();
@@ -115,23 +119,6 @@ public final class MemoryStore implements SessionStore {
     }
   }
 
-  private record MemoryTree(byte[] json, String tag, Instant completed) implements Tree {
-    @Override
-    public long bytes() {
-      return json.length;
-    }
-
-    @Override
-    public int read(ByteBuffer target, long position) {
-      int length = (int) Math.min(target.remaining(), json.length - position);
-      target.put(json, (int) position, length);
-      return length;
-    }
-
-    @Override
-    public void close() {}
-  }
-
   private final class MemorySession implements StoredSession {
     private final String id;
 
@@ -143,6 +130,7 @@ public final class MemoryStore implements SessionStore {
     private Batch.Bound start;
     private Batch.Bound end;
     private long appendedNanos = System.nanoTime();
+    private Instant completed; // set before the tree
     private volatile MemoryTree tree;
 
     MemorySession(String id) {
@@ -234,7 +222,8 @@ public final class MemoryStore implements SessionStore {
         throw new AssertionError("memory does no I/O", e);
       }
       end = at;
-      tree = new MemoryTree(out.toByteArray(), "m" + trees.incrementAndGet(), Instant.now());
+      completed = Instant.now();
+      tree = new MemoryTree(out.toByteArray(), "m" + trees.incrementAndGet());
       buffer = new SessionBuffer();
       open.decrementAndGet();
     }

@@ -34,6 +34,9 @@ public interface SessionStore extends AutoCloseable {
    */
   Optional<Tree> tree(String id) throws IOException;
 
+  /** The same tree, if it is in memory; else null. Does not wait for a disk. */
+  Tree treeInMemory(String id);
+
   /**
    * A page of the sessions, in an order that stays. A session that is there from the first page to
    * the last is on one of them.

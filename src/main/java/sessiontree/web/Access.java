@@ -112,7 +112,7 @@ final class Access extends Handler.Wrapper {
         "Authorization, Content-Type, If-None-Match, Prefer");
     headers.put(HttpHeader.ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS);
     response.setStatus(204);
-    callback.succeeded();
+    response.write(true, null, callback);
   }
 
   private void checkToken(Request request) throws ProblemException {

@@ -58,6 +58,12 @@ public final class Server implements AutoCloseable {
    */
   private static final int ACCEPT_QUEUE = 4_096;
 
+  /**
+   * One of so many requests is handed over whatever it asks for: so a client that sends request
+   * upon request does not keep the selecting thread.
+   */
+  private static final int TURN = 16;
+
   private static final int DEFAULT_LIMIT = 100;
   private static final int MAX_LIMIT = 1_000;
 
@@ -147,10 +153,12 @@ public final class Server implements AutoCloseable {
           server.addBean(new NoSessions(server));
           // The last is the first that sees a request.
           server.insertHandler(bodies);
-          server.insertHandler(trees); // GET and HEAD of /sessions/{id}
           server.insertHandler(streams); // WebSockets of /sessions/{id}/stream
+          server.insertHandler(new Handover(1)); // what is not answered yet may wait
+          server.insertHandler(trees); // GET and HEAD of /sessions/{id}
           server.insertHandler(
               new Access(settings.writeToken(), settings.readToken(), settings.allowedOrigins()));
+          server.insertHandler(new Handover(TURN));
           server.insertHandler(connections);
           server.setErrorHandler(new ProblemErrors());
         });

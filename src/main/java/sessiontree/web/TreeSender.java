@@ -20,9 +20,12 @@ import sessiontree.store.Tree;
  */
 final class TreeSender extends IteratingNestedCallback {
   private static final Logger LOG = LoggerFactory.getLogger(TreeSender.class);
-  private static final int BUFFER_BYTES = 64 << 10;
 
-  private final Tree tree;
+  /** So much is sent in one. */
+  static final int BUFFER_BYTES = 64 << 10;
+
+  private Tree tree; // null when all of it was read: it may take as much memory as the buffer
+  private final long bytes;
   private final Response response;
   private final RetainableByteBuffer buffer;
   private final Gzip gzip;
@@ -32,12 +35,13 @@ final class TreeSender extends IteratingNestedCallback {
       throws IOException {
     super(callback);
     this.tree = tree;
+    this.bytes = tree.bytes();
     this.response = response;
     this.buffer =
         request
             .getComponents()
             .getByteBufferPool()
-            .acquire((int) Math.min(BUFFER_BYTES, tree.bytes()), !gzip);
+            .acquire((int) Math.min(BUFFER_BYTES, bytes), !gzip);
     this.gzip = gzip ? new Gzip() : null;
   }
 
@@ -49,20 +53,30 @@ final class TreeSender extends IteratingNestedCallback {
 
   @Override
   protected Action process() throws IOException {
-    if (position == tree.bytes()) {
+    if (position == bytes) {
       return Action.SUCCEEDED;
     }
     ByteBuffer part = buffer.getByteBuffer();
-    part.clear().limit((int) Math.min(part.capacity(), tree.bytes() - position));
+    part.clear().limit((int) Math.min(part.capacity(), bytes - position));
     int read = tree.read(part, position);
     if (read == 0) {
-      throw new IOException("the tree ends before byte " + tree.bytes());
+      throw new IOException("the tree ends before byte " + bytes);
     }
     position += read;
-    boolean last = position == tree.bytes();
+    boolean last = position == bytes;
+    if (last) {
+      tree.close();
+      tree = null;
+    }
     part.flip();
     response.write(last, gzip == null ? part : gzip.compressed(part, last), this);
     return Action.SCHEDULED;
+  }
+
+  /** The next part may have to be read from the disk. */
+  @Override
+  public InvocationType getInvocationType() {
+    return InvocationType.BLOCKING;
   }
 
   @Override
@@ -80,7 +94,9 @@ final class TreeSender extends IteratingNestedCallback {
   private void letGo() {
     buffer.release();
     try {
-      tree.close();
+      if (tree != null) {
+        tree.close();
+      }
       if (gzip != null) {
         gzip.close();
       }

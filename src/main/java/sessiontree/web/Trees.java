@@ -33,7 +33,9 @@ import sessiontree.store.Tree;
 /**
  * {@code GET /sessions/{id}} and its {@code HEAD}, in front of Javalin, whose answers are written
  * by a thread that waits for the client: here one that reads slowly, or waits for a session's end,
- * holds none. What is no such request is passed on. Safe for several threads.
+ * holds none. A small tree in memory is sent by the thread that selects, unless it has to be
+ * compressed, all else by the pool's. What is no such request is passed on. Safe for several
+ * threads.
  */
 final class Trees extends Handler.Wrapper {
   private static final Logger LOG = LoggerFactory.getLogger(Trees.class);
@@ -74,7 +76,16 @@ final class Trees extends Handler.Wrapper {
         || !(HttpMethod.GET.is(request.getMethod()) || HttpMethod.HEAD.is(request.getMethod()))) {
       return super.handle(request, response, callback);
     }
-    new Answer(request, response, callback).find(path.substring(PREFIX.length()));
+    Answer answer = new Answer(request, response, callback);
+    String segment = path.substring(PREFIX.length());
+    Tree tree = store.treeInMemory(segment);
+    if (tree != null
+        && tree.bytes() <= TreeSender.BUFFER_BYTES
+        && !acceptsGzip(request.getHeaders())) {
+      answer.send(tree);
+    } else {
+      request.getComponents().getExecutor().execute(() -> answer.find(segment));
+    }
     return true;
   }
 
@@ -221,7 +232,7 @@ final class Trees extends Handler.Wrapper {
       if (isKnown(request.getHeaders(), tag)) {
         tree.close();
         response.setStatus(304);
-        callback.succeeded();
+        endWithoutLength();
         return;
       }
       headers.put(HttpHeader.CONTENT_TYPE, JSON);
@@ -232,17 +243,24 @@ final class Trees extends Handler.Wrapper {
       }
       if (HttpMethod.HEAD.is(request.getMethod())) {
         tree.close();
-        if (gzip) { // of a length that nobody knows: Jetty must not tell one
-          response.write(
-              false,
-              null,
-              Callback.from(() -> response.write(true, null, callback), callback::failed));
+        if (gzip) {
+          endWithoutLength();
         } else {
           response.write(true, null, callback);
         }
         return;
       }
       TreeSender.send(tree, gzip, request, response, callback);
+    }
+
+    /**
+     * Ends an answer without a body, of whose length Jetty must not tell 0. By writes, not by the
+     * callback alone: of an answer that is still to be sent then, by another thread than that which
+     * read the request, Jetty may complete the next request as well.
+     */
+    private void endWithoutLength() {
+      response.write(
+          false, null, Callback.from(() -> response.write(true, null, callback), callback::failed));
     }
   }
 

@@ -57,6 +57,11 @@ class SessionsTest {
     }
 
     @Override
+    public Tree treeInMemory(String id) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
     public Listing list(Listing.Filter filter, String after, int limit) {
       return new Listing(List.of(), null);
     }

@@ -73,6 +73,11 @@ public final class LocalStore implements SessionStore {
           System::nanoTime);
     }
 
+    /** Of trees that were read, in memory; beside the children. */
+    long cachedBytes() {
+      return memoryBytes / 8;
+    }
+
     /** A segment of the log takes no more records when it has reached this. */
     long segmentBytes() {
       return Math.min(MAX_SEGMENT_BYTES, logBytes / 16);
@@ -110,7 +115,7 @@ public final class LocalStore implements SessionStore {
     this.lock = lock;
     this.options = options;
     Path temporary = folder.resolve("tmp");
-    trees = TreeFiles.open(disk, folder.resolve("sessions"), temporary);
+    trees = TreeFiles.open(disk, folder.resolve("sessions"), temporary, options.cachedBytes());
     running = RunningTime.resume(disk, folder.resolve("clock"), temporary, options.nanoTime());
     completions = new Completions(trees);
     log = WriteAheadLog.of(disk, folder.resolve("log"), options.segmentBytes());
@@ -224,6 +229,11 @@ public final class LocalStore implements SessionStore {
   @Override
   public Optional<Tree> tree(String id) throws IOException {
     return trees.tree(id);
+  }
+
+  @Override
+  public Tree treeInMemory(String id) {
+    return trees.cached(id);
   }
 
   @Override

@@ -25,6 +25,7 @@ import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.store.Listing;
+import sessiontree.store.MemoryTree;
 import sessiontree.store.SessionState;
 import sessiontree.store.Tree;
 
@@ -80,6 +81,7 @@ final class TreeFiles {
   private final Path directory;
   private final Path temporary;
   private final TreeForcer forcer;
+  private final TreeCache cache;
   private final Set<Path> made = ConcurrentHashMap.newKeySet();
 
   /** Folders from which something was removed since they were synced. */
@@ -87,15 +89,21 @@ final class TreeFiles {
 
   private final AtomicLong temporaries = new AtomicLong();
 
-  private TreeFiles(Disk disk, Path directory, Path temporary, TreeForcer forcer) {
+  private TreeFiles(Disk disk, Path directory, Path temporary, TreeForcer forcer, TreeCache cache) {
     this.disk = disk;
     this.directory = directory;
     this.temporary = temporary;
     this.forcer = forcer;
+    this.cache = cache;
   }
 
-  /** Opens the trees of a directory, and removes what was being written when the process ended. */
-  static TreeFiles open(Disk disk, Path directory, Path temporary) throws IOException {
+  /**
+   * Opens the trees of a directory, and removes what was being written when the process ended.
+   *
+   * @param cachedBytes of small trees that are kept in memory once they were read
+   */
+  static TreeFiles open(Disk disk, Path directory, Path temporary, long cachedBytes)
+      throws IOException {
     disk.createDirectories(directory);
     disk.createDirectories(temporary);
     boolean doubtful = false;
@@ -107,7 +115,11 @@ final class TreeFiles {
       }
     }
     return new TreeFiles(
-        disk, directory, temporary, new TreeForcer(disk, directory, temporary, doubtful));
+        disk,
+        directory,
+        temporary,
+        new TreeForcer(disk, directory, temporary, doubtful),
+        new TreeCache(cachedBytes));
   }
 
   /** The relative paths of a folder's trees, in order. */
@@ -233,6 +245,7 @@ final class TreeFiles {
         forcer.replaced(id);
       } finally { // not before: it is taken for done when it is synced
         removed.add(path.getParent());
+        cache.remove(id);
       }
     }
   }
@@ -293,7 +306,30 @@ final class TreeFiles {
   }
 
   Optional<Tree> tree(String id) throws IOException {
-    return Optional.ofNullable(open(id));
+    MemoryTree cached = cache.get(id);
+    if (cached != null) {
+      return Optional.of(cached);
+    }
+    long removals = cache.removals();
+    OpenTree tree = open(id);
+    if (tree == null || tree.bytes > TreeCache.MAX_TREE_BYTES) {
+      return Optional.ofNullable(tree);
+    }
+    try (tree) {
+      ByteBuffer json = ByteBuffer.allocate((int) tree.bytes);
+      tree.read(json, 0);
+      if (json.hasRemaining()) {
+        throw new DamageException(path(id), "the file ends before offset " + tree.bytes);
+      }
+      MemoryTree read = new MemoryTree(json.array(), tree.tag);
+      cache.put(id, read, removals);
+      return Optional.of(read);
+    }
+  }
+
+  /** The tree, if it is in memory; or null. */
+  Tree cached(String id) {
+    return cache.get(id);
   }
 
   private OpenTree open(String id) throws IOException {

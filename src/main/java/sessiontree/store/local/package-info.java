@@ -164,12 +164,13 @@
  *
  * <p>Children in memory: {@code memoryBytes}, and one group of appends; the log thread waits at the
  * bound. Spills begin at three quarters of it. To bring a buffer into order takes 32 bytes a child
- * more, for the one that is being spilled and each one that is being finished. Sealed segments:
- * {@code logBytes}; checkpoints begin at three quarters of it, and leave half. Trees that are not
- * forced: one for each 256 bytes of {@code memoryBytes}, of which each takes about 125, and 170 if
- * it has to be copied; from 100,000 of them, or half of that bound, they are forced. At the bound
- * the log thread waits, and recovery forces them itself. A session has at most one run in each run
- * file, and there are fewer than the fan-in of a level.
+ * more, for the one that is being spilled and each one that is being finished. Small trees that
+ * were read: an eighth of {@code memoryBytes}. Sealed segments: {@code logBytes}; checkpoints begin
+ * at three quarters of it, and leave half. Trees that are not forced: one for each 256 bytes of
+ * {@code memoryBytes}, of which each takes about 125, and 170 if it has to be copied; from 100,000
+ * of them, or half of that bound, they are forced. At the bound the log thread waits, and recovery
+ * forces them itself. A session has at most one run in each run file, and there are fewer than the
+ * fan-in of a level.
  *
  * <h2>Assumptions</h2>
  *

@@ -20,7 +20,7 @@ class TreeFilesTest {
   private final FaultyDisk disk = FaultyDisk.create(new Random(1));
 
   private TreeFiles open(FaultyDisk on) throws Exception {
-    return TreeFiles.open(on, Path.of("sessions"), Path.of("tmp"));
+    return TreeFiles.open(on, Path.of("sessions"), Path.of("tmp"), 0);
   }
 
   @Test
@@ -34,6 +34,21 @@ class TreeFilesTest {
     TreeFiles after = open(disk.losePower());
     assertThat(after.completed("a")).isEqualTo(1234);
     assertThat(after.state("a").writers()).isEqualTo(FACTS.writers());
+  }
+
+  @Test
+  void treeThatWasRead_isInMemory_untilItIsDeleted_andItsIdMayHaveAnother() throws Exception {
+    TreeFiles trees = TreeFiles.open(disk, Path.of("sessions"), Path.of("tmp"), 1 << 20);
+    trees.publish("a", 1234, FACTS, TREE);
+    assertThat(trees.cached("a")).isNull();
+    String read = TreeText.of(trees.tree("a").orElseThrow());
+    assertThat(TreeText.of(trees.cached("a"))).isEqualTo(read);
+    trees.delete("a");
+    assertThat(trees.cached("a")).isNull();
+    assertThat(trees.tree("a")).isEmpty();
+    trees.publish("a", 5678, FACTS, out -> out.write("[{}]}".getBytes(StandardCharsets.US_ASCII)));
+    assertThat(TreeText.of(trees.tree("a").orElseThrow())).isEqualTo("[{}]}");
+    assertThat(TreeText.of(trees.cached("a"))).isEqualTo("[{}]}");
   }
 
   /** What can be read may not be on the disk, and another force would not tell. */

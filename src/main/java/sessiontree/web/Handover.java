@@ -1,0 +1,50 @@
+package sessiontree.web;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+
+/**
+ * Hands requests over to the pool, from the thread that selects sockets and has read them: that one
+ * must not wait, for a disk or for a client. What stands before is done by it, and saves a change
+ * of threads.
+ */
+final class Handover extends Handler.Wrapper {
+  private final int every;
+  private final AtomicInteger requests = new AtomicInteger();
+
+  /**
+   * A handler that hands over one of so many requests, and what its client sends behind it; 1 for
+   * all.
+   */
+  Handover(int every) {
+    this.every = every;
+  }
+
+  @Override
+  public boolean handle(Request request, Response response, Callback callback) throws Exception {
+    if (requests.incrementAndGet() % every != 0) {
+      return super.handle(request, response, callback);
+    }
+    request.getComponents().getExecutor().execute(() -> handleHere(request, response, callback));
+    return true;
+  }
+
+  private void handleHere(Request request, Response response, Callback callback) {
+    try {
+      if (!super.handle(request, response, callback)) {
+        Response.writeError(request, response, callback, 404);
+      }
+    } catch (Throwable e) { // as Jetty does, of a handler that it called itself
+      Response.writeError(request, response, callback, e);
+    }
+  }
+
+  /** As far as the selecting thread goes. */
+  @Override
+  public InvocationType getInvocationType() {
+    return InvocationType.NON_BLOCKING;
+  }
+}
