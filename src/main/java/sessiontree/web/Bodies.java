@@ -45,11 +45,11 @@ final class Bodies extends Handler.Wrapper {
 
   @Override
   public boolean handle(Request request, Response response, Callback callback) throws Exception {
-    boolean chunked = request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING);
-    if (!chunked && request.getLength() <= 0) {
+    if (!hasBody(request)) {
       return super.handle(request, response, callback);
     }
-    long bytes = chunked ? maxMessageBytes : Math.min(request.getLength(), maxMessageBytes);
+    long bytes =
+        isChunked(request) ? maxMessageBytes : Math.min(request.getLength(), maxMessageBytes);
     if (request.getLength() > maxMessageBytes) {
       Problems.answer(response, callback, tooBig());
     } else if (!inflow.tryAdd(bytes)) {
@@ -65,6 +65,14 @@ final class Bodies extends Handler.Wrapper {
       body.run();
     }
     return true;
+  }
+
+  static boolean hasBody(Request request) {
+    return isChunked(request) || request.getLength() > 0;
+  }
+
+  private static boolean isChunked(Request request) {
+    return request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING);
   }
 
   private ProblemException tooBig() {

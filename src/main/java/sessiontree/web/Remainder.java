@@ -29,7 +29,16 @@ final class Remainder extends Callback.Nested implements Runnable {
       return;
     }
     sinceNanos = System.nanoTime();
-    run();
+    if (Bodies.hasBody(request)) { // it may be long in coming
+      request.getComponents().getExecutor().execute(this);
+    } else {
+      run();
+    }
+  }
+
+  @Override
+  public InvocationType getInvocationType() {
+    return InvocationType.BLOCKING;
   }
 
   @Override
