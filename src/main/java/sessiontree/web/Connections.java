@@ -23,6 +23,9 @@ import sessiontree.metrics.Metrics;
  * there is no request yet. Safe for several threads.
  */
 final class Connections extends Handler.Wrapper implements Connection.Listener {
+  /** Without a request before the server stops, if there are connections that could send one. */
+  private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
   private final int max;
   private final long patienceNanos;
   private final Counter refused;
@@ -146,9 +149,18 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
     closing = true;
   }
 
-  /** Returns when all requests are answered, or the time is up. */
+  /**
+   * Returns when all requests are answered, and none came for a while, as some may have been sent
+   * and not been read; or the time is up.
+   */
   void awaitAnswers(long untilNanos) throws InterruptedException {
-    while (requests.get() > 0 && System.nanoTime() - untilNanos < 0) {
+    long sinceNanos = System.nanoTime();
+    for (long now = sinceNanos;
+        !heads.isEmpty() && now - untilNanos < 0 && now - sinceNanos < QUIET_NANOS;
+        now = System.nanoTime()) {
+      if (requests.get() > 0) {
+        sinceNanos = now;
+      }
       TimeUnit.MILLISECONDS.sleep(10);
     }
   }
