@@ -37,14 +37,14 @@ final class Handover extends Handler.Wrapper {
       if (!super.handle(request, response, callback)) {
         Response.writeError(request, response, callback, 404);
       }
-    } catch (Throwable e) { // as Jetty does, of a handler that it called itself
+    } catch (Throwable e) { // nobody above would answer it
       Response.writeError(request, response, callback, e);
     }
   }
 
-  /** As far as the selecting thread goes. */
+  /** Where all are handed over, what stands behind does not count. */
   @Override
   public InvocationType getInvocationType() {
-    return InvocationType.NON_BLOCKING;
+    return every == 1 ? InvocationType.NON_BLOCKING : super.getInvocationType();
   }
 }

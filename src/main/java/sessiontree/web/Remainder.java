@@ -36,6 +36,7 @@ final class Remainder extends Callback.Nested implements Runnable {
     }
   }
 
+  /** A client that sends without end would keep the thread that selects. */
   @Override
   public InvocationType getInvocationType() {
     return InvocationType.BLOCKING;
