@@ -75,6 +75,7 @@ final class Checkpointer implements AutoCloseable {
 
   // All guarded by this.
   private long memory;
+  private boolean roomAwaited;
   private boolean failing;
   private boolean closing;
 
@@ -120,7 +121,7 @@ final class Checkpointer implements AutoCloseable {
    */
   synchronized void grew(long bytes) {
     memory += bytes;
-    if (isDue() || bytes < 0) {
+    if (isDue() || roomAwaited) {
       notifyAll();
     }
   }
@@ -134,12 +135,14 @@ final class Checkpointer implements AutoCloseable {
       if (failing) {
         return false;
       }
+      roomAwaited = true;
       try {
         wait();
       } catch (InterruptedException e) {
         LOG.warn("the log thread was interrupted; it goes on");
       }
     }
+    roomAwaited = false;
     return true;
   }
 
