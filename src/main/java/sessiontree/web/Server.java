@@ -186,6 +186,7 @@ public final class Server implements AutoCloseable {
     // Every path reaches a route, which answers in the API's words; ids are checked there.
     http.setUriCompliance(UriCompliance.UNSAFE);
     http.setSendServerVersion(false);
+    http.setHeaderCacheSize(0); // each connection would take 64 KiB for it
     // No thread that only accepts: the one that selects does, and spares a change of threads.
     ServerConnector connector =
         new ServerConnector(server, 0, DEFAULT_SELECTORS, new HttpConnectionFactory(http));
