@@ -94,6 +94,11 @@ final class Config {
         null,
         "Bytes received from all clients and not answered at most; then they wait. Default: an eighth of the heap.");
     add(
+        "outflow-bytes",
+        "BYTES",
+        null,
+        "Bytes of trees in memory that clients are being sent at most; then they wait. Default: a quarter of the heap.");
+    add(
         "log-level",
         "LEVEL",
         "info",
@@ -127,6 +132,7 @@ final class Config {
   final long memoryBytes;
   final long logBytes;
   final long inflowBytes;
+  final long outflowBytes;
   final Level logLevel;
 
   /** How much is told. */
@@ -166,6 +172,7 @@ final class Config {
     memoryBytes = bytes("memory-bytes", heapBytes / 4);
     logBytes = bytes("log-bytes", 0);
     inflowBytes = bytes("inflow-bytes", heapBytes / 8);
+    outflowBytes = bytes("outflow-bytes", heapBytes / 4);
     logLevel = level();
   }
 
@@ -324,6 +331,7 @@ final class Config {
         port,
         maxMessageBytes,
         inflowBytes,
+        outflowBytes,
         maxConnections,
         requestTimeout,
         writeToken,

@@ -56,6 +56,7 @@ class CommandLineIT {
         "--log-bytes=x",
         "--inflow-bytes=1",
         "--inflow-bytes=x",
+        "--outflow-bytes=1",
         "--request-timeout=0s",
         "--request-timeout=30",
         "--abandon-after=-2s",
@@ -87,6 +88,7 @@ class CommandLineIT {
     "SESSIONTREE_MEMORY_BYTES, x, --memory-bytes",
     "SESSIONTREE_LOG_BYTES, 1, --log-bytes",
     "SESSIONTREE_INFLOW_BYTES, x, --inflow-bytes",
+    "SESSIONTREE_OUTFLOW_BYTES, x, --outflow-bytes",
     "SESSIONTREE_REQUEST_TIMEOUT, x, --request-timeout",
     "SESSIONTREE_ABANDON_AFTER, x, --abandon-after",
     "SESSIONTREE_DELETE_AFTER, x, --delete-after",
@@ -166,6 +168,7 @@ class CommandLineIT {
         .contains("--abandon-after TIME", "--delete-after TIME", "--request-timeout TIME", "30s")
         .contains("--max-message-bytes BYTES", "1048576", "--log-bytes BYTES", "536870912")
         .contains("--memory-bytes BYTES", "--inflow-bytes BYTES", "of the heap")
+        .contains("--outflow-bytes BYTES")
         .contains("--max-connections COUNT", "--max-open-sessions COUNT", "--log-level LEVEL")
         .contains("error, warn, info, debug, trace", "--help", "--version", "SESSIONTREE_PORT")
         .doesNotContain("[]", "null");

@@ -66,11 +66,13 @@ class MetricsIT {
                 "sessiontree_finish_seconds", "histogram"))
         .containsAllEntriesOf(
             Map.of(
+                "sessiontree_outflow_bytes", "gauge",
                 "sessiontree_spills_total", "counter",
                 "sessiontree_spilled_bytes_total", "counter",
                 "jvm_threads_current", "gauge",
                 "jvm_memory_used_bytes", "gauge"));
-    for (String limited : new String[] {"connections", "sessions_open", "inflow_bytes"}) {
+    for (String limited :
+        new String[] {"connections", "sessions_open", "inflow_bytes", "outflow_bytes"}) {
       assertThat(scrape.own(limited + "_limit")).as(limited).isPositive();
     }
   }

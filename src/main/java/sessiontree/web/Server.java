@@ -74,6 +74,7 @@ public final class Server implements AutoCloseable {
   private final Connections connections;
   private final Bodies bodies;
   private final Streams streams;
+  private final Outflow outflow;
   private final Trees trees;
   private final Javalin javalin;
   private final ScheduledExecutorService clock =
@@ -97,7 +98,8 @@ public final class Server implements AutoCloseable {
         new Streams(sessions, settings.maxMessageBytes(), settings.maxInflowBytes(), metrics);
     this.bodies =
         new Bodies(streams.inflow(), settings.maxMessageBytes(), settings.patience(), metrics);
-    this.trees = new Trees(store, sessions);
+    this.outflow = new Outflow(settings.maxOutflowBytes(), metrics);
+    this.trees = new Trees(store, sessions, outflow);
     this.javalin = Javalin.create(this::configure);
   }
 
@@ -137,6 +139,7 @@ public final class Server implements AutoCloseable {
     connections.tick(now);
     bodies.tick(now);
     streams.tick(now);
+    outflow.tick(now);
   }
 
   private void configure(JavalinConfig config) {

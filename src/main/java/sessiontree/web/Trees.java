@@ -31,9 +31,9 @@ import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
 
 /**
- * {@code GET /sessions/{id}} and its {@code HEAD}, in front of Javalin, whose answers are written
- * by a thread that waits for the client: here one that reads slowly, or waits for a session's end,
- * holds none. A small tree in memory is sent by the thread that selects, unless it has to be
+ * {@code GET /sessions/{id}} and its {@code HEAD}, in front of Javalin, which would have all of a
+ * tree in memory: here a client that reads slowly, or waits for a session's end, holds little, and
+ * no thread. A small tree in memory is sent by the thread that selects, unless it has to be
  * compressed, all else by the pool's. What is no such request is passed on. Safe for several
  * threads.
  */
@@ -58,12 +58,14 @@ final class Trees extends Handler.Wrapper {
 
   private final SessionStore store;
   private final Sessions sessions;
+  private final Outflow outflow;
   private final Set<Answer> waiting = ConcurrentHashMap.newKeySet();
   private volatile boolean closing;
 
-  Trees(SessionStore store, Sessions sessions) {
+  Trees(SessionStore store, Sessions sessions, Outflow outflow) {
     this.store = store;
     this.sessions = sessions;
+    this.outflow = outflow;
   }
 
   @Override
@@ -80,8 +82,9 @@ final class Trees extends Handler.Wrapper {
     String segment = path.substring(PREFIX.length());
     Tree tree = store.treeInMemory(segment);
     if (tree != null
-        && tree.bytes() <= TreeSender.BUFFER_BYTES
-        && !acceptsGzip(request.getHeaders())) {
+        && tree.bytes() <= TreeSender.PART_BYTES
+        && !acceptsGzip(request.getHeaders())
+        && outflow.tryEnter(answer, TreeSender.heldBytes(tree.bytes()))) {
       answer.send(tree);
     } else {
       request.getComponents().getExecutor().execute(() -> answer.find(segment));
@@ -105,7 +108,7 @@ final class Trees extends Handler.Wrapper {
   }
 
   /** An answer on its way. */
-  private final class Answer implements Session.Watcher {
+  private final class Answer implements Session.Watcher, Outflow.Sender {
     private final Request request;
     private final Response response;
     private final Callback callback;
@@ -113,6 +116,7 @@ final class Trees extends Handler.Wrapper {
     // Set before it waits.
     private String id;
     private Session session;
+    private Runnable admitted;
 
     // Guarded by this.
     private Scheduler.Task timeout;
@@ -125,8 +129,34 @@ final class Trees extends Handler.Wrapper {
     }
 
     void find(String segment) {
+      // While nothing is written, it is not the client who is slow.
+      request.addIdleTimeoutListener(idle -> false);
       try {
         id = SessionId.check(decoded(segment));
+        whenThereIsRoom(this::look);
+      } catch (ProblemException e) {
+        Problems.answer(response, callback, e);
+      }
+    }
+
+    /** Before it has anything of a tree in memory, or a file open. */
+    private void whenThereIsRoom(Runnable step) {
+      admitted = step;
+      if (outflow.enter(this, TreeSender.heldBytes(Long.MAX_VALUE))) {
+        step.run();
+      }
+    }
+
+    @Override
+    public void admit() {
+      request.getComponents().getExecutor().execute(admitted);
+    }
+
+    @Override
+    public void drop() {} // its client is not asked to take anything yet
+
+    private void look() {
+      try {
         Tree tree = store.tree(id).orElse(null);
         if (tree != null) {
           send(tree);
@@ -134,12 +164,13 @@ final class Trees extends Handler.Wrapper {
         }
         long seconds = waitSeconds(request);
         if (seconds > 0 && store.state(id).phase() != Phase.NEW) {
+          outflow.leave(this);
           await(seconds);
         } else {
           answer();
         }
       } catch (ProblemException e) {
-        Problems.answer(response, callback, e);
+        refuse(e);
       } catch (IOException e) {
         fail(e);
       }
@@ -163,7 +194,7 @@ final class Trees extends Handler.Wrapper {
               .with("entries", state.entries());
         }
       } catch (ProblemException e) {
-        Problems.answer(response, callback, e);
+        refuse(e);
       } catch (IOException e) {
         fail(e);
       }
@@ -171,14 +202,15 @@ final class Trees extends Handler.Wrapper {
 
     private void fail(IOException e) {
       LOG.error("session={} cannot be read: {}", id, e.toString());
-      Problems.answer(
-          response,
-          callback,
-          new ProblemException(Problem.STORAGE_UNAVAILABLE, "what is stored cannot be read"));
+      refuse(new ProblemException(Problem.STORAGE_UNAVAILABLE, "what is stored cannot be read"));
+    }
+
+    private void refuse(ProblemException e) {
+      outflow.leave(this);
+      Problems.answer(response, callback, e);
     }
 
     private void await(long seconds) throws ProblemException, IOException {
-      request.addIdleTimeoutListener(idle -> false); // it is not the client who is slow
       session = sessions.acquire(id);
       synchronized (this) {
         timeout =
@@ -218,7 +250,7 @@ final class Trees extends Handler.Wrapper {
                 waiting.remove(this);
                 session.unwatch(this);
                 sessions.release(session);
-                answer();
+                whenThereIsRoom(this::answer);
               });
     }
 
@@ -230,7 +262,7 @@ final class Trees extends Handler.Wrapper {
       headers.add(HttpHeader.VARY, "Accept-Encoding");
       headers.put(HttpHeader.CACHE_CONTROL, CACHING);
       if (isKnown(request.getHeaders(), tag)) {
-        tree.close();
+        done(tree);
         response.setStatus(304);
         endWithoutLength();
         return;
@@ -242,7 +274,7 @@ final class Trees extends Handler.Wrapper {
         headers.put(HttpHeader.CONTENT_LENGTH, tree.bytes());
       }
       if (HttpMethod.HEAD.is(request.getMethod())) {
-        tree.close();
+        done(tree);
         if (gzip) {
           endWithoutLength();
         } else {
@@ -250,7 +282,13 @@ final class Trees extends Handler.Wrapper {
         }
         return;
       }
-      TreeSender.send(tree, gzip, request, response, callback);
+      TreeSender.send(outflow, this, tree, gzip, response, callback);
+    }
+
+    /** Nothing of it is sent. */
+    private void done(Tree tree) throws IOException {
+      tree.close();
+      outflow.leave(this);
     }
 
     /**

@@ -1,0 +1,97 @@
+package sessiontree;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static sessiontree.Entries.end;
+import static sessiontree.Entries.event;
+import static sessiontree.Entries.message;
+import static sessiontree.Entries.start;
+import static sessiontree.Entries.tree;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Many clients that ask for much and read nothing of it. How long that is borne is no matter here:
+ * where the server would lose by bearing it, it would do so for good.
+ */
+class SlowReadersIT {
+  private static final int CLIENTS = 800;
+
+  /** Of 60 KB each: more than TCP holds for a connection. */
+  private static final int REQUESTS = 100;
+
+  private static final int SESSIONS = 60;
+  private static final int EVENTS = 60; // a session
+
+  @TempDir private Path folder;
+  private final List<Socket> deaf = new ArrayList<>();
+  private final Random random = new Random(1);
+
+  @AfterEach
+  void closeAll() throws IOException {
+    for (Socket socket : deaf) {
+      socket.close();
+    }
+  }
+
+  /** Sends requests, of which it reads no answer. */
+  private void ask(JarServer server, String path, String headers) throws IOException {
+    Socket socket = new Socket();
+    socket.setReceiveBufferSize(4 << 10);
+    socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), server.port()));
+    deaf.add(socket);
+    String request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n";
+    socket.getOutputStream().write(request.repeat(REQUESTS).getBytes(StandardCharsets.US_ASCII));
+  }
+
+  @Test
+  void treesThatNobodyTakes_takeNoMoreMemoryThanThereIs() throws Exception {
+    try (JarServer server = JarServer.of(folder.resolve("store")).java("-Xmx64m").start()) {
+      List<String> trees = new ArrayList<>();
+      for (int i = 0; i < SESSIONS; i++) {
+        trees.add(store(server, "s" + i));
+      }
+      for (int i = 0; i < CLIENTS; i++) {
+        String coding = i % 2 == 0 ? "" : "Accept-Encoding: gzip\r\n";
+        ask(server, "/sessions/s" + i % SESSIONS, coding);
+      }
+      Await.until("all are served", () -> Scrape.of(server).own("connections") > CLIENTS);
+      Scrape metrics = Scrape.of(server);
+      assertThat(metrics.own("outflow_bytes"))
+          .isPositive()
+          .isLessThanOrEqualTo(metrics.own("outflow_bytes_limit"));
+      store(server, "another");
+
+      closeAll();
+      for (int i = 0; i < SESSIONS; i++) {
+        assertThat(RawHttp.get(server.port(), "/sessions/s" + i).body()).isEqualTo(trees.get(i));
+      }
+      Await.until("nothing is held", () -> Scrape.of(server).own("outflow_bytes") == 0);
+    }
+  }
+
+  /** Stores a session that does not compress well, and returns its tree. */
+  private String store(JarServer server, String id) throws IOException {
+    String[] events = new String[EVENTS];
+    for (int i = 0; i < EVENTS; i++) {
+      byte[] name = new byte[480];
+      random.nextBytes(name);
+      events[i] = event("" + i, HexFormat.of().formatHex(name));
+    }
+    String entries = start(id) + "," + String.join(",", events) + "," + end(id);
+    RawHttp stored = RawHttp.post(server.port(), "/sessions/" + id + "/events", message(entries));
+    assertThat(stored.status()).as(stored.body()).isEqualTo(200);
+    return tree(events);
+  }
+}
