@@ -94,4 +94,17 @@ class SlowReadersIT {
     assertThat(stored.status()).as(stored.body()).isEqualTo(200);
     return tree(events);
   }
+
+  @Test
+  void answersThatNobodyTakes_holdNoThreads() throws Exception {
+    try (JarServer server = JarServer.start(folder.resolve("store"), "--request-timeout", "1h")) {
+      for (int i = 0; i < CLIENTS; i++) {
+        ask(server, "/openapi.json", "");
+      }
+      Await.until("all are served", () -> Scrape.of(server).own("connections") > CLIENTS);
+      for (int i = 0; i < 100; i++) {
+        store(server, "s" + i);
+      }
+    }
+  }
 }

@@ -9,10 +9,10 @@ import java.util.Map;
 import sessiontree.metrics.Metrics;
 
 /**
- * Bounds what is in memory of all trees that are being sent: each part, from when it is to be read
- * until its client has taken it. Beyond the bound parts wait, and go in the order in which they
- * came. A client that keeps one for too long while others wait is cut off, or clients that do not
- * read would keep all others from reading.
+ * Bounds what is in memory of all trees, and other large answers, that are being sent: each part,
+ * from when it is to be read until its client has taken it. Beyond the bound parts wait, and go in
+ * the order in which they came. A client that keeps one for too long while others wait is cut off,
+ * or clients that do not read would keep all others from reading.
  *
  * <p>Safe for several threads. It calls no sender while it holds its lock.
  */
@@ -76,6 +76,15 @@ final class Outflow {
   /** Likewise, but who may not is not admitted later. */
   synchronized boolean tryEnter(Sender sender, long bytes) {
     if (!waiting.isEmpty() || !isRoomFor(bytes)) {
+      return false;
+    }
+    begin(sender, bytes);
+    return true;
+  }
+
+  /** Likewise for what is in memory anyway: it may exceed the bound by half, and overtake. */
+  synchronized boolean tryEnterAhead(Sender sender, long bytes) {
+    if (held + bytes > limit + limit / 2) {
       return false;
     }
     begin(sender, bytes);

@@ -155,6 +155,7 @@ public final class Server implements AutoCloseable {
           pool = server.getThreadPool();
           server.addBean(new NoSessions(server));
           // The last is the first that sees a request.
+          server.insertHandler(new AnswerSender(outflow));
           server.insertHandler(bodies);
           server.insertHandler(streams); // WebSockets of /sessions/{id}/stream
           server.insertHandler(new Handover(1)); // what is not answered yet may wait
@@ -373,8 +374,7 @@ public final class Server implements AutoCloseable {
     @Override
     public void flush() {
       sessions.release(session);
-      pool.execute(
-          () -> future.complete(this)); // not here: a client that does not read blocks the writer
+      pool.execute(() -> future.complete(this)); // not here: others wait for their answers
     }
 
     boolean isOfDeleted() {

@@ -87,6 +87,16 @@ class OutflowTest {
   }
 
   @Test
+  void whatIsInMemoryAnyway_goesAheadOfOthers_upToHalfAsMuchMore() {
+    outflow.enter(a, 100);
+    outflow.enter(b, 1);
+    assertThat(outflow.tryEnterAhead(c, 50)).isTrue();
+    assertThat(outflow.tryEnterAhead(d, 1)).isFalse();
+    outflow.leave(a);
+    assertThat(admitted).containsExactly("b");
+  }
+
+  @Test
   void aPlaceThatIsHandedOver_holdsWhatItsNewOwnerNeeds() {
     outflow.enter(a, 100);
     outflow.handOver(a, b, 10);
