@@ -164,7 +164,7 @@ final class EntryScanner extends JsonScanner {
     }
     Children.putHeader(children, size, key, rest + members + 1 - size - Children.HEADER_BYTES);
     put(timestamp, timestampFrom, timestampTo);
-    WORD.set(children, name - Long.BYTES, BEFORE_NAME);
+    Words.WORD.set(children, name - Long.BYTES, BEFORE_NAME);
     System.arraycopy(message, nameFrom, children, name, nameTo - nameFrom);
     children[rest + members] = '}';
     size = rest + members + 1;
@@ -311,19 +311,9 @@ final class EntryScanner extends JsonScanner {
     return to;
   }
 
-  /**
-   * Copies a span of the message, and returns where its copy ends. Short ones are copied by words:
-   * up to 7 bytes behind the copy are lost.
-   */
+  /** Copies a span of the message, and returns where its copy ends. */
   private int put(int at, int from, int to) {
-    int length = to - from;
-    if (length > 64 || message.length - to < Long.BYTES) {
-      System.arraycopy(message, from, children, at, length);
-    } else {
-      for (int k = 0; k < length; k += Long.BYTES) {
-        WORD.set(children, at + k, (long) WORD.get(message, from + k));
-      }
-    }
-    return at + length;
+    Words.copy(message, from, children, at, to - from);
+    return at + to - from;
   }
 }

@@ -1,8 +1,7 @@
 package sessiontree.event;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
+import static sessiontree.event.Words.WORD;
+
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
@@ -14,10 +13,6 @@ import java.util.Arrays;
  * <p>Strings are checked eight bytes at a time. That bytes are UTF-8 is known before.
  */
 abstract class JsonScanner {
-  /** Eight bytes as a word, the first of them lowest. */
-  static final VarHandle WORD =
-      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-
   private static final long ONES = 0x0101010101010101L;
   private static final long HIGHEST = 0x8080808080808080L;
 

@@ -12,9 +12,11 @@ public final class TreeWriter {
   private static final int BUFFER_BYTES = 1 << 16;
   private static final byte[] LAST = {']', '}'};
 
-  /** What stands before each child's text. */
+  /** What stands before each child's text; and a word more, so that it can be copied by words. */
   private static final byte[] BEFORE_CHILD =
-      ",{\"type\":\"EVENT\",\"timestamp\":".getBytes(StandardCharsets.US_ASCII);
+      ",{\"type\":\"EVENT\",\"timestamp\":        ".getBytes(StandardCharsets.US_ASCII);
+
+  private static final int BEFORE_CHILD_BYTES = BEFORE_CHILD.length - Long.BYTES;
 
   private final OutputStream out;
   private final byte[] buffer;
@@ -43,14 +45,14 @@ public final class TreeWriter {
             + (abandoned ? ",\"abandoned\":true" : "")
             + ",\"children\":[";
     byte[] begin = head.getBytes(StandardCharsets.US_ASCII);
-    long children = bytes + count * (BEFORE_CHILD.length - Children.HEADER_BYTES);
+    long children = bytes + count * (BEFORE_CHILD_BYTES - Children.HEADER_BYTES);
     this.buffer = new byte[(int) Math.min(BUFFER_BYTES, begin.length + children + LAST.length)];
     put(begin, 0, begin.length);
   }
 
   /** Adds a child, given as the text of {@link Children}. */
   public void child(byte[] bytes, int offset, int length) throws IOException {
-    put(BEFORE_CHILD, skip, BEFORE_CHILD.length - skip);
+    put(BEFORE_CHILD, skip, BEFORE_CHILD_BYTES - skip);
     skip = 0;
     put(bytes, offset, length);
   }
@@ -69,7 +71,7 @@ public final class TreeWriter {
         return;
       }
     }
-    System.arraycopy(bytes, offset, buffer, used, length);
+    Words.copy(bytes, offset, buffer, used, length);
     used += length;
   }
 

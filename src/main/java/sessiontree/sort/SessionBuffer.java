@@ -161,6 +161,10 @@ public final class SessionBuffer {
     private final long[] keys = new long[count];
     private final long[] places = new long[count]; // chunk, and offset in it
     private final int[] lengths = new int[AHEAD];
+
+    @SuppressWarnings("UnusedVariable") // so that the reads are not left out
+    private int touched;
+
     private int next;
 
     Sorted() {
@@ -202,14 +206,19 @@ public final class SessionBuffer {
     }
 
     /**
-     * Reads the next lengths at once: in shuffled input each is a cache miss, and these do not wait
-     * for each other.
+     * Reads the next lengths at once, and then the last bytes: in shuffled input each is a cache
+     * miss, and these do not wait for each other.
      */
     private void lookAhead() {
       int until = Math.min(count - next, AHEAD);
       for (int i = 0; i < until; i++) {
         long place = places[next + i];
         lengths[i] = Children.length(chunks[(int) (place >>> 32)], (int) place);
+      }
+      for (int i = 0; i < until; i++) {
+        long place = places[next + i];
+        int end = (int) place + Children.HEADER_BYTES + lengths[i];
+        touched ^= chunks[(int) (place >>> 32)][end - 1];
       }
     }
 

@@ -1,0 +1,31 @@
+package sessiontree.event;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+
+/** Bytes, eight at a time. */
+final class Words {
+  /** Eight bytes as a word, the first of them lowest. */
+  static final VarHandle WORD =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+  private static final int MANY_BYTES = 64;
+
+  private Words() {}
+
+  /**
+   * Copies some bytes: a few by words where there is room for whole ones, which costs half of what
+   * {@link System#arraycopy} does. Up to 7 bytes behind the copy are lost.
+   */
+  static void copy(byte[] from, int offset, byte[] to, int toOffset, int length) {
+    int room = Math.min(from.length - offset, to.length - toOffset);
+    if (length > MANY_BYTES || room - length < Long.BYTES) {
+      System.arraycopy(from, offset, to, toOffset, length);
+    } else {
+      for (int k = 0; k < length; k += Long.BYTES) {
+        WORD.set(to, toOffset + k, (long) WORD.get(from, offset + k));
+      }
+    }
+  }
+}
