@@ -16,11 +16,6 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -30,7 +25,6 @@ import org.junit.jupiter.api.io.TempDir;
 class ManyConnectionsIT {
   private static final int CONNECTIONS = 2_000;
   private static final int MESSAGES = 20;
-  private static final int THREADS = 8;
 
   /** More than wait by Java's default, and fewer than any Linux lets wait (128 before 5.4). */
   private static final int AT_ONCE = 120;
@@ -42,12 +36,7 @@ class ManyConnectionsIT {
 
   private final HttpClient http = HttpClient.newHttpClient();
   private final RawStream[] streams = new RawStream[CONNECTIONS];
-  private final ExecutorService threads = Executors.newFixedThreadPool(THREADS);
-
-  /** What is done with each connection. */
-  private interface Step {
-    void take(int connection) throws Exception;
-  }
+  private final Crowd clients = new Crowd(CONNECTIONS);
 
   @BeforeEach
   void startServer() throws Exception {
@@ -56,7 +45,7 @@ class ManyConnectionsIT {
 
   @AfterEach
   void endAll() throws Exception {
-    threads.shutdownNow();
+    clients.close();
     for (RawStream stream : streams) {
       if (stream != null) {
         stream.close();
@@ -67,22 +56,23 @@ class ManyConnectionsIT {
 
   @Test
   void twoThousandConnectionsAtOnce_allComplete_withTheirOwnTrees() throws Exception {
-    withEach(i -> streams[i] = RawStream.connect(server.port(), id(i)));
-    withEach(i -> assertThat(streams[i].next("OPEN").path("session_id").asText()).isEqualTo(id(i)));
-    withEach(i -> streams[i].send(message(start(id(i)))));
+    clients.each(i -> streams[i] = RawStream.connect(server.port(), id(i)));
+    clients.each(
+        i -> assertThat(streams[i].next("OPEN").path("session_id").asText()).isEqualTo(id(i)));
+    clients.each(i -> streams[i].send(message(start(id(i)))));
     for (int m = 1; m < MESSAGES - 1; m++) {
       int seconds = MESSAGES - m;
-      withEach(i -> streams[i].send(message(event("" + seconds, id(i)))));
+      clients.each(i -> streams[i].send(message(event("" + seconds, id(i)))));
     }
-    withEach(i -> streams[i].send(message(end(id(i)))));
-    withEach(
+    clients.each(i -> streams[i].send(message(end(id(i)))));
+    clients.each(
         i -> {
           var complete = streams[i].complete();
           assertThat(complete.path("messages").asInt()).as(id(i)).isEqualTo(MESSAGES);
           assertThat(complete.path("entries").asInt()).as(id(i)).isEqualTo(MESSAGES);
           assertThat(streams[i].closeCode()).as(id(i)).isEqualTo(1000);
         });
-    withEach(i -> assertThat(get(id(i))).isEqualTo(expectedTree(id(i))));
+    clients.each(i -> assertThat(get(id(i))).isEqualTo(expectedTree(id(i))));
   }
 
   @Test
@@ -112,25 +102,6 @@ class ManyConnectionsIT {
 
   private static String id(int connection) {
     return "session-" + connection;
-  }
-
-  /** Takes the step with all connections, some at a time, and returns when all have taken it. */
-  private void withEach(Step step) throws Exception {
-    List<Future<?>> shares = new ArrayList<>();
-    for (int t = 0; t < THREADS; t++) {
-      int first = t;
-      shares.add(
-          threads.submit(
-              () -> {
-                for (int i = first; i < CONNECTIONS; i += THREADS) {
-                  step.take(i);
-                }
-                return null;
-              }));
-    }
-    for (Future<?> share : shares) {
-      share.get();
-    }
   }
 
   private String get(String id) throws Exception {
