@@ -97,7 +97,7 @@ final class Config {
         "outflow-bytes",
         "BYTES",
         null,
-        "Bytes of trees in memory that clients are being sent at most; then they wait. Default: a quarter of the heap.");
+        "Bytes of answers in memory that clients have not taken at most; then they wait. Default: a quarter of the heap.");
     add(
         "log-level",
         "LEVEL",

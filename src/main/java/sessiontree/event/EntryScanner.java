@@ -1,5 +1,7 @@
 package sessiontree.event;
 
+import static sessiontree.event.Words.WORD;
+
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
@@ -164,7 +166,7 @@ final class EntryScanner extends JsonScanner {
     }
     Children.putHeader(children, size, key, rest + members + 1 - size - Children.HEADER_BYTES);
     put(timestamp, timestampFrom, timestampTo);
-    Words.WORD.set(children, name - Long.BYTES, BEFORE_NAME);
+    WORD.set(children, name - Long.BYTES, BEFORE_NAME);
     System.arraycopy(message, nameFrom, children, name, nameTo - nameFrom);
     children[rest + members] = '}';
     size = rest + members + 1;

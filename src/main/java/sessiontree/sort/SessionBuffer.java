@@ -206,8 +206,8 @@ public final class SessionBuffer {
     }
 
     /**
-     * Reads the next lengths at once, and then the last bytes: in shuffled input each is a cache
-     * miss, and these do not wait for each other.
+     * Reads the next lengths at once, and then each child's last byte: in shuffled input each is a
+     * cache miss, and these do not wait for each other.
      */
     private void lookAhead() {
       int until = Math.min(count - next, AHEAD);

@@ -2,22 +2,27 @@ package sessiontree.web;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
+import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
-import sessiontree.event.Problem;
-import sessiontree.event.ProblemException;
 
 /**
  * Sends the answers of Javalin's routes, which Javalin itself writes by a thread that waits for the
  * client: each is collected, and sent as a whole when its route is done. So clients that do not
- * read hold no threads. Safe for several threads.
+ * read hold no threads. A GET, whose answer may be large, waits for room before its route begins;
+ * but not that of the server's health. Safe for several threads.
  */
 final class AnswerSender extends Handler.Wrapper {
-  /** Answers up to this size are always sent; larger ones if there is room beside trees. */
+  /** Answers up to this size are not counted. */
   private static final int SMALL_BYTES = 4 << 10;
+
+  /** Room for an answer whose size is not known yet. */
+  private static final int RESERVED_BYTES = 64 << 10;
+
+  private static final String HEALTH = "/health";
 
   private final Outflow outflow;
 
@@ -26,19 +31,30 @@ final class AnswerSender extends Handler.Wrapper {
   }
 
   @Override
-  public boolean handle(Request request, Response response, Callback callback) throws Exception {
-    Answer answer = new Answer(request, response, callback);
-    return super.handle(request, answer, answer);
+  public boolean handle(Request request, Response response, Callback callback) {
+    Collected answer = new Collected(request, response, callback);
+    boolean large =
+        HttpMethod.GET.is(request.getMethod()) && !HEALTH.equals(request.getHttpURI().getPath());
+    if (!large || outflow.enter(answer, RESERVED_BYTES)) {
+      collect(answer);
+    } else {
+      request.addIdleTimeoutListener(idle -> false); // it is not the client who is slow
+    }
+    return true;
   }
 
-  /** An answer that is collected, and to be sent when the route succeeds. */
-  private final class Answer extends Response.Wrapper implements Callback, Outflow.Sender {
+  private void collect(Collected answer) {
+    Handover.handle(getHandler(), answer.getRequest(), answer, answer);
+  }
+
+  /** An answer that is collected, and sent when its route succeeds. */
+  private final class Collected extends Response.Wrapper implements Callback, Outflow.Sender {
     private final Callback callback;
-    private final ByteArrayOutputStream bytes = new ByteArrayOutputStream(0);
+    private ByteArrayOutputStream bytes = new ByteArrayOutputStream(0);
     private boolean committed;
     private boolean whole;
 
-    Answer(Request request, Response response, Callback callback) {
+    Collected(Request request, Response response, Callback callback) {
       super(request, response);
       this.callback = callback;
     }
@@ -67,26 +83,25 @@ final class AnswerSender extends Handler.Wrapper {
     @Override
     public void succeeded() {
       ByteBuffer body = ByteBuffer.wrap(bytes.toByteArray());
-      if (body.remaining() <= SMALL_BYTES) {
-        getWrapped().write(true, body, callback);
-      } else if (outflow.tryEnterAhead(this, body.remaining())) {
-        getWrapped().write(true, body, Callback.from(() -> outflow.leave(this), callback));
+      bytes = null; // it may be as large again
+      if (body.remaining() > SMALL_BYTES) {
+        outflow.resize(this, body.remaining() + TreeSender.OVERHEAD_BYTES);
       } else {
-        Problems.answer(
-            getWrapped(),
-            callback,
-            new ProblemException(
-                Problem.STORAGE_UNAVAILABLE, "too much is being sent to others; try again"));
+        outflow.leave(this);
       }
+      getWrapped().write(true, body, Callback.from(() -> outflow.leave(this), callback));
     }
 
     @Override
     public void failed(Throwable cause) {
+      outflow.leave(this);
       callback.failed(cause);
     }
 
     @Override
-    public void admit() {} // it never waits
+    public void admit() {
+      getRequest().getComponents().getExecutor().execute(() -> collect(this));
+    }
 
     @Override
     public void drop() {

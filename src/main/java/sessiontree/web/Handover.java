@@ -28,16 +28,20 @@ final class Handover extends Handler.Wrapper {
     if (requests.incrementAndGet() % every != 0) {
       return super.handle(request, response, callback);
     }
-    request.getComponents().getExecutor().execute(() -> handleHere(request, response, callback));
+    request
+        .getComponents()
+        .getExecutor()
+        .execute(() -> handle(getHandler(), request, response, callback));
     return true;
   }
 
-  private void handleHere(Request request, Response response, Callback callback) {
+  /** Has a handler answer, or fail, where nobody above would. */
+  static void handle(Handler handler, Request request, Response response, Callback callback) {
     try {
-      if (!super.handle(request, response, callback)) {
+      if (!handler.handle(request, response, callback)) {
         Response.writeError(request, response, callback, 404);
       }
-    } catch (Throwable e) { // nobody above would answer it
+    } catch (Throwable e) {
       Response.writeError(request, response, callback, e);
     }
   }

@@ -47,7 +47,7 @@ final class Outflow {
   Outflow(long limit, Metrics metrics) {
     this.limit = limit;
     this.slow = metrics.connectionsDropped.labelValues("slow_reader");
-    metrics.gauge("outflow_bytes", "Bytes of trees in memory that are being sent.", this::held);
+    metrics.gauge("outflow_bytes", "Bytes of answers in memory that are being sent.", this::held);
     metrics.gauge("outflow_bytes_limit", "How many may be.", () -> limit);
   }
 
@@ -73,18 +73,9 @@ final class Outflow {
     return false;
   }
 
-  /** Likewise, but who may not is not admitted later. */
+  /** The same, but a sender that may not is not admitted later. */
   synchronized boolean tryEnter(Sender sender, long bytes) {
     if (!waiting.isEmpty() || !isRoomFor(bytes)) {
-      return false;
-    }
-    begin(sender, bytes);
-    return true;
-  }
-
-  /** Likewise for what is in memory anyway: it may exceed the bound by half, and overtake. */
-  synchronized boolean tryEnterAhead(Sender sender, long bytes) {
-    if (held + bytes > limit + limit / 2) {
       return false;
     }
     begin(sender, bytes);
@@ -102,30 +93,61 @@ final class Outflow {
     held += bytes;
   }
 
+  /** The sender's part turns out to take that many bytes. If it has none yet, it has now. */
+  void resize(Sender sender, long bytes) {
+    List<Sender> admitted;
+    synchronized (this) {
+      end(sender);
+      begin(sender, bytes);
+      admitted = beginNext();
+    }
+    admitted.forEach(Sender::admit);
+  }
+
   /** Another sender takes the place, with that many bytes. */
-  synchronized void handOver(Sender from, Sender to, long bytes) {
-    held -= sending.remove(from).bytes();
-    begin(to, bytes);
+  void handOver(Sender from, Sender to, long bytes) {
+    List<Sender> admitted;
+    synchronized (this) {
+      end(from);
+      begin(to, bytes);
+      admitted = beginNext();
+    }
+    admitted.forEach(Sender::admit);
   }
 
   /** The sender's part is written, or will never be. Nothing, if it has none. */
   void leave(Sender sender) {
-    List<Sender> admitted = new ArrayList<>(0);
+    List<Sender> admitted;
     synchronized (this) {
-      Part part = sending.remove(sender);
-      held -= part == null ? 0 : part.bytes();
-      Iterator<Map.Entry<Sender, Long>> each = waiting.entrySet().iterator();
-      while (each.hasNext()) {
-        Map.Entry<Sender, Long> next = each.next();
-        if (!isRoomFor(next.getValue())) {
-          break;
-        }
-        begin(next.getKey(), next.getValue());
-        admitted.add(next.getKey());
-        each.remove();
-      }
+      end(sender);
+      admitted = beginNext();
     }
     admitted.forEach(Sender::admit);
+  }
+
+  /** Guarded by this. */
+  private void end(Sender sender) {
+    Part part = sending.remove(sender);
+    held -= part == null ? 0 : part.bytes();
+  }
+
+  /** Those that have waited longest, as far as there is room. Guarded by this. */
+  private List<Sender> beginNext() {
+    if (waiting.isEmpty()) {
+      return List.of();
+    }
+    List<Sender> admitted = new ArrayList<>();
+    Iterator<Map.Entry<Sender, Long>> each = waiting.entrySet().iterator();
+    while (each.hasNext()) {
+      Map.Entry<Sender, Long> next = each.next();
+      if (!isRoomFor(next.getValue())) {
+        break;
+      }
+      begin(next.getKey(), next.getValue());
+      admitted.add(next.getKey());
+      each.remove();
+    }
+    return admitted;
   }
 
   /** Called about once a second. */

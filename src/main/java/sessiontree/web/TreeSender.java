@@ -32,7 +32,7 @@ final class TreeSender extends IteratingNestedCallback implements Outflow.Sender
   private static final int SMALL_PART_BYTES = 8 << 10;
 
   /** What a part takes besides its bytes: Jetty's buffer for the answer's head. */
-  private static final int OVERHEAD_BYTES = 8 << 10;
+  static final int OVERHEAD_BYTES = 8 << 10;
 
   private final Outflow outflow;
   private final Tree tree;

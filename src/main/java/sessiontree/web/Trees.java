@@ -143,13 +143,22 @@ final class Trees extends Handler.Wrapper {
     private void whenThereIsRoom(Runnable step) {
       admitted = step;
       if (outflow.enter(this, TreeSender.heldBytes(Long.MAX_VALUE))) {
-        step.run();
+        run();
+      }
+    }
+
+    private void run() {
+      try {
+        admitted.run();
+      } catch (RuntimeException e) { // nobody above would give the room back
+        outflow.leave(this);
+        callback.failed(e);
       }
     }
 
     @Override
     public void admit() {
-      request.getComponents().getExecutor().execute(admitted);
+      request.getComponents().getExecutor().execute(this::run);
     }
 
     @Override

@@ -87,20 +87,24 @@ class OutflowTest {
   }
 
   @Test
-  void whatIsInMemoryAnyway_goesAheadOfOthers_upToHalfAsMuchMore() {
+  void aPartThatTurnsOutSmaller_givesRoom_andALargerOneTakesIt() {
     outflow.enter(a, 100);
-    outflow.enter(b, 1);
-    assertThat(outflow.tryEnterAhead(c, 50)).isTrue();
-    assertThat(outflow.tryEnterAhead(d, 1)).isFalse();
-    outflow.leave(a);
+    outflow.enter(b, 90);
+    outflow.enter(c, 1);
+    outflow.resize(a, 10);
     assertThat(admitted).containsExactly("b");
+    outflow.resize(a, 50);
+    outflow.leave(b);
+    assertThat(admitted).containsExactly("b", "c");
+    assertThat(outflow.enter(d, 50)).isFalse();
   }
 
   @Test
   void aPlaceThatIsHandedOver_holdsWhatItsNewOwnerNeeds() {
     outflow.enter(a, 100);
+    outflow.enter(c, 90);
     outflow.handOver(a, b, 10);
-    assertThat(outflow.enter(c, 90)).isTrue();
+    assertThat(admitted).containsExactly("c");
     outflow.leave(b);
     assertThat(outflow.enter(d, 11)).isFalse();
   }
