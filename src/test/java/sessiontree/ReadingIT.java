@@ -28,7 +28,7 @@ class ReadingIT {
   private static final int WAITING = 3_000;
   private static final int SESSIONS = 100;
 
-  /** Jetty's pool is 250; no thread for each of thousands. */
+  /** Jetty's pool is 64; no thread for each of thousands. */
   private static final int FEW_THREADS = 400;
 
   @TempDir static Path folder;

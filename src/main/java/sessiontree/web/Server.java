@@ -16,7 +16,9 @@ import java.time.Duration;
 import java.util.Base64;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -27,6 +29,7 @@ import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.event.Batch;
@@ -58,11 +61,17 @@ public final class Server implements AutoCloseable {
    */
   private static final int ACCEPT_QUEUE = 4_096;
 
+  /** None waits for a client; some wait for a disk, with a request in hand. */
+  private static final int THREADS = 64;
+
   /**
    * One of so many requests is handed over whatever it asks for: so a client that sends request
    * upon request does not keep the selecting thread.
    */
   private static final int TURN = 16;
+
+  /** Of the API, by name, once they were asked for. */
+  private static final Map<String, byte[]> DOCUMENTS = new ConcurrentHashMap<>();
 
   private static final int DEFAULT_LIMIT = 100;
   private static final int MAX_LIMIT = 1_000;
@@ -152,7 +161,9 @@ public final class Server implements AutoCloseable {
     config.jetty.addConnector(this::connector);
     config.jetty.modifyServer(
         server -> {
-          pool = server.getThreadPool();
+          QueuedThreadPool threads = (QueuedThreadPool) server.getThreadPool();
+          threads.setMaxThreads(THREADS);
+          pool = threads;
           server.addBean(new NoSessions(server));
           // The last is the first that sees a request.
           server.insertHandler(new AnswerSender(outflow));
@@ -412,9 +423,14 @@ public final class Server implements AutoCloseable {
   }
 
   private static void answerDocument(Context ctx, String name) throws IOException {
-    try (InputStream document = Server.class.getResourceAsStream(name)) {
-      ctx.contentType("application/json").result(document.readAllBytes());
+    byte[] document = DOCUMENTS.get(name);
+    if (document == null) {
+      try (InputStream in = Server.class.getResourceAsStream(name)) {
+        document = in.readAllBytes();
+      }
+      DOCUMENTS.put(name, document);
     }
+    ctx.contentType("application/json").result(document);
   }
 
   private void answerStorageFailure(IOException e, Context ctx) {
