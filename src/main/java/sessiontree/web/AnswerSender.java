@@ -44,7 +44,7 @@ final class AnswerSender extends Handler.Wrapper {
   }
 
   private void collect(Collected answer) {
-    Handover.handle(getHandler(), answer.getRequest(), answer, answer);
+    Handover.answer(getHandler(), answer.getRequest(), answer, answer);
   }
 
   /** An answer that is collected, and sent when its route succeeds. */
@@ -85,7 +85,7 @@ final class AnswerSender extends Handler.Wrapper {
       ByteBuffer body = ByteBuffer.wrap(bytes.toByteArray());
       bytes = null; // it may be as large again
       if (body.remaining() > SMALL_BYTES) {
-        outflow.resize(this, body.remaining() + TreeSender.OVERHEAD_BYTES);
+        outflow.handOver(this, this, body.remaining() + TreeSender.OVERHEAD_BYTES);
       } else {
         outflow.leave(this);
       }

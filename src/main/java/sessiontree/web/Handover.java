@@ -31,12 +31,12 @@ final class Handover extends Handler.Wrapper {
     request
         .getComponents()
         .getExecutor()
-        .execute(() -> handle(getHandler(), request, response, callback));
+        .execute(() -> answer(getHandler(), request, response, callback));
     return true;
   }
 
   /** Has a handler answer, or fail, where nobody above would. */
-  static void handle(Handler handler, Request request, Response response, Callback callback) {
+  static void answer(Handler handler, Request request, Response response, Callback callback) {
     try {
       if (!handler.handle(request, response, callback)) {
         Response.writeError(request, response, callback, 404);

@@ -47,7 +47,8 @@ final class Outflow {
   Outflow(long limit, Metrics metrics) {
     this.limit = limit;
     this.slow = metrics.connectionsDropped.labelValues("slow_reader");
-    metrics.gauge("outflow_bytes", "Bytes of answers in memory that are being sent.", this::held);
+    metrics.gauge(
+        "outflow_bytes", "Bytes of answers in memory, room for this one included.", this::held);
     metrics.gauge("outflow_bytes_limit", "How many may be.", () -> limit);
   }
 
@@ -93,18 +94,10 @@ final class Outflow {
     held += bytes;
   }
 
-  /** The sender's part turns out to take that many bytes. If it has none yet, it has now. */
-  void resize(Sender sender, long bytes) {
-    List<Sender> admitted;
-    synchronized (this) {
-      end(sender);
-      begin(sender, bytes);
-      admitted = beginNext();
-    }
-    admitted.forEach(Sender::admit);
-  }
-
-  /** Another sender takes the place, with that many bytes. */
+  /**
+   * Another sender, or the same one, has a part of that many bytes now, in place of what the first
+   * had, if anything.
+   */
   void handOver(Sender from, Sender to, long bytes) {
     List<Sender> admitted;
     synchronized (this) {

@@ -91,9 +91,9 @@ class OutflowTest {
     outflow.enter(a, 100);
     outflow.enter(b, 90);
     outflow.enter(c, 1);
-    outflow.resize(a, 10);
+    outflow.handOver(a, a, 10);
     assertThat(admitted).containsExactly("b");
-    outflow.resize(a, 50);
+    outflow.handOver(a, a, 50);
     outflow.leave(b);
     assertThat(admitted).containsExactly("b", "c");
     assertThat(outflow.enter(d, 50)).isFalse();

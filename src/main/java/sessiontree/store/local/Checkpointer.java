@@ -75,7 +75,7 @@ final class Checkpointer implements AutoCloseable {
 
   // All guarded by this.
   private long memory;
-  private boolean roomAwaited;
+  private boolean roomAwaited; // by the log thread
   private boolean failing;
   private boolean closing;
 
