@@ -33,10 +33,13 @@ final class Bodies extends Handler.Wrapper {
   private final Inflow inflow;
   private final int maxMessageBytes;
   private final long patienceNanos;
+  private final RunningClock time;
   private final CounterDataPoint slow;
   private final Set<Body> reading = ConcurrentHashMap.newKeySet();
 
-  Bodies(Inflow inflow, int maxMessageBytes, Duration patience, Metrics metrics) {
+  Bodies(
+      Inflow inflow, int maxMessageBytes, Duration patience, RunningClock time, Metrics metrics) {
+    this.time = time;
     this.inflow = inflow;
     this.maxMessageBytes = maxMessageBytes;
     this.patienceNanos = patience.toNanos();
@@ -98,7 +101,7 @@ final class Bodies extends Handler.Wrapper {
     private final Request request;
     private final Response response;
     private final Callback callback;
-    private final long sinceNanos = System.nanoTime();
+    private final long sinceNanos = time.nanos();
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     private volatile long received;
 

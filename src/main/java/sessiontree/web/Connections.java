@@ -28,6 +28,7 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
 
   private final int max;
   private final long patienceNanos;
+  private final RunningClock time;
   private final Counter refused;
   private final CounterDataPoint slow;
   private final CounterDataPoint excess;
@@ -37,13 +38,13 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
   private final Map<Connection, Head> heads = new ConcurrentHashMap<>();
 
   /** Where a connection is with its next request's head. */
-  private static final class Head {
+  private final class Head {
     private final boolean excess;
 
     // All guarded by this.
     private boolean inRequest;
     private long bytesBefore;
-    private long sinceNanos = System.nanoTime();
+    private long sinceNanos = time.nanos();
 
     Head(boolean excess) {
       this.excess = excess;
@@ -56,7 +57,7 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
     synchronized void answered(long bytesIn) {
       inRequest = false;
       bytesBefore = bytesIn;
-      sinceNanos = System.nanoTime();
+      sinceNanos = time.nanos();
     }
 
     synchronized boolean isSlow(long nowNanos, long bytesIn, long patienceNanos) {
@@ -73,7 +74,8 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
    *
    * @param max connections that are answered; some more are told that they are too many
    */
-  Connections(int max, Duration patience, Metrics metrics) {
+  Connections(int max, Duration patience, RunningClock time, Metrics metrics) {
+    this.time = time;
     this.max = max;
     this.patienceNanos = patience.toNanos();
     this.refused = metrics.requestsRefused;

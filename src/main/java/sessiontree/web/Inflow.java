@@ -29,6 +29,7 @@ final class Inflow {
   private static final long PATIENCE_NANOS = 10_000_000_000L;
 
   private final long limit;
+  private final RunningClock time;
   private final AtomicLong held = new AtomicLong();
 
   // All guarded by this; of those who wait, whether each is in the midst of a message, in the order
@@ -40,8 +41,9 @@ final class Inflow {
   /** Whether anybody waits, or is exempt. Written while this is locked. */
   private volatile boolean crowded;
 
-  Inflow(long limit) {
+  Inflow(long limit, RunningClock time) {
     this.limit = limit;
+    this.time = time;
   }
 
   long held() {
@@ -100,7 +102,7 @@ final class Inflow {
   /** Guarded by this. */
   private void exempt(Reader reader) {
     exempt = reader;
-    exemptNanos = System.nanoTime();
+    exemptNanos = time.nanos();
   }
 
   /** Adds them if there is room for them. */
@@ -156,8 +158,19 @@ final class Inflow {
     waiting.remove(reader);
   }
 
-  /** The reader that holds up all others, if it has done so for too long. */
-  synchronized Reader tooSlow(long nowNanos) {
-    return exempt != null && nowNanos - exemptNanos > PATIENCE_NANOS ? exempt : null;
+  /** Whether those who have begun a message are to hurry. */
+  boolean isShort() {
+    return crowded || held.get() > limit / 2;
+  }
+
+  /** Called about once a second. Cuts off the reader that holds up all others for too long. */
+  void tick(long nowNanos) {
+    Reader tooSlow;
+    synchronized (this) {
+      tooSlow = exempt != null && nowNanos - exemptNanos > PATIENCE_NANOS ? exempt : null;
+    }
+    if (tooSlow != null) {
+      tooSlow.drop("slow_message");
+    }
   }
 }

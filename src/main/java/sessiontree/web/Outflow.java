@@ -30,6 +30,7 @@ final class Outflow {
   private static final long PATIENCE_NANOS = 10_000_000_000L;
 
   private final long limit;
+  private final RunningClock time;
   private final CounterDataPoint slow;
 
   // All guarded by this, in the order in which they came.
@@ -44,8 +45,9 @@ final class Outflow {
    *
    * @param limit bytes; a part that is larger comes alone
    */
-  Outflow(long limit, Metrics metrics) {
+  Outflow(long limit, RunningClock time, Metrics metrics) {
     this.limit = limit;
+    this.time = time;
     this.slow = metrics.connectionsDropped.labelValues("slow_reader");
     metrics.gauge(
         "outflow_bytes", "Bytes of answers in memory, room for this one included.", this::held);
@@ -90,7 +92,7 @@ final class Outflow {
 
   /** Guarded by this. */
   private void begin(Sender sender, long bytes) {
-    sending.put(sender, new Part(bytes, System.nanoTime()));
+    sending.put(sender, new Part(bytes, time.nanos()));
     held += bytes;
   }
 

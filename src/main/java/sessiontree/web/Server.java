@@ -86,6 +86,7 @@ public final class Server implements AutoCloseable {
   private final Outflow outflow;
   private final Trees trees;
   private final Javalin javalin;
+  private final RunningClock time = new RunningClock();
   private final ScheduledExecutorService clock =
       Executors.newSingleThreadScheduledExecutor(
           task -> {
@@ -102,12 +103,14 @@ public final class Server implements AutoCloseable {
     this.sessions = sessions;
     this.settings = settings;
     this.metrics = metrics;
-    this.connections = new Connections(settings.maxConnections(), settings.patience(), metrics);
+    this.connections =
+        new Connections(settings.maxConnections(), settings.patience(), time, metrics);
     this.streams =
-        new Streams(sessions, settings.maxMessageBytes(), settings.maxInflowBytes(), metrics);
+        new Streams(sessions, settings.maxMessageBytes(), settings.maxInflowBytes(), time, metrics);
     this.bodies =
-        new Bodies(streams.inflow(), settings.maxMessageBytes(), settings.patience(), metrics);
-    this.outflow = new Outflow(settings.maxOutflowBytes(), metrics);
+        new Bodies(
+            streams.inflow(), settings.maxMessageBytes(), settings.patience(), time, metrics);
+    this.outflow = new Outflow(settings.maxOutflowBytes(), time, metrics);
     this.trees = new Trees(store, sessions, outflow);
     this.javalin = Javalin.create(this::configure);
   }
@@ -144,7 +147,8 @@ public final class Server implements AutoCloseable {
   }
 
   private void tick() {
-    long now = System.nanoTime();
+    time.tick();
+    long now = time.nanos();
     connections.tick(now);
     bodies.tick(now);
     streams.tick(now);
@@ -168,7 +172,7 @@ public final class Server implements AutoCloseable {
           // The last is the first that sees a request.
           server.insertHandler(new AnswerSender(outflow));
           server.insertHandler(bodies);
-          server.insertHandler(streams); // WebSockets of /sessions/{id}/stream
+          server.insertHandler(streams.handler()); // WebSockets of /sessions/{id}/stream
           server.insertHandler(new Handover(1)); // what is not answered yet may wait
           server.insertHandler(trees); // GET and HEAD of /sessions/{id}
           server.insertHandler(
@@ -202,6 +206,7 @@ public final class Server implements AutoCloseable {
     http.setUriCompliance(UriCompliance.UNSAFE);
     http.setSendServerVersion(false);
     http.setHeaderCacheSize(0); // each connection would take 64 KiB for it
+    http.setUseInputDirectByteBuffers(false); // messages are parsed where they were read
     // No thread that only accepts: the one that selects does, and spares a change of threads.
     ServerConnector connector =
         new ServerConnector(server, 0, DEFAULT_SELECTORS, new HttpConnectionFactory(http));

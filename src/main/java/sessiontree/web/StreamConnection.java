@@ -2,12 +2,16 @@ package sessiontree.web;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
-import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.util.BufferUtil;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.websocket.core.CloseStatus;
+import org.eclipse.jetty.websocket.core.CoreSession;
+import org.eclipse.jetty.websocket.core.Frame;
+import org.eclipse.jetty.websocket.core.FrameHandler;
+import org.eclipse.jetty.websocket.core.OpCode;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.event.Batch;
@@ -20,27 +24,30 @@ import sessiontree.session.Reply;
 import sessiontree.session.Session;
 
 /**
- * One WebSocket that streams messages into a session. Messages that were read together are
- * submitted together; answers go out as they are known, many in one. No thread waits on its behalf.
+ * One WebSocket that streams messages into a session. No thread waits on its behalf.
  *
- * <p>Back-pressure: it is read from while the messages that are received and not answered, or whose
- * answers are not sent, are below a bound. So a client that sends faster than the disk writes, or
- * that does not read, is slowed by TCP.
+ * <p>Grouping: a lone message is submitted at once. While it is being stored, the messages behind
+ * it gather in the mailbox, and are submitted together when it has its result, or when there are
+ * many: so they become one append, and one ACK tells of all. Nagle's algorithm (RFC 896) does the
+ * same for segments; there is no timer.
  *
- * <p>One thread at a time reads; replies come by others, in the order of the messages. What both
- * touch is guarded by this; nothing is sent, and no other object is called, while it is held.
+ * <p>Back-pressure: Jetty is asked for a next frame while the messages that have no ACK yet, or
+ * whose ACK was not sent, are below a bound, and while there is room among the in-flight bytes of
+ * all connections ({@link Inflow}). So a client that sends faster than the disk writes, or that
+ * does not read, is slowed by TCP.
+ *
+ * <p>Jetty gives frames one after another; results come by the store's threads, in the order of the
+ * messages. What both touch is guarded by this; no other object but the inflow is called while it
+ * is held.
  */
-final class StreamConnection extends WebSocket implements Session.Watcher, Inflow.Reader {
+final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Reader {
   private static final Logger LOG = LoggerFactory.getLogger(StreamConnection.class);
 
-  /** Bytes received and not answered, at which no more is read; what is being read comes in. */
+  /** Bytes received without an ACK at which no more frames are asked for. */
   private static final int MAX_UNANSWERED_BYTES = 256 << 10;
 
-  /**
-   * A read that brings less is answered before the next: what is sent meanwhile then comes in one,
-   * and costs little more than one message. Nagle's algorithm (RFC 896) does so for segments.
-   */
-  private static final int LITTLE_BYTES = 16 << 10;
+  /** A mailbox with so many bytes is submitted while another append is being stored. */
+  private static final int MANY_BYTES = 16 << 10;
 
   /** What a message counts for besides its bytes. */
   private static final int MESSAGE_OVERHEAD_BYTES = 256;
@@ -48,17 +55,14 @@ final class StreamConnection extends WebSocket implements Session.Watcher, Inflo
   private static final long PING_NANOS = 20_000_000_000L;
   private static final long SILENCE_NANOS = 60_000_000_000L;
 
+  /** How long a message that has begun may take until it is whole. */
+  private static final long MESSAGE_NANOS = 60_000_000_000L;
+
+  /** The same where in-flight bytes are short. */
+  private static final long SHORT_MESSAGE_NANOS = 10_000_000_000L;
+
   /** How long the peer may take to answer a close. */
   private static final long LINGER_NANOS = 5_000_000_000L;
-
-  // Close codes (RFC 6455, section 7.4.1).
-  private static final int NOT_CLOSING = 0;
-  private static final int NORMAL = 1000;
-  private static final int SHUTDOWN = 1001;
-  private static final int PROTOCOL_ERROR = 1002;
-  private static final int BAD_PAYLOAD = 1007;
-  private static final int MESSAGE_TOO_LARGE = 1009;
-  private static final int SERVER_ERROR = 1011;
 
   private static final AtomicLong NAMES = new AtomicLong();
 
@@ -67,455 +71,410 @@ final class StreamConnection extends WebSocket implements Session.Watcher, Inflo
   private final String sessionId;
   private final String writer;
   private final int maxMessageBytes;
+  private final int inputBytes;
 
-  /** Written once, when it is opened; null if the session cannot be read. */
-  private Session session;
+  // Written once, when the connection is opened.
+  private StreamOutput output;
+  private CoreSession jetty;
+  private Session session; // null if the session cannot be read
 
-  // Of the thread that reads: what the read has brought, and this connection does not know yet.
-  private List<Message> burst;
-  private int burstBytes;
-  private byte[] burstPing;
-  private int burstCode = NOT_CLOSING;
-  private boolean burstClose;
+  // Of the thread that reads a frame; Jetty's locks pass them on to the next.
+  private final PartialMessage partial = new PartialMessage();
+  private boolean text; // of the message that is being read
+  private boolean largeInput;
 
   // All guarded by this.
-  private boolean open; // OPEN is told
-  private long received; // the number of the last message
-  private long answered; // likewise; its reply is known
-  private long answeredEntries;
-  private boolean acknowledged; // there are answered messages that no ACK told of
-  private FrameWriter answers = new FrameWriter(); // frames to be sent before that ACK
-  private long heldBytes; // of a message that is not whole
-  private boolean answerFirst; // before more is read
-  private long unansweredBytes; // what messages count for until their answers are sent
-  private long answeredBytes; // of these, what there are replies to
-  private long sendingBytes; // of these, what is being sent
-  private byte[] pong; // what is to be answered to the last ping
-  private boolean pinging;
-  private boolean sending;
-  private Complete complete; // once the session is
-  private byte[] farewell; // the last frame, once the session is deleted
-  private int closing = NOT_CLOSING; // the code to close with when all is answered
-  private boolean peerClosing; // it says nothing more
-  private boolean finished; // a close is sent
+  private boolean demanding; // Jetty was asked for a frame
+  private boolean blocked; // the inflow is to admit it
+  private long partialBytes; // memory of the partial message; counted in the inflow
+  private long pausedBytes; // memory of the buffer that Jetty holds while it is not asked; likewise
+  private long partialNanos; // when the partial message began; pushed on while it is not read
+  private List<Message> mailbox = new ArrayList<>(1); // received, and not submitted
+  private int mailboxBytes;
+  private int submitted; // submissions that have no result
+  private boolean submitting;
+  private boolean draining; // nothing that comes is a message any more
   private boolean closed;
-  private int awaited; // replies under way
-  private long heardNanos = System.nanoTime();
-  private long pingedNanos = heardNanos;
-  private long sendingNanos; // when the last that was sent was sent
+  private int users = 1; // what needs the session: the connection, and each submission
+  private long received; // the number of the last message
+  private long heardNanos;
+  private long pingedNanos;
 
   StreamConnection(
-      Streams streams,
-      EndPoint endPoint,
-      Executor executor,
-      int inputBytes,
-      int maxMessageBytes,
-      String sessionId,
-      String writer) {
-    super(endPoint, executor, inputBytes, maxMessageBytes);
+      Streams streams, int maxMessageBytes, int inputBytes, String sessionId, String writer) {
     this.streams = streams;
+    this.maxMessageBytes = maxMessageBytes;
+    this.inputBytes = inputBytes;
     this.sessionId = sessionId;
     this.writer = writer;
-    this.maxMessageBytes = maxMessageBytes;
+    this.heardNanos = streams.nowNanos();
+    this.pingedNanos = heardNanos;
   }
 
+  // --- Jetty's events.
+
   @Override
-  void opened() {
+  public void onOpen(CoreSession jetty, Callback callback) {
+    this.jetty = jetty;
+    output = new StreamOutput(jetty, streams.time(), sessionId, this::taken);
     streams.add(this);
+    callback.succeeded();
     try {
       session = streams.sessions().acquire(sessionId);
     } catch (ProblemException | IOException e) {
       LOG.error("session={} connection={} cannot be read: {}", sessionId, name, e.toString());
-      closeWith(SERVER_ERROR);
+      closeWith(CloseStatus.SERVER_ERROR);
       return;
     }
-    awaited++;
     session.watch(this);
     session.sync(writer, this::synced);
-    settled(); // for the watch: from here on completed() may come at any time
   }
 
   private void synced(long entries, long messages) {
     synchronized (this) {
-      received = answered = messages;
-      open = true;
-      answers.add(
-          FrameReader.TEXT,
-          ascii(
-              "{\"type\":\"OPEN\",\"session_id\":\""
-                  + sessionId
-                  + "\",\"entries\":"
-                  + entries
-                  + ",\"messages\":"
-                  + messages
-                  + "}"));
+      received = messages;
     }
-    flush();
+    output.open(entries, messages);
+    output.flush();
     resume();
   }
 
-  // --- Receiving: by one thread at a time, which hands on a read as a whole.
-
   @Override
-  boolean mayRead() {
-    return finished
-        || (open
-            && !closed
-            && !peerClosing
-            && !answerFirst
-            && unansweredBytes < MAX_UNANSWERED_BYTES);
-  }
-
-  @Override
-  boolean hasRoom() {
-    return finished || closed || streams.inflow().mayRead(this, heldBytes > 0);
-  }
-
-  @Override
-  void turnOver() {
+  public void onFrame(Frame frame, Callback callback) {
+    boolean dropped;
+    synchronized (this) {
+      demanding = false;
+      heardNanos = streams.nowNanos();
+      dropped = draining;
+    }
+    if (frame.getOpCode() == OpCode.CLOSE) {
+      clearPartial();
+      output.peerCloses(callback); // completed when all that was received has its ACK
+      output.flush();
+      return;
+    }
+    if (frame.getOpCode() == OpCode.PING) {
+      output.pong(BufferUtil.toArray(frame.getPayload()));
+      output.flush();
+    } else if (frame.isDataFrame() && !dropped) {
+      data(frame);
+    }
+    callback.succeeded();
+    if (!resume()) {
+      pause();
+    }
     streams.inflow().admitNext();
   }
 
   @Override
-  public void message(byte[] bytes, int offset, int length, boolean text) {
-    if (burstCode != NOT_CLOSING) {
-      return; // what comes behind that is not received any more
-    }
-    Batch batch = null;
-    ProblemException unreadable = null;
-    if (!Utf8.isValid(bytes, offset, length)) {
-      if (text) {
-        burstCode = BAD_PAYLOAD;
-        return;
-      }
-      unreadable = new ProblemException(Problem.INVALID_JSON, "the message is not UTF-8");
-    } else {
-      try {
-        batch = MessageParser.parse(bytes, offset, length, sessionId);
-      } catch (ProblemException e) {
-        unreadable = e;
-      }
-    }
-    add(length, batch, unreadable);
-  }
-
-  private void add(int length, Batch batch, ProblemException unreadable) {
-    if (burst == null) {
-      burst = new ArrayList<>();
-    }
-    burst.add(new Message(received + burst.size() + 1, batch, unreadable));
-    burstBytes += length + MESSAGE_OVERHEAD_BYTES;
+  public void onError(Throwable cause, Callback callback) {
+    LOG.debug("session={} connection={} failed: {}", sessionId, name, cause.toString());
+    callback.succeeded();
   }
 
   @Override
-  public void tooBig() {
-    if (burstCode == NOT_CLOSING) {
-      add(
-          0,
-          null,
-          new ProblemException(
-              Problem.MESSAGE_TOO_BIG,
-              "a message has at most " + maxMessageBytes + " bytes; this one has more"));
-      burstCode = MESSAGE_TOO_LARGE;
-    }
-  }
-
-  @Override
-  public void control(int opcode, byte[] payload) {
-    if (opcode == FrameReader.PING) {
-      burstPing = payload; // the last is to be answered (RFC 6455, section 5.5.3)
-    } else if (opcode == FrameReader.CLOSE) {
-      burstClose = true;
-      burstCode = burstCode == NOT_CLOSING ? closeCode(payload) : burstCode;
-    }
-  }
-
-  /** What to close with when the client closes with that. */
-  private static int closeCode(byte[] payload) {
-    if (payload.length == 0) {
-      return FrameWriter.NO_CODE;
-    }
-    int code = payload.length == 1 ? 0 : ByteBuffer.wrap(payload).getShort() & 0xffff;
-    boolean valid =
-        (code >= 1000 && code <= 1014 && (code < 1004 || code > 1006))
-            || (code >= 3000 && code < 5000);
-    if (!valid) {
-      return PROTOCOL_ERROR;
-    }
-    return Utf8.isValid(payload, 2, payload.length - 2) ? code : BAD_PAYLOAD;
-  }
-
-  @Override
-  public void violation(String what) {
-    LOG.debug("session={} connection={} breaks the protocol: {}", sessionId, name, what);
-    burstCode = burstCode == NOT_CLOSING ? PROTOCOL_ERROR : burstCode;
-  }
-
-  @Override
-  void received(int held) {
-    List<Message> messages = burst;
-    int bytes = burstBytes;
-    boolean taken;
-    boolean heldNoMore;
-    boolean toBeFlushed;
-    boolean over;
-    long more;
+  public void onClosed(CloseStatus status, Callback callback) {
+    streams.remove(this);
+    long freed;
     synchronized (this) {
-      heardNanos = streams.nowNanos();
-      taken = messages != null && !finished && !closed && closing == NOT_CLOSING;
-      if (taken) {
-        received += messages.size();
-        unansweredBytes += bytes;
-        awaited++;
-        answerFirst = bytes < LITTLE_BYTES;
-      }
-      heldNoMore = heldBytes > 0 && (held == 0 || messages != null); // that message is whole
-      more = closed ? 0 : held - heldBytes + (taken ? bytes : 0);
-      heldBytes = closed ? 0 : held;
-      closing = closing == NOT_CLOSING ? burstCode : closing;
-      peerClosing |= burstClose;
-      over = finished && !sending && burstClose; // both have said that they close
-      pong = burstPing == null ? pong : burstPing;
-      toBeFlushed = burstPing != null || burstCode != NOT_CLOSING;
+      closed = true;
+      draining = true;
+      freed = partialBytes + pausedBytes;
+      partialBytes = 0;
+      pausedBytes = 0;
     }
-    burst = null;
-    burstBytes = 0;
-    burstPing = null;
-    if (more < 0) {
-      streams.inflow().subtract(-more);
+    streams.inflow().subtract(freed);
+    streams.inflow().forget(this);
+    streams.inflow().settled(this);
+    output.closed();
+    if (session != null) {
+      session.unwatch(this);
+      release();
+    }
+    callback.succeeded();
+  }
+
+  // --- Receiving.
+
+  private void data(Frame frame) {
+    ByteBuffer part = frame.getPayload();
+    if (frame.getOpCode() != OpCode.CONTINUATION) {
+      text = frame.getOpCode() == OpCode.TEXT;
+    }
+    if (part.remaining() > maxMessageBytes - partial.length()) {
+      clearPartial();
+      receive(0, null, tooBig());
+      closeWith(CloseStatus.MESSAGE_TOO_LARGE);
+    } else if (!frame.isFin()) {
+      addPartial(part);
+    } else if (partial.length() == 0 && part.hasArray()) {
+      message(part.array(), part.arrayOffset() + part.position(), part.remaining());
     } else {
-      streams.inflow().add(more);
+      partial.add(part);
+      message(partial.array(), 0, partial.length());
+      clearPartial();
     }
-    if (heldNoMore) {
+  }
+
+  private void addPartial(ByteBuffer part) {
+    if (!largeInput && partial.length() + part.remaining() >= Streams.SMALL_INPUT_BYTES) {
+      largeInput = true;
+      jetty.setInputBufferSize(inputBytes);
+    }
+    boolean begins = partial.length() == 0;
+    partial.add(part);
+    synchronized (this) {
+      partialNanos = begins ? streams.nowNanos() : partialNanos;
+      countPartial(partial.allocated());
+    }
+  }
+
+  /** The partial message is whole, or will never be. */
+  private void clearPartial() {
+    if (partial.length() > 0) {
+      partial.clear();
+      synchronized (this) {
+        countPartial(0);
+      }
       streams.inflow().settled(this);
     }
-    if (taken) {
-      session.submit(writer, false, messages, new Answers(messages.size(), bytes));
-    }
-    if (over) {
-      close();
-    } else if (toBeFlushed) {
-      flush();
+  }
+
+  /** Guarded by this. */
+  private void countPartial(long bytes) {
+    if (!closed) {
+      streams.inflow().add(bytes - partialBytes);
+      partialBytes = bytes;
     }
   }
 
-  // --- Answering.
+  private void message(byte[] bytes, int offset, int length) {
+    if (!Utf8.isValid(bytes, offset, length)) {
+      if (text) {
+        closeWith(CloseStatus.BAD_PAYLOAD);
+      } else {
+        receive(
+            length, null, new ProblemException(Problem.INVALID_JSON, "the message is not UTF-8"));
+      }
+      return;
+    }
+    try {
+      receive(length, MessageParser.parse(bytes, offset, length, sessionId), null);
+    } catch (ProblemException e) {
+      receive(length, null, e);
+    }
+  }
 
-  /** Takes the replies to messages that were received together. */
-  private final class Answers implements Reply {
+  private ProblemException tooBig() {
+    return new ProblemException(
+        Problem.MESSAGE_TOO_BIG,
+        "a message has at most " + maxMessageBytes + " bytes; this one has more");
+  }
+
+  /** Puts a message into the mailbox. */
+  private void receive(int length, Batch batch, ProblemException unreadable) {
+    int bytes = length + MESSAGE_OVERHEAD_BYTES;
+    output.received(bytes);
+    streams.inflow().add(bytes);
+    synchronized (this) {
+      mailbox.add(new Message(++received, batch, unreadable));
+      mailboxBytes += bytes;
+    }
+    submit();
+  }
+
+  /** Submits what is in the mailbox, unless it may wait for the result of the submission before. */
+  private void submit() {
+    while (true) {
+      List<Message> messages;
+      int bytes;
+      synchronized (this) {
+        if (submitting || mailbox.isEmpty() || (submitted > 0 && mailboxBytes < MANY_BYTES)) {
+          return;
+        }
+        messages = mailbox;
+        bytes = mailboxBytes;
+        mailbox = new ArrayList<>(1);
+        mailboxBytes = 0;
+        submitting = true;
+        submitted++;
+        users++;
+      }
+      session.submit(writer, false, messages, new Results(messages.size(), bytes));
+      synchronized (this) {
+        submitting = false;
+      }
+    }
+  }
+
+  /** Takes the results of messages that were submitted together. */
+  private final class Results implements Reply {
     private final int bytes;
-    private int left; // guarded by the connection
+    private int left; // guarded by the connection; -1 behind the last flush
 
-    Answers(int messages, int bytes) {
+    Results(int messages, int bytes) {
       this.left = messages;
       this.bytes = bytes;
     }
 
     @Override
     public void stored(int messages, long entries, boolean complete) {
-      boolean last;
-      synchronized (StreamConnection.this) {
-        acknowledged = true;
-        answeredEntries = entries;
-        last = answered(messages);
-      }
-      if (last) {
-        settled();
-      }
+      output.acknowledge(messages, entries, isLast(messages) ? bytes : 0);
     }
 
     @Override
     public void refused(ProblemException problem) {
-      boolean last;
-      synchronized (StreamConnection.this) {
-        acknowledge();
-        answers.add(FrameReader.TEXT, Problems.frame(answered + 1, problem));
-        last = answered(1);
-      }
-      if (last) {
-        settled();
-      }
+      output.refuse(problem, isLast(1) ? bytes : 0);
     }
 
-    /** Guarded by the connection. */
-    private boolean answered(int messages) {
-      answered += messages;
-      left -= messages;
-      if (left == 0) {
-        answeredBytes += bytes;
+    private boolean isLast(int messages) {
+      synchronized (StreamConnection.this) {
+        left -= messages;
+        return left == 0;
       }
-      return left == 0;
     }
 
     @Override
     public void flush() {
-      StreamConnection.this.flush();
-    }
-  }
-
-  /** Guarded by this. */
-  private void acknowledge() {
-    if (acknowledged) {
-      acknowledged = false;
-      answers.add(
-          FrameReader.TEXT,
-          ascii(
-              "{\"type\":\"ACK\",\"messages\":"
-                  + answered
-                  + ",\"entries\":"
-                  + answeredEntries
-                  + "}"));
-    }
-  }
-
-  /**
-   * What is known of the messages so far, and then, if the session is complete, that; or a close,
-   * if that is due.
-   */
-  @Override
-  synchronized ByteBuffer output() {
-    if (finished || closed) {
-      return null;
-    }
-    int code = NOT_CLOSING;
-    if (complete != null) {
-      answers.add(FrameReader.TEXT, complete.frame(sessionId, answered));
-      code = NORMAL;
-      answeredBytes = unansweredBytes; // the others get no answer of their own
-    } else {
-      acknowledge();
-      if (closing != NOT_CLOSING && answered == received) {
-        code = closing;
-        if (farewell != null && !peerClosing) {
-          answers.add(FrameReader.TEXT, farewell);
+      output.flush();
+      synchronized (StreamConnection.this) {
+        if (left != 0) {
+          return;
         }
+        left = -1;
+        submitted--;
       }
+      submit();
+      release();
     }
-    if (pong != null) {
-      answers.add(FrameReader.PONG, pong);
-      pong = null;
-    }
-    if (pinging) {
-      answers.add(FrameReader.PING);
-      pinging = false;
-    }
-    if (code != NOT_CLOSING) {
-      finished = true;
-      answers.addClose(code);
-    }
-    if (answers.isEmpty()) {
-      return null;
-    }
-    ByteBuffer bytes = answers.bytes();
-    answers = new FrameWriter();
-    sendingBytes = answeredBytes;
-    sending = true;
-    sendingNanos = System.nanoTime();
-    return bytes;
   }
 
-  @Override
-  void written() {
-    long bytes;
-    boolean last;
-    boolean over;
-    synchronized (this) {
-      sending = false;
-      answerFirst = false;
-      last = finished;
-      bytes = closed ? 0 : sendingBytes;
-      answeredBytes -= bytes;
-      unansweredBytes -= bytes;
-      over = finished && peerClosing;
-    }
+  /** The client has taken what answers so many received bytes. */
+  private void taken(long bytes) {
     streams.inflow().subtract(bytes);
-    if (over) {
-      close();
-      return;
-    }
-    if (last) { // the peer's close is read whatever room there is
-      streams.inflow().forget(this);
-      admit();
-    }
     resume();
   }
 
-  /** Closes when all that was received is answered. */
-  private void closeWith(int code) {
+  /** Asks Jetty for a frame, if one may come now. Returns whether one is asked for. */
+  private boolean resume() {
     synchronized (this) {
-      closing = closing == NOT_CLOSING ? code : closing;
+      if (demanding || closed) {
+        return true;
+      }
+      if (blocked && !draining) {
+        return false; // until it is its turn
+      }
+      if (!wantsMore()) {
+        return false;
+      }
+      demand();
     }
-    flush();
+    jetty.demand();
+    return true;
   }
 
-  /**
-   * Takes nothing more, and closes when all that was received is answered. Any thread may ask for
-   * it.
-   */
+  /** Guarded by this. */
+  private boolean wantsMore() {
+    if (output.isPeerClosing()) {
+      return false;
+    }
+    if (draining) {
+      return true; // what comes is dropped, up to the client's close
+    }
+    if (!output.isOpen() || output.unansweredBytes() >= MAX_UNANSWERED_BYTES) {
+      return false;
+    }
+    blocked = !streams.inflow().mayRead(this, partialBytes > 0);
+    return !blocked;
+  }
+
+  /** Guarded by this. */
+  private void demand() {
+    blocked = false;
+    demanding = true;
+    streams.inflow().add(-pausedBytes);
+    pausedBytes = 0;
+  }
+
+  /** Counts the buffer of which Jetty may have given only a part. */
+  private synchronized void pause() {
+    if (!demanding && !closed) {
+      pausedBytes = largeInput ? inputBytes : Streams.SMALL_INPUT_BYTES;
+      streams.inflow().add(pausedBytes);
+    }
+  }
+
+  @Override
+  public boolean admit() {
+    synchronized (this) {
+      if (!blocked || demanding || closed) {
+        return false;
+      }
+      demand();
+    }
+    jetty.demand();
+    return true;
+  }
+
+  // --- Closing.
+
+  /** Takes no more messages, and closes when all that were received have their results. */
+  private void closeWith(int code) {
+    synchronized (this) {
+      draining = true;
+    }
+    output.close(code);
+    output.flush();
+    resume();
+  }
+
+  /** The server stops. Any thread may say so. */
   void shutDown() {
-    closeWith(SHUTDOWN);
+    closeWith(CloseStatus.SHUTDOWN);
   }
 
   @Override
   public void completed(long entries) {
-    long messages = session.lastNumber(writer);
     synchronized (this) {
-      complete = new Complete(entries, messages);
+      draining = true;
     }
-    flush();
+    output.complete(entries, session.lastNumber(writer));
+    output.flush();
+    resume();
   }
 
   @Override
   public void deleted() {
-    synchronized (this) {
-      farewell =
-          Problems.frame(
-              0, new ProblemException(Problem.SESSION_DELETED, "the session was deleted"));
-    }
-    closeWith(NORMAL);
+    output.deleted();
+    closeWith(CloseStatus.NORMAL);
   }
-
-  /** That the session is complete, and the number of this writer's last message that is stored. */
-  private record Complete(long entries, long messages) {
-    byte[] frame(String sessionId, long answered) {
-      return ascii(
-          "{\"type\":\"COMPLETE\",\"session_id\":\""
-              + sessionId
-              + "\",\"messages\":"
-              + Math.max(answered, messages)
-              + ",\"entries\":"
-              + entries
-              + ",\"location\":\"/sessions/"
-              + sessionId
-              + "\"}");
-    }
-  }
-
-  // --- The connection.
 
   /** Called about once a second. */
   void tick(long nowNanos) {
+    String reason = null;
     boolean ping;
-    boolean silent;
     synchronized (this) {
-      if (!isListening()) {
-        heardNanos = nowNanos; // what it says cannot be heard
+      if (!demanding) { // what the client says cannot be heard
+        heardNanos = nowNanos;
+        partialNanos = nowNanos;
       }
-      // A client that is not read must take the answers that keep it from being read.
-      silent =
-          (finished && nowNanos - sendingNanos > LINGER_NANOS)
-              || nowNanos - heardNanos > SILENCE_NANOS
-              || (sending && nowNanos - sendingNanos > SILENCE_NANOS);
-      ping = nowNanos - pingedNanos > PING_NANOS && !finished;
-      if (ping) {
-        pingedNanos = nowNanos;
-        pinging = true;
+      long messageNanos = streams.inflow().isShort() ? SHORT_MESSAGE_NANOS : MESSAGE_NANOS;
+      if (nowNanos - heardNanos > SILENCE_NANOS) {
+        reason = "silent";
+      } else if (partialBytes > 0 && nowNanos - partialNanos > messageNanos) {
+        reason = "slow_message";
       }
+      ping = nowNanos - pingedNanos > PING_NANOS;
+      pingedNanos = ping ? nowNanos : pingedNanos;
     }
-    if (silent) {
-      drop("silent");
+    if (output.isStuck(nowNanos, SILENCE_NANOS, LINGER_NANOS)) {
+      reason = "silent";
+    }
+    if (reason != null) {
+      drop(reason);
     } else if (ping) {
-      flush();
+      output.ping();
+      output.flush();
     }
   }
 
@@ -523,45 +482,17 @@ final class StreamConnection extends WebSocket implements Session.Watcher, Inflo
   public void drop(String reason) {
     LOG.info("session={} connection={} dropped reason={}", sessionId, name, reason);
     streams.countDropped(reason);
-    close();
+    output.abort();
   }
 
-  @Override
-  public void onClose(Throwable cause) {
-    super.onClose(cause);
-    streams.remove(this);
-    if (session != null) {
-      session.unwatch(this);
-    }
-    long bytes;
+  /** After the last who needed the session it is given back. */
+  private void release() {
     synchronized (this) {
-      closed = true;
-      bytes = unansweredBytes + heldBytes;
-      awaited++;
-    }
-    streams.inflow().subtract(bytes);
-    streams.inflow().forget(this);
-    streams.inflow().settled(this);
-    if (session != null) {
-      settled();
-    }
-  }
-
-  /**
-   * One reply less is under way; after the last one of a closed connection its session is given
-   * back.
-   */
-  private void settled() {
-    synchronized (this) {
-      awaited--;
-      if (!closed || awaited > 0) {
+      users--;
+      if (users > 0) {
         return;
       }
     }
     streams.sessions().release(session);
-  }
-
-  private static byte[] ascii(String text) {
-    return text.getBytes(StandardCharsets.US_ASCII);
   }
 }

@@ -1,25 +1,24 @@
 package sessiontree.web;
 
 import io.prometheus.metrics.core.metrics.Counter;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.Base64;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
-import org.eclipse.jetty.http.HttpMethod;
-import org.eclipse.jetty.http.HttpVersion;
-import org.eclipse.jetty.server.ConnectionMetaData;
-import org.eclipse.jetty.server.Connector;
+import org.eclipse.jetty.http.pathmap.UriTemplatePathSpec;
 import org.eclipse.jetty.server.Handler;
-import org.eclipse.jetty.server.HttpStream;
 import org.eclipse.jetty.server.Request;
-import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.websocket.core.Configuration;
+import org.eclipse.jetty.websocket.core.ExtensionConfig;
+import org.eclipse.jetty.websocket.core.FrameHandler;
+import org.eclipse.jetty.websocket.core.server.ServerUpgradeRequest;
+import org.eclipse.jetty.websocket.core.server.ServerUpgradeResponse;
+import org.eclipse.jetty.websocket.core.server.WebSocketNegotiator;
+import org.eclipse.jetty.websocket.core.server.WebSocketUpgradeHandler;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.event.Problem;
@@ -29,44 +28,122 @@ import sessiontree.metrics.Metrics;
 import sessiontree.session.Sessions;
 
 /**
- * The WebSockets of {@code /sessions/{id}/stream}, in front of Javalin, in its server and on its
- * port. Javalin's own WebSocket makes a String of every message, which costs more than all that is
- * done with it, and Jetty's knows of frames, but not of what was read at once (see {@link
- * WebSocket}). What is no upgrade of that path is passed on.
+ * The WebSockets of {@code /sessions/{id}/stream}. The protocol is Jetty's (its WebSocket core),
+ * which hands on frames as bytes; Javalin's own WebSocket makes a String of every message, which
+ * costs more than all that is done with it.
  */
-final class Streams extends Handler.Wrapper {
+final class Streams implements WebSocketNegotiator {
   private static final Logger LOG = LoggerFactory.getLogger(Streams.class);
   private static final String PREFIX = "/sessions/";
   private static final String SUFFIX = "/stream";
-  private static final String VERSION = "13";
-  private static final String KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  private static final int KEY_BYTES = 16;
+  private static final String DEFLATE = "permessage-deflate";
 
-  /** So many may be reading before all inflow is taken. */
+  /** Of RFC 7692, section 7.1, without a smaller window for what the server sends. */
+  private static final Set<String> COMPRESSION_PARAMETERS =
+      Set.of("client_no_context_takeover", "server_no_context_takeover", "client_max_window_bits");
+
+  /** Between messages neither side keeps a window: an idle connection has no memory of zlib's. */
+  private static final List<ExtensionConfig> COMPRESSION =
+      List.of(
+          ExtensionConfig.parse(
+              DEFLATE + ";client_no_context_takeover;server_no_context_takeover"));
+
+  /** So many connections may be reading before all room for in-flight bytes is taken. */
   private static final int INPUT_BUFFERS = 512;
+
+  private static final int MAX_INPUT_BYTES = 64 << 10;
+
+  /** What a connection reads at a time until it sends more than that in one message. */
+  static final int SMALL_INPUT_BYTES = 4 << 10;
 
   private final Sessions sessions;
   private final int maxMessageBytes;
   private final int inputBytes;
   private final Inflow inflow;
+  private final RunningClock time;
   private final Counter dropped;
-  private volatile long nowNanos = System.nanoTime();
+  private volatile long nowNanos;
   private final Set<StreamConnection> connections = ConcurrentHashMap.newKeySet();
 
-  Streams(Sessions sessions, int maxMessageBytes, long maxInflowBytes, Metrics metrics) {
+  Streams(
+      Sessions sessions,
+      int maxMessageBytes,
+      long maxInflowBytes,
+      RunningClock time,
+      Metrics metrics) {
     this.sessions = sessions;
     this.maxMessageBytes = maxMessageBytes;
-    this.inflow = new Inflow(maxInflowBytes);
+    this.time = time;
+    this.inflow = new Inflow(maxInflowBytes, time);
     this.dropped = metrics.connectionsDropped;
     metrics.gauge("streams", "Streams that are open.", connections::size);
     metrics.gauge("inflow_bytes", "Bytes that were received and are not answered.", inflow::held);
     metrics.gauge("inflow_bytes_limit", "How many may be.", () -> maxInflowBytes);
     inputBytes =
         (int)
-            Math.max(4 << 10, Math.min(WebSocket.MAX_INPUT_BYTES, maxInflowBytes / INPUT_BUFFERS));
+            Math.max(SMALL_INPUT_BYTES, Math.min(MAX_INPUT_BYTES, maxInflowBytes / INPUT_BUFFERS));
+  }
+
+  /** The handler that upgrades requests to streams, and passes all others on. */
+  Handler.Singleton handler() {
+    WebSocketUpgradeHandler handler = new WebSocketUpgradeHandler();
+    handler.setHandler((Handler) null);
+    handler.addMapping(new UriTemplatePathSpec(PREFIX + "{id}" + SUFFIX), this);
+    return handler;
+  }
+
+  @Override
+  public void customize(Configuration connection) {
+    connection.setIdleTimeout(Duration.ZERO); // pings tell who is gone
+    connection.setAutoFragment(true); // a frame comes in the parts that were read
+    connection.setMaxFrameSize(0); // messages are measured by StreamConnection
+    connection.setInputBufferSize(SMALL_INPUT_BYTES);
+  }
+
+  @Override
+  public FrameHandler negotiate(
+      ServerUpgradeRequest request, ServerUpgradeResponse response, Callback callback) {
+    try {
+      String path = request.getHttpURI().getPath();
+      String segment = path.substring(PREFIX.length(), path.length() - SUFFIX.length());
+      String id = SessionId.check(Trees.decoded(segment));
+      String writer = writer(Request.extractQueryParameters(request).getValue("writer"));
+      checkKey(request.getHeaders().get(HttpHeader.SEC_WEBSOCKET_KEY));
+      response.setExtensions(
+          request.getExtensions().stream().anyMatch(Streams::isTaken) ? COMPRESSION : List.of());
+      return new StreamConnection(this, maxMessageBytes, inputBytes, id, writer);
+    } catch (ProblemException e) {
+      Problems.answer(response, callback, e);
+      return null;
+    }
+  }
+
+  /** Whether an extension is compression, and asks for nothing that Jetty's does not do. */
+  private static boolean isTaken(ExtensionConfig offered) {
+    return offered.getName().equals(DEFLATE)
+        && COMPRESSION_PARAMETERS.containsAll(offered.getParameterKeys());
+  }
+
+  private static void checkKey(String key) throws ProblemException {
+    boolean valid;
+    try {
+      valid = Base64.getDecoder().decode(key).length == KEY_BYTES;
+    } catch (IllegalArgumentException e) {
+      valid = false;
+    }
+    if (!valid) {
+      throw new ProblemException(
+          Problem.INVALID_PARAMETER, "Sec-WebSocket-Key must be 16 bytes in base64");
+    }
   }
 
   Sessions sessions() {
     return sessions;
+  }
+
+  RunningClock time() {
+    return time;
   }
 
   /** The time of the last tick: near enough to tell who is silent, and costs nothing. */
@@ -91,13 +168,14 @@ final class Streams extends Handler.Wrapper {
     connections.remove(connection);
   }
 
-  /** Called about once a second. */
+  /**
+   * Called about once a second.
+   *
+   * @param nowNanos time in which the process ran
+   */
   void tick(long nowNanos) {
     this.nowNanos = nowNanos;
-    Inflow.Reader tooSlow = inflow.tooSlow(nowNanos);
-    if (tooSlow != null) {
-      tooSlow.drop("slow_message");
-    }
+    inflow.tick(nowNanos);
     for (StreamConnection connection : connections) {
       try {
         connection.tick(nowNanos);
@@ -113,72 +191,6 @@ final class Streams extends Handler.Wrapper {
         && path.startsWith(PREFIX)
         && path.endsWith(SUFFIX)
         && path.length() > PREFIX.length() + SUFFIX.length();
-  }
-
-  @Override
-  public boolean handle(Request request, Response response, Callback callback) throws Exception {
-    String path = request.getHttpURI().getPath();
-    if (!isStream(path)
-        || !HttpMethod.GET.is(request.getMethod())
-        || !request.getHeaders().contains(HttpHeader.UPGRADE, "websocket")) {
-      return super.handle(request, response, callback);
-    }
-    String segment = path.substring(PREFIX.length(), path.length() - SUFFIX.length());
-    if (segment.indexOf('/') >= 0) {
-      return super.handle(request, response, callback);
-    }
-    try {
-      String id = SessionId.check(Trees.decoded(segment));
-      String writer = writer(Request.extractQueryParameters(request).getValue("writer"));
-      upgrade(request, response, callback, id, writer);
-    } catch (ProblemException e) {
-      Problems.answer(response, callback, e);
-    }
-    return true;
-  }
-
-  /** RFC 6455, section 4.2. Of subprotocols and extensions none is taken. */
-  private void upgrade(
-      Request request, Response response, Callback callback, String id, String writer)
-      throws ProblemException {
-    HttpFields asked = request.getHeaders();
-    String key = asked.get(HttpHeader.SEC_WEBSOCKET_KEY);
-    ConnectionMetaData socket = request.getConnectionMetaData();
-    if (key == null
-        || !asked.contains(HttpHeader.CONNECTION, "upgrade")
-        || !VERSION.equals(asked.get(HttpHeader.SEC_WEBSOCKET_VERSION))
-        || socket.getHttpVersion() != HttpVersion.HTTP_1_1) {
-      throw new ProblemException(
-          Problem.UPGRADE_REQUIRED, "connect with a WebSocket (RFC 6455, version 13)");
-    }
-    Connector connector = socket.getConnector();
-    StreamConnection connection =
-        new StreamConnection(
-            this,
-            socket.getConnection().getEndPoint(),
-            connector.getExecutor(),
-            inputBytes,
-            maxMessageBytes,
-            id,
-            writer);
-    connector.getEventListeners().forEach(connection::addEventListener);
-    response.setStatus(101);
-    HttpFields.Mutable answer = response.getHeaders();
-    answer.put(HttpHeader.UPGRADE, "websocket");
-    answer.put(HttpHeader.CONNECTION, "Upgrade");
-    answer.put(HttpHeader.SEC_WEBSOCKET_ACCEPT, accept(key));
-    request.setAttribute(HttpStream.UPGRADE_CONNECTION_ATTRIBUTE, connection);
-    response.write(true, null, callback);
-  }
-
-  private static String accept(String key) {
-    try {
-      MessageDigest sha1 = MessageDigest.getInstance("SHA-1");
-      byte[] both = (key + KEY_SUFFIX).getBytes(StandardCharsets.ISO_8859_1);
-      return Base64.getEncoder().encodeToString(sha1.digest(both));
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java has SHA-1", e);
-    }
   }
 
   /** A writer's name, or null if there is none. */
