@@ -110,7 +110,19 @@ class LimitsIT {
     double dropped = dropped(strict, "slow_body");
     try (Socket socket = RawHttp.open(strict.port())) {
       write(socket, "POST /sessions/%s/events HTTP/1.1\r\nHost: a\r\n%s".formatted(id, length));
-      dribble(socket, message(start(id)) + " ".repeat(200));
+      socket.setSoTimeout(100); // a byte each
+      RawHttp response = null;
+      for (String rest = message(start(id)) + " ".repeat(200);
+          response == null;
+          rest = rest.substring(1)) {
+        write(socket, rest.substring(0, 1));
+        try {
+          response = RawHttp.read(socket);
+        } catch (SocketTimeoutException e) {
+          // it is still waited for
+        }
+      }
+      assertProblem(response, 408, "request_timeout");
     }
     Await.until("it is counted", () -> dropped(strict, "slow_body") == dropped + 1);
     assertThat(HttpAnswer.send(strict, "GET", "/sessions/" + id).status()).isEqualTo(404);

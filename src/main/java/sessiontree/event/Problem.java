@@ -23,6 +23,8 @@ public enum Problem {
   SESSION_COMPLETE("The session has ended"),
   SESSION_DELETED("The session was deleted"),
   MESSAGE_TOO_BIG("The message is too big"),
+  UNSUPPORTED_ENCODING("The body's encoding is not supported"),
+  REQUEST_TIMEOUT("The request did not come in time"),
   MESSAGE_OUT_OF_ORDER("A message number was skipped"),
   UNAUTHORIZED("A token is needed"),
   ORIGIN_NOT_ALLOWED("The origin is not allowed"),

@@ -1,12 +1,18 @@
 package sessiontree.web;
 
 import io.prometheus.metrics.core.datapoints.CounterDataPoint;
-import java.io.ByteArrayOutputStream;
-import java.nio.ByteBuffer;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeoutException;
+import java.util.zip.GZIPInputStream;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -17,65 +23,80 @@ import sessiontree.event.ProblemException;
 import sessiontree.metrics.Metrics;
 
 /**
- * Reads each request's body before anything else is done with it, so that a slow client holds no
- * thread: if it is not too big, there is room for it beside all that is received and not answered,
- * and it comes in reasonable time. Routes find it as an attribute of the request.
+ * Reads the body of each POST before anything else is done with it, so that a slow client holds no
+ * thread, and hands it to the route as an attribute of the request. What has been received counts
+ * among the in-flight bytes of all connections, not what was announced: where these are at their
+ * bound, bodies wait for their turn as streams do. Safe for several threads.
+ *
+ * <p>Jetty's EagerContentHandler would keep the buffer of each read, several KiB for a single byte
+ * of a body that trickles, and its MinimumDataRateHandler gives a client no time to begin.
  */
 final class Bodies extends Handler.Wrapper {
-  /** The attribute of the request that holds the body's bytes. */
+  /** The attribute of the request that holds the body's bytes, decoded. */
   static final String BODY = "sessiontree.body";
 
   static final byte[] NONE = new byte[0];
 
-  /** After its first patience, a client must send so much in a second on average. */
+  /** After the request timeout, a client must have sent so much in each second on average. */
   private static final long MIN_BYTES_A_SECOND = 1 << 10;
+
+  /** How long a body may take at most; as a message of a stream. */
+  private static final long MAX_NANOS = 60_000_000_000L;
+
+  /** How long it may take, or wait for room, where in-flight bytes are short. */
+  private static final long SHORT_NANOS = 10_000_000_000L;
+
+  private static final Set<String> GZIP = Set.of("gzip", "x-gzip");
 
   private final Inflow inflow;
   private final int maxMessageBytes;
-  private final long patienceNanos;
+  private final long timeoutNanos;
   private final RunningClock time;
   private final CounterDataPoint slow;
   private final Set<Body> reading = ConcurrentHashMap.newKeySet();
 
-  Bodies(
-      Inflow inflow, int maxMessageBytes, Duration patience, RunningClock time, Metrics metrics) {
-    this.time = time;
+  Bodies(Inflow inflow, int maxMessageBytes, Duration timeout, RunningClock time, Metrics metrics) {
     this.inflow = inflow;
     this.maxMessageBytes = maxMessageBytes;
-    this.patienceNanos = patience.toNanos();
+    this.timeoutNanos = timeout.toNanos();
+    this.time = time;
     this.slow = metrics.connectionsDropped.labelValues("slow_body");
   }
 
   @Override
   public boolean handle(Request request, Response response, Callback callback) throws Exception {
-    if (!hasBody(request)) {
+    if (!HttpMethod.POST.is(request.getMethod()) || !hasBody(request)) {
       return super.handle(request, response, callback);
     }
-    long bytes =
-        isChunked(request) ? maxMessageBytes : Math.min(request.getLength(), maxMessageBytes);
-    if (request.getLength() > maxMessageBytes) {
-      Problems.answer(response, callback, tooBig());
-    } else if (!inflow.tryAdd(bytes)) {
-      Problems.answer(
-          response,
-          callback,
-          new ProblemException(
-              Problem.STORAGE_UNAVAILABLE, "too much is received and not stored yet; try again"));
-    } else {
-      Request.addCompletionListener(request, failure -> inflow.subtract(bytes));
-      Body body = new Body(request, response, callback);
+    try {
+      if (request.getLength() > maxMessageBytes) {
+        throw tooBig();
+      }
+      Body body = new Body(request, response, callback, isGzip(request));
+      Request.addCompletionListener(request, failure -> body.completed());
       reading.add(body);
       body.run();
+    } catch (ProblemException e) {
+      Problems.answer(response, callback, e);
     }
     return true;
   }
 
   static boolean hasBody(Request request) {
-    return isChunked(request) || request.getLength() > 0;
+    return request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING) || request.getLength() > 0;
   }
 
-  private static boolean isChunked(Request request) {
-    return request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING);
+  private static boolean isGzip(Request request) throws ProblemException {
+    List<String> codings =
+        request.getHeaders().getCSV(HttpHeader.CONTENT_ENCODING, false).stream()
+            .map(coding -> coding.toLowerCase(Locale.ROOT))
+            .filter(coding -> !coding.equals("identity"))
+            .toList();
+    if (codings.size() > 1 || !GZIP.containsAll(codings)) {
+      throw new ProblemException(
+          Problem.UNSUPPORTED_ENCODING, "a body is sent as it is, or with Content-Encoding: gzip");
+    }
+    return !codings.isEmpty();
   }
 
   private ProblemException tooBig() {
@@ -92,70 +113,186 @@ final class Bodies extends Handler.Wrapper {
   /** Called about once a second. */
   void tick(long nowNanos) {
     for (Body body : reading) {
-      body.dropIfSlow(nowNanos);
+      body.tick(nowNanos);
     }
   }
 
-  /** A body that is being read. */
-  private final class Body implements Runnable {
+  private enum State {
+    READING,
+    /** Until there is room among the in-flight bytes. */
+    BLOCKED,
+    /** Whole, refused or broken off. */
+    READ
+  }
+
+  /** A body that is being read: by one thread at a time. */
+  private final class Body implements Runnable, Inflow.Reader {
     private final Request request;
     private final Response response;
     private final Callback callback;
-    private final long sinceNanos = time.nanos();
-    private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    private volatile long received;
+    private final boolean gzip;
 
-    Body(Request request, Response response, Callback callback) {
+    // Of the thread that reads.
+    private final PartialMessage bytes = new PartialMessage();
+
+    // All guarded by this.
+    private State state = State.READING;
+    private long sinceNanos = time.nanos(); // pushed on while it is blocked
+    private long blockedNanos;
+    private long received;
+    private long counted; // among the in-flight bytes
+
+    Body(Request request, Response response, Callback callback, boolean gzip) {
       this.request = request;
       this.response = response;
       this.callback = callback;
-    }
-
-    void dropIfSlow(long nowNanos) {
-      long allowedNanos = patienceNanos + received * 1_000_000_000 / MIN_BYTES_A_SECOND;
-      if (nowNanos - sinceNanos > allowedNanos) {
-        slow.inc();
-        request.getConnectionMetaData().getConnection().getEndPoint().close();
-      }
+      this.gzip = gzip;
     }
 
     @Override
     public void run() {
-      for (boolean last = false; !last; ) {
+      while (mayRead()) {
         Content.Chunk chunk = request.read();
         if (chunk == null) {
           request.demand(this);
-          return;
+          break;
         }
-        if (Content.Chunk.isFailure(chunk)) { // it broke off, or is no HTTP
-          reading.remove(this);
-          callback.failed(chunk.getFailure());
-          return;
+        if (Content.Chunk.isFailure(chunk)) {
+          fail(chunk.getFailure());
+          break;
         }
-        last = chunk.isLast();
-        add(chunk);
-        if (received > maxMessageBytes) {
-          reading.remove(this);
-          Problems.answer(response, callback, tooBig());
-          return;
+        boolean last = chunk.isLast();
+        bytes.add(chunk.getByteBuffer());
+        chunk.release();
+        count(bytes.allocated());
+        if (bytes.length() > maxMessageBytes) {
+          refuse(tooBig());
+        } else if (last) {
+          handle();
         }
       }
+      inflow.admitNext();
+    }
+
+    private synchronized boolean mayRead() {
+      if (state == State.READING && !inflow.mayRead(this, bytes.length() > 0)) {
+        state = State.BLOCKED;
+        blockedNanos = time.nanos();
+      }
+      return state == State.READING;
+    }
+
+    @Override
+    public boolean admit() {
+      synchronized (this) {
+        if (state != State.BLOCKED) {
+          return false;
+        }
+        state = State.READING;
+        sinceNanos += time.nanos() - blockedNanos;
+      }
+      request.getComponents().getExecutor().execute(this);
+      return true;
+    }
+
+    private synchronized void count(long held) {
+      received = bytes.length();
+      inflow.add(held - counted);
+      counted = held;
+    }
+
+    /** Returns false if somebody else was first. */
+    private boolean end() {
+      synchronized (this) {
+        if (state == State.READ) {
+          return false;
+        }
+        state = State.READ;
+      }
       reading.remove(this);
-      request.setAttribute(BODY, bytes.toByteArray());
+      inflow.forget(this);
+      inflow.settled(this);
+      return true;
+    }
+
+    private void handle() {
       try {
-        handleRead(request, response, callback);
+        byte[] body = gzip ? inflated() : Arrays.copyOf(bytes.array(), bytes.length());
+        if (end()) {
+          bytes.clear();
+          count(body.length);
+          request.setAttribute(BODY, body);
+          handleRead(request, response, callback);
+        }
+      } catch (ProblemException e) {
+        refuse(e);
       } catch (Exception e) {
         Response.writeError(request, response, callback, e);
       }
     }
 
-    private void add(Content.Chunk chunk) {
-      ByteBuffer source = chunk.getByteBuffer();
-      byte[] part = new byte[source.remaining()];
-      source.get(part);
-      bytes.writeBytes(part);
-      received = bytes.size();
-      chunk.release();
+    private byte[] inflated() throws ProblemException {
+      try (GZIPInputStream in =
+          new GZIPInputStream(new ByteArrayInputStream(bytes.array(), 0, bytes.length()))) {
+        byte[] body = in.readNBytes(maxMessageBytes + 1);
+        if (body.length > maxMessageBytes) {
+          throw tooBig();
+        }
+        return body;
+      } catch (IOException e) {
+        throw new ProblemException(Problem.INVALID_JSON, "the body is not whole gzip");
+      }
+    }
+
+    private void refuse(ProblemException problem) {
+      if (end()) {
+        Problems.answer(response, callback, problem);
+      }
+    }
+
+    private void fail(Throwable cause) {
+      if (cause instanceof TimeoutException) {
+        drop("slow_body");
+      } else if (end()) { // it broke off, or is no HTTP
+        callback.failed(cause);
+      }
+    }
+
+    void tick(long nowNanos) {
+      boolean waited;
+      boolean late;
+      synchronized (this) {
+        waited = state == State.BLOCKED && nowNanos - blockedNanos > SHORT_NANOS;
+        late = state == State.READING && nowNanos - sinceNanos > allowedNanos();
+      }
+      if (waited) {
+        refuse(
+            new ProblemException(
+                Problem.STORAGE_UNAVAILABLE,
+                "too much is received and not stored yet; nothing of the message was stored"));
+      } else if (late) {
+        drop("slow_body");
+      }
+    }
+
+    /** Guarded by this. */
+    private long allowedNanos() {
+      long nanos = timeoutNanos + received * 1_000_000_000 / MIN_BYTES_A_SECOND;
+      return Math.min(nanos, inflow.isShort() ? SHORT_NANOS : Math.max(MAX_NANOS, timeoutNanos));
+    }
+
+    @Override
+    public void drop(String reason) {
+      slow.inc();
+      response.getHeaders().put(HttpHeader.CONNECTION, "close");
+      refuse(new ProblemException(Problem.REQUEST_TIMEOUT, "the body did not come in time"));
+    }
+
+    /** The request has its response, or never will. */
+    void completed() {
+      end();
+      count(0);
+      inflow.admitNext();
     }
   }
 }

@@ -105,18 +105,6 @@ final class Inflow {
     exemptNanos = time.nanos();
   }
 
-  /** Adds them if there is room for them. */
-  boolean tryAdd(long bytes) {
-    long now;
-    do {
-      now = held.get();
-      if (now > 0 && now + bytes > limit) {
-        return false;
-      }
-    } while (!held.compareAndSet(now, now + bytes));
-    return true;
-  }
-
   /**
    * Whether the reader may read now. If not, its {@link Reader#admit} is called when it may. Who
    * waits already comes first.

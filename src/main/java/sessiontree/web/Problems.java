@@ -46,7 +46,9 @@ final class Problems {
       case SESSION_NOT_FOUND, NOT_FOUND, SESSION_DELETED -> 404;
       case METHOD_NOT_ALLOWED -> 405;
       case TOO_MANY_WRITERS, SESSION_IN_PROGRESS, SESSION_COMPLETE, MESSAGE_OUT_OF_ORDER -> 409;
+      case REQUEST_TIMEOUT -> 408;
       case MESSAGE_TOO_BIG -> 413;
+      case UNSUPPORTED_ENCODING -> 415;
       case UPGRADE_REQUIRED -> 426;
       case STORAGE_UNAVAILABLE, TOO_MANY_CONNECTIONS, TOO_MANY_SESSIONS -> 503;
     };
@@ -108,6 +110,7 @@ final class Problems {
     return switch (problem) {
       case STORAGE_UNAVAILABLE, TOO_MANY_CONNECTIONS, TOO_MANY_SESSIONS ->
           Map.of("Retry-After", RETRY_AFTER);
+      case UNSUPPORTED_ENCODING -> Map.of("Accept-Encoding", "gzip");
       case UPGRADE_REQUIRED -> Map.of("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
       default -> Map.of();
     };

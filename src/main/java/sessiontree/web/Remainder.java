@@ -51,7 +51,7 @@ final class Remainder extends Callback.Nested implements Runnable {
         return;
       }
       chunk.release();
-      if (chunk.isLast()) { // or a failure, which is the last too
+      if (chunk.isLast() || Content.Chunk.isFailure(chunk)) {
         break;
       }
     }
