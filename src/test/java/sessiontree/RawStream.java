@@ -18,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 final class RawStream implements Answers, AutoCloseable {
   static final int CONTINUATION = 0;
   static final int TEXT = 1;
+  static final int BINARY = 2;
   static final int CLOSE = 8;
   static final int PING = 9;
   static final int PONG = 10;
@@ -29,11 +30,18 @@ final class RawStream implements Answers, AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Socket socket;
+  private final RawHttp handshake;
 
-  record Frame(int opcode, byte[] payload) {}
+  /** A frame of the server's; its first byte has what is set besides the opcode. */
+  record Frame(int first, byte[] payload) {
+    int opcode() {
+      return first & 0x0f;
+    }
+  }
 
-  private RawStream(Socket socket) {
+  private RawStream(Socket socket, RawHttp handshake) {
     this.socket = socket;
+    this.handshake = handshake;
   }
 
   static RawStream connect(int port, String id) throws IOException {
@@ -41,18 +49,29 @@ final class RawStream implements Answers, AutoCloseable {
   }
 
   static RawStream connect(int port, String id, String query) throws IOException {
+    return connect(port, id, query, "");
+  }
+
+  /** Likewise, with further headers, each with its line end. */
+  static RawStream connect(int port, String id, String query, String headers) throws IOException {
     Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
     socket.setSoTimeout(DEADLINE_MILLIS);
     socket.setTcpNoDelay(true);
     String head = "GET /sessions/" + id + "/stream?" + query + " HTTP/1.1\r\nHost: localhost\r\n";
-    byte[] request = (head + RawHttp.UPGRADE + "\r\n").getBytes(StandardCharsets.US_ASCII);
+    byte[] request =
+        (head + RawHttp.UPGRADE + headers + "\r\n").getBytes(StandardCharsets.US_ASCII);
     socket.getOutputStream().write(request);
     RawHttp answer = RawHttp.read(socket);
     if (answer.status() != 101) {
       socket.close();
       throw new IOException("no stream of session " + id + ": " + answer);
     }
-    return new RawStream(socket);
+    return new RawStream(socket, answer);
+  }
+
+  /** A header of the handshake's response, or null. */
+  String header(String name) {
+    return handshake.headers().get(name);
   }
 
   /** A whole message in one text frame. */
@@ -102,7 +121,7 @@ final class RawStream implements Answers, AutoCloseable {
 
   Frame read() throws IOException {
     DataInputStream in = new DataInputStream(socket.getInputStream());
-    int opcode = in.readUnsignedByte() & 0x0f;
+    int first = in.readUnsignedByte();
     long length = in.readUnsignedByte();
     if (length == 126) {
       length = in.readUnsignedShort();
@@ -113,11 +132,11 @@ final class RawStream implements Answers, AutoCloseable {
     if (payload.length < length) {
       throw new EOFException();
     }
-    return new Frame(opcode, payload);
+    return new Frame(first, payload);
   }
 
   /** The next frame that is not one of the server's own pings. */
-  private Frame readPastPings() throws IOException {
+  Frame readPastPings() throws IOException {
     Frame frame = read();
     while (frame.opcode() == PING) {
       frame = read();

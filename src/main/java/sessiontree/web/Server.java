@@ -172,7 +172,7 @@ public final class Server implements AutoCloseable {
           // The last is the first that sees a request.
           server.insertHandler(new AnswerSender(outflow));
           server.insertHandler(bodies);
-          server.insertHandler(streams.handler()); // WebSockets of /sessions/{id}/stream
+          server.insertHandler(streams.handler(server)); // WebSockets of /sessions/{id}/stream
           server.insertHandler(new Handover(1)); // what is not answered yet may wait
           server.insertHandler(trees); // GET and HEAD of /sessions/{id}
           server.insertHandler(

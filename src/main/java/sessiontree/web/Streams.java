@@ -11,10 +11,13 @@ import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.pathmap.UriTemplatePathSpec;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.websocket.core.Configuration;
 import org.eclipse.jetty.websocket.core.ExtensionConfig;
 import org.eclipse.jetty.websocket.core.FrameHandler;
+import org.eclipse.jetty.websocket.core.WebSocketComponents;
+import org.eclipse.jetty.websocket.core.WebSocketExtensionRegistry;
 import org.eclipse.jetty.websocket.core.server.ServerUpgradeRequest;
 import org.eclipse.jetty.websocket.core.server.ServerUpgradeResponse;
 import org.eclipse.jetty.websocket.core.server.WebSocketNegotiator;
@@ -37,17 +40,10 @@ final class Streams implements WebSocketNegotiator {
   private static final String PREFIX = "/sessions/";
   private static final String SUFFIX = "/stream";
   private static final int KEY_BYTES = 16;
-  private static final String DEFLATE = "permessage-deflate";
 
   /** Of RFC 7692, section 7.1, without a smaller window for what the server sends. */
   private static final Set<String> COMPRESSION_PARAMETERS =
       Set.of("client_no_context_takeover", "server_no_context_takeover", "client_max_window_bits");
-
-  /** Between messages neither side keeps a window: an idle connection has no memory of zlib's. */
-  private static final List<ExtensionConfig> COMPRESSION =
-      List.of(
-          ExtensionConfig.parse(
-              DEFLATE + ";client_no_context_takeover;server_no_context_takeover"));
 
   /** So many connections may be reading before all room for in-flight bytes is taken. */
   private static final int INPUT_BUFFERS = 512;
@@ -86,8 +82,13 @@ final class Streams implements WebSocketNegotiator {
   }
 
   /** The handler that upgrades requests to streams, and passes all others on. */
-  Handler.Singleton handler() {
-    WebSocketUpgradeHandler handler = new WebSocketUpgradeHandler();
+  Handler.Singleton handler(Server jetty) {
+    WebSocketExtensionRegistry extensions = new WebSocketExtensionRegistry();
+    extensions.register(MessageCompression.NAME, MessageCompression.class);
+    WebSocketUpgradeHandler handler =
+        new WebSocketUpgradeHandler(
+            new WebSocketComponents(
+                extensions, null, jetty.getByteBufferPool(), null, null, jetty.getThreadPool()));
     handler.setHandler((Handler) null);
     handler.addMapping(new UriTemplatePathSpec(PREFIX + "{id}" + SUFFIX), this);
     return handler;
@@ -111,7 +112,9 @@ final class Streams implements WebSocketNegotiator {
       String writer = writer(Request.extractQueryParameters(request).getValue("writer"));
       checkKey(request.getHeaders().get(HttpHeader.SEC_WEBSOCKET_KEY));
       response.setExtensions(
-          request.getExtensions().stream().anyMatch(Streams::isTaken) ? COMPRESSION : List.of());
+          request.getExtensions().stream().anyMatch(Streams::isTaken)
+              ? List.of(MessageCompression.NEGOTIATED)
+              : List.of());
       return new StreamConnection(this, maxMessageBytes, inputBytes, id, writer);
     } catch (ProblemException e) {
       Problems.answer(response, callback, e);
@@ -121,14 +124,14 @@ final class Streams implements WebSocketNegotiator {
 
   /** Whether an extension is compression, and asks for nothing that Jetty's does not do. */
   private static boolean isTaken(ExtensionConfig offered) {
-    return offered.getName().equals(DEFLATE)
+    return offered.getName().equals(MessageCompression.NAME)
         && COMPRESSION_PARAMETERS.containsAll(offered.getParameterKeys());
   }
 
   private static void checkKey(String key) throws ProblemException {
     boolean valid;
     try {
-      valid = Base64.getDecoder().decode(key).length == KEY_BYTES;
+      valid = key.length() % 4 == 0 && Base64.getDecoder().decode(key).length == KEY_BYTES;
     } catch (IllegalArgumentException e) {
       valid = false;
     }

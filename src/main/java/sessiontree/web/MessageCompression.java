@@ -1,0 +1,46 @@
+package sessiontree.web;
+
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.websocket.core.ExtensionConfig;
+import org.eclipse.jetty.websocket.core.Frame;
+import org.eclipse.jetty.websocket.core.OutgoingEntry;
+import org.eclipse.jetty.websocket.core.WebSocketComponents;
+import org.eclipse.jetty.websocket.core.internal.PerMessageDeflateExtension;
+
+/**
+ * Jetty's {@code permessage-deflate} (RFC 7692), with no window kept between messages, so that an
+ * idle connection has no memory of zlib's. Jetty's own way to do so forgets the window at a control
+ * frame between two fragments too, and cannot inflate the second.
+ *
+ * <p>What the server says is sent as it is: an ACK is shorter than what compression would spare.
+ */
+public final class MessageCompression extends PerMessageDeflateExtension {
+  static final String NAME = "permessage-deflate";
+
+  /** What a client is answered. */
+  static final ExtensionConfig NEGOTIATED =
+      ExtensionConfig.parse(NAME + ";client_no_context_takeover;server_no_context_takeover");
+
+  @Override
+  public void init(ExtensionConfig config, WebSocketComponents components) {
+    super.init(ExtensionConfig.parse(NAME), components);
+  }
+
+  @Override
+  public ExtensionConfig getConfig() {
+    return NEGOTIATED;
+  }
+
+  @Override
+  protected void nextIncomingFrame(Frame frame, Callback callback) {
+    if (frame.isFin() && frame.isDataFrame()) {
+      releaseInflater();
+    }
+    super.nextIncomingFrame(frame, callback);
+  }
+
+  @Override
+  public void sendFrame(OutgoingEntry entry) {
+    nextOutgoingFrame(entry);
+  }
+}
