@@ -191,6 +191,35 @@ class AccessIT {
     }
   }
 
+  /** What a proxy, a form or a framework may name instead of the request line's method. */
+  private static final List<String> OVERRIDES =
+      List.of(
+          "X-HTTP-Method-Override", "x-http-method-override", "X-HTTP-Method", "X-Method-Override");
+
+  @Test
+  void noHeader_overridesTheMethod() throws Exception {
+    String whole = message(start(id), end(id));
+    String path = "/sessions/" + id + "/events";
+    for (String override : OVERRIDES) {
+      for (String query : List.of("", "?_method=POST", "?X-HTTP-Method-Override=POST")) {
+        String headers = "Authorization: Bearer %s\r\n%s: POST\r\n".formatted(READ, override);
+        RawHttp writes = RawHttp.send(guarded.port(), "GET " + path + query, headers, whole);
+        assertProblem(writes, 405, "method_not_allowed");
+      }
+      for (String method : List.of("GET", "DELETE", "HEAD")) {
+        String headers =
+            "Authorization: Bearer %s\r\n%s: %s\r\n".formatted(WRITE, override, method);
+        RawHttp reads =
+            RawHttp.send(guarded.port(), "POST /sessions/" + SECRET, headers, "_method=" + method);
+        assertProblem(reads, 405, "method_not_allowed");
+      }
+    }
+    RawHttp read = RawHttp.get(guarded.port(), "/sessions/" + id + "?access_token=" + READ);
+    assertProblem(read, 404, "session_not_found");
+    RawHttp kept = RawHttp.get(guarded.port(), "/sessions/" + SECRET + "?access_token=" + READ);
+    assertThat(kept.status()).isEqualTo(200);
+  }
+
   @Test
   void tokens_areNeverToldInLogsOrAnswers() throws Exception {
     JarServer server =

@@ -205,6 +205,7 @@ public final class Server implements AutoCloseable {
     // Every path reaches a route, which answers in the API's words; ids are checked there.
     http.setUriCompliance(UriCompliance.UNSAFE);
     http.setSendServerVersion(false);
+    http.addCustomizer(new EveryRequest());
     http.setHeaderCacheSize(0); // each connection would take 64 KiB for it
     http.setUseInputDirectByteBuffers(false); // messages are parsed where they were read
     // No thread that only accepts: the one that selects does, and spares a change of threads.

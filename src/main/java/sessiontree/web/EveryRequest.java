@@ -1,0 +1,38 @@
+package sessiontree.web;
+
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.Request;
+
+/**
+ * What holds for every request before any handler sees it. The method is the one of the request
+ * line: Javalin would take that of {@code X-HTTP-Method-Override} instead, and has no switch for
+ * it, so that a request could be admitted by one method and routed by another. Safe for several
+ * threads.
+ */
+final class EveryRequest implements HttpConfiguration.Customizer {
+  private static final String METHOD_OVERRIDE = "X-HTTP-Method-Override";
+
+  @Override
+  public Request customize(Request request, HttpFields.Mutable responseHeaders) {
+    return request.getHeaders().contains(METHOD_OVERRIDE) ? new WithoutOverride(request) : request;
+  }
+
+  private static final class WithoutOverride extends Request.Wrapper {
+    private final HttpFields headers;
+
+    WithoutOverride(Request request) {
+      super(request);
+      headers =
+          request.getHeaders().stream()
+              .filter(field -> !field.is(METHOD_OVERRIDE))
+              .collect(HttpFields::build, HttpFields.Mutable::add, HttpFields.Mutable::add)
+              .asImmutable();
+    }
+
+    @Override
+    public HttpFields getHeaders() {
+      return headers;
+    }
+  }
+}
