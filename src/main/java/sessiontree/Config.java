@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.format.DateTimeParseException;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -16,6 +17,7 @@ import java.util.Map;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.MissingArgumentException;
@@ -30,7 +32,7 @@ import sessiontree.web.Settings;
 /** What can be set, by options and by the environment, with its defaults and its bounds. */
 final class Config {
   private static final Pattern ORIGIN = Pattern.compile("\\*|[a-z][a-z0-9+.-]*://[^/?#@,\\s]+");
-  private static final Pattern TOKEN = Pattern.compile("[!-~]{1,4096}");
+  private static final Pattern TOKEN = Pattern.compile("[!-~&&[^,]]{1,4096}");
   private static final Pattern TIME = Pattern.compile("([0-9]{1,9})(s|m|h|d)");
   private static final Duration MOST_TIME = Duration.ofDays(36_500);
 
@@ -45,12 +47,17 @@ final class Config {
         "write-token",
         "TOKEN",
         null,
-        "What a client must know to stream and post: the token, or @FILE that holds it. Default: nothing.");
+        "A token that streams and posts, or @FILE that holds tokens, one a line. May be repeated. Default: everybody may.");
     add(
         "read-token",
         "TOKEN",
         null,
-        "What a client must know to read, list, delete and see metrics: the token, or @FILE. Default: nothing.");
+        "A token that reads, lists and sees metrics, or @FILE. May be repeated. Default: everybody may.");
+    add(
+        "admin-token",
+        "TOKEN",
+        null,
+        "A token that does all that, and deletes, or @FILE. May be repeated. Default: everybody deletes if there is no token at all, otherwise nobody.");
     add(
         "allowed-origin",
         "ORIGIN",
@@ -120,8 +127,9 @@ final class Config {
   final String host;
   final int port;
   final String store;
-  final String writeToken;
-  final String readToken;
+  final List<String> writeTokens;
+  final List<String> readTokens;
+  final List<String> adminTokens;
   final List<String> allowedOrigins;
   final Duration abandonAfter; // null for never
   final Duration deleteAfter; // likewise
@@ -159,8 +167,9 @@ final class Config {
     check( // or it would be the working directory itself
         !store.isBlank() && !store.matches("(?!memory:$)[a-z]{2,}:.*"),
         "--store must be a folder or memory:; got " + store);
-    writeToken = token("write-token");
-    readToken = token("read-token");
+    writeTokens = tokens("write-token");
+    readTokens = tokens("read-token");
+    adminTokens = tokens("admin-token");
     allowedOrigins = origins();
     abandonAfter = time("abandon-after");
     deleteAfter = time("delete-after");
@@ -199,16 +208,32 @@ final class Config {
     }
   }
 
-  /** All that is given for an option, or its default; or null. */
+  /** What is given for an option, or its default; or null. */
   private String value(String name) throws ParseException {
     String[] given = line.getOptionValues(name);
     if (given != null) {
-      check(given.length == 1 || name.equals("allowed-origin"), "--" + name + " is given twice");
-      return String.join(",", given);
+      check(given.length == 1, "--" + name + " is given twice");
+      return given[0];
     }
-    String variable =
-        environment.apply("SESSIONTREE_" + name.toUpperCase(Locale.ROOT).replace('-', '_'));
+    String variable = variable(name);
     return variable != null ? variable : DEFAULTS.get(name);
+  }
+
+  private String variable(String name) {
+    return environment.apply("SESSIONTREE_" + name.toUpperCase(Locale.ROOT).replace('-', '_'));
+  }
+
+  /**
+   * All that is given for an option that may be repeated; a variable's parts have commas between
+   * them.
+   */
+  private List<String> values(String name) {
+    String[] given = line.getOptionValues(name);
+    if (given != null) {
+      return List.of(given);
+    }
+    String variable = variable(name);
+    return variable == null || variable.isEmpty() ? List.of() : List.of(variable.split(",", -1));
   }
 
   private int whole(String name, int least, int most) throws ParseException {
@@ -243,11 +268,10 @@ final class Config {
   }
 
   private List<String> origins() throws ParseException {
-    String value = value("allowed-origin");
-    if (value == null) {
-      return List.of();
+    List<String> origins = new ArrayList<>();
+    for (String value : values("allowed-origin")) {
+      origins.addAll(List.of(value.split(",", -1)));
     }
-    List<String> origins = List.of(value.split(",", -1));
     for (String origin : origins) {
       check(
           ORIGIN.matcher(origin.toLowerCase(Locale.ROOT)).matches(),
@@ -257,24 +281,32 @@ final class Config {
     return origins;
   }
 
-  /** The token, which a file may hold. What is wrong with it is told without it. */
-  private String token(String name) throws ParseException {
-    String token = value(name);
-    if (token == null) {
-      return null;
-    }
-    if (token.startsWith("@")) {
-      String file = token.substring(1);
-      try {
-        token = Files.readString(Path.of(file)).strip();
-      } catch (IOException e) {
-        throw new ParseException("--" + name + " cannot read " + file + ": " + Main.reason(e));
+  /** Tokens, which files may hold, one a line. What is wrong with one is told without it. */
+  private List<String> tokens(String name) throws ParseException {
+    List<String> tokens = new ArrayList<>();
+    for (String value : values(name)) {
+      if (value.startsWith("@")) {
+        int before = tokens.size();
+        lines(name, value.substring(1)).filter(line -> !line.isEmpty()).forEach(tokens::add);
+        check(tokens.size() > before, "--" + name + " finds no token in " + value.substring(1));
+      } else {
+        tokens.add(value);
       }
     }
-    check(
-        TOKEN.matcher(token).matches(),
-        "--" + name + " must be 1 to 4096 visible ASCII characters without spaces");
-    return token;
+    for (String token : tokens) {
+      check(
+          TOKEN.matcher(token).matches(),
+          "--" + name + " must be 1 to 4096 visible ASCII characters without spaces and commas");
+    }
+    return tokens;
+  }
+
+  private static Stream<String> lines(String name, String file) throws ParseException {
+    try {
+      return Files.readString(Path.of(file)).lines().map(String::strip);
+    } catch (IOException e) {
+      throw new ParseException("--" + name + " cannot read " + file + ": " + Main.reason(e));
+    }
   }
 
   /** A length of time: 90s, 30m, 24h, 7d, or ISO 8601's PT24H; or null. */
@@ -334,8 +366,6 @@ final class Config {
         outflowBytes,
         maxConnections,
         requestTimeout,
-        writeToken,
-        readToken,
-        allowedOrigins);
+        new Settings.Access(writeTokens, readTokens, adminTokens, allowedOrigins));
   }
 }

@@ -100,13 +100,14 @@ public final class Main {
   }
 
   private void warnIfOpenToAll() throws IOException {
-    boolean open = config.writeToken == null || config.readToken == null;
-    if (open && !InetAddress.getByName(config.host).isLoopbackAddress()) {
+    boolean write = config.writeTokens.isEmpty();
+    boolean read = config.readTokens.isEmpty();
+    if ((write || read) && !InetAddress.getByName(config.host).isLoopbackAddress()) {
       Logger log = LoggerFactory.getLogger(Main.class);
       log.warn(
           "whoever reaches {} may {}; set --write-token and --read-token",
           config.host,
-          config.writeToken == null ? "write" : "read and delete");
+          write && read ? "read and write" : write ? "write" : "read");
     }
   }
 

@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class AccessIT {
   private static final String WRITE = "w-token.~+/=1";
   private static final String READ = "r-token";
+  private static final String ADMIN = "a-token";
   private static final String SECRET = "secret-session";
   private static final String ALLOWED = "https://app.example:8443";
 
@@ -38,7 +39,9 @@ class AccessIT {
   @BeforeAll
   static void startServers() throws Exception {
     servers = new JarServers(folder);
-    guarded = servers.get("guarded", "--write-token", WRITE, "--read-token", READ);
+    guarded =
+        servers.get(
+            "guarded", "--write-token", WRITE, "--read-token", READ, "--admin-token", ADMIN);
     plain = servers.get("plain");
     listed =
         servers.get(
@@ -74,16 +77,14 @@ class AccessIT {
     "UPGRADE, /sessions/a/stream, w-token.~+/=1, 101",
     "GET,     /sessions/secret-session, r-token, 200",
     "HEAD,    /sessions/secret-session, r-token, 200",
-    "DELETE,  /sessions/unknown,  r-token, 404",
     "GET,     /sessions,          r-token, 200",
-    "GET,     /metrics,           r-token, 200"
+    "GET,     /metrics,           r-token, 200",
+    "DELETE,  /sessions/unknown,  a-token, 404"
   })
-  void eachRoute_takesItsTokenOnly(String method, String path, String token, int status)
-      throws Exception {
-    String other = token.equals(READ) ? WRITE : READ;
+  void eachRoute_takesItsTokenOnly_orThatOfTheAdmin(
+      String method, String path, String token, int status) throws Exception {
     for (String authorization :
         List.of(
-            "Bearer " + other,
             "Bearer " + token + "x",
             "Bearer " + token.substring(1),
             "Bearer " + token.toUpperCase(),
@@ -97,16 +98,89 @@ class AccessIT {
           method, ask(guarded, method, path, "Authorization: " + authorization + "\r\n"));
     }
     assertUnauthorized(method, ask(guarded, method, path, ""));
-    for (String query : List.of(other, "", token.substring(1), token + "%00", "%zz")) {
+    for (String query : List.of("", token.substring(1), token + "%00", "%zz", "%u0041")) {
       assertUnauthorized(method, ask(guarded, method, path + "?access_token=" + query, ""));
     }
-    for (String scheme : List.of("Bearer", "bearer")) {
-      String header = "Authorization: " + scheme + " " + token + "\r\n";
-      assertThat(ask(guarded, method, path, header).status()).isEqualTo(status);
+    for (String other : List.of(READ, WRITE)) {
+      if (!other.equals(token)) {
+        RawHttp bearer = ask(guarded, method, path, "Authorization: Bearer " + other + "\r\n");
+        assertForbidden(method, bearer);
+        String query = "?access_token=" + other.replace("+", "%2B");
+        assertForbidden(method, ask(guarded, method, path + query, ""));
+      }
     }
-    String encoded = token.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D");
-    assertThat(ask(guarded, method, path + "?access_token=" + encoded, "").status())
-        .isEqualTo(status);
+    for (String right : List.of(token, ADMIN)) {
+      for (String scheme : List.of("Bearer", "bearer")) {
+        String header = "Authorization: " + scheme + " " + right + "\r\n";
+        assertThat(ask(guarded, method, path, header).status()).isEqualTo(status);
+      }
+      String encoded = right.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D");
+      assertThat(ask(guarded, method, path + "?access_token=" + encoded, "").status())
+          .isEqualTo(status);
+    }
+  }
+
+  private static void assertForbidden(String method, RawHttp answer) throws Exception {
+    if (method.equals("HEAD")) {
+      assertThat(answer.status()).isEqualTo(403);
+    } else {
+      assertProblem(answer, 403, "forbidden");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "'Basic dXNlcjpwYXNz',  r-token",
+    "'Bearer wrong',        r-token",
+    "'Bearer r-token',      wrong",
+    "'Bearer r-token',      w-token.~%2B/=1",
+    "'Bearer r-token',      %zz",
+    "'Digest a=\"b\"\r\nAuthorization: Bearer r-token', wrong"
+  })
+  void oneTokenThatIsRight_isEnough(String authorization, String query) throws Exception {
+    String headers = "Authorization: " + authorization.replace("\\r\\n", "\r\n") + "\r\n";
+    RawHttp answer = ask(guarded, "GET", "/sessions?access_token=" + query, headers);
+    assertThat(answer.status()).isEqualTo(200);
+    String twice = "/sessions?access_token=wrong&access_token=" + READ;
+    assertThat(ask(guarded, "GET", twice, "").status()).isEqualTo(200);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"post", "Post", "delete", "PUT", "PATCH", "QUERY", "TRACE", "NONSENSE"})
+  void methodThatIsNotKnown_needsTheAdminToken(String method) throws Exception {
+    String path = "/sessions/" + SECRET + (method.equalsIgnoreCase("post") ? "/events" : "");
+    assertProblem(ask(guarded, method, path, ""), 401, "unauthorized");
+    for (String token : List.of(READ, WRITE)) {
+      RawHttp answer = ask(guarded, method, path, "Authorization: Bearer " + token + "\r\n");
+      assertProblem(answer, 403, "forbidden");
+    }
+    RawHttp still = RawHttp.get(guarded.port(), "/sessions/" + SECRET + "?access_token=" + READ);
+    assertThat(still.status()).isEqualTo(200);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--read-token=only", "--write-token=only"})
+  void withoutAnAdminToken_nobodyDeletes_onceThereIsAToken(String flag) throws Exception {
+    JarServer server = servers.get(flag.replace("--", ""), flag);
+    String path = "/sessions/" + id;
+    String bearer = "Authorization: Bearer only\r\n";
+    RawHttp stored =
+        RawHttp.post(server.port(), path + "/events?access_token=only", message(start(id)));
+    assertThat(stored.status()).isEqualTo(200);
+    assertProblem(ask(server, "DELETE", path, ""), 401, "unauthorized");
+    assertProblem(ask(server, "DELETE", path, bearer), 403, "forbidden");
+    assertThat(ask(server, "GET", path, bearer).status()).as("not deleted").isEqualTo(409);
+  }
+
+  @Test
+  void sideWithoutAToken_isOpen_besideAnAdminToken() throws Exception {
+    JarServer server = servers.get("admin", "--admin-token=only");
+    String path = "/sessions/" + id;
+    assertThat(RawHttp.post(server.port(), path + "/events", message(start(id))).status())
+        .isEqualTo(200);
+    assertThat(RawHttp.get(server.port(), path).status()).isEqualTo(409);
+    assertProblem(ask(server, "DELETE", path, ""), 401, "unauthorized");
+    assertThat(ask(server, "DELETE", path + "?access_token=only", "").status()).isEqualTo(204);
   }
 
   private static void assertUnauthorized(String method, RawHttp answer) throws Exception {
@@ -186,7 +260,7 @@ class AccessIT {
   void writeToken_readsAndDeletesNothing_howeverThePathIsWritten(String path) throws Exception {
     for (String method : List.of("GET", "DELETE")) {
       RawHttp answer = ask(guarded, method, path, "Authorization: Bearer " + WRITE + "\r\n");
-      assertThat(answer.status()).isIn(400, 401, 404, 405, 426);
+      assertThat(answer.status()).isIn(400, 401, 403, 404, 405, 426);
       assertThat(answer.body()).doesNotContain("\"SESSION\"", "sessiontree_");
     }
   }
@@ -227,6 +301,7 @@ class AccessIT {
             folder.resolve("logging").resolve("store"),
             "--write-token=" + WRITE,
             "--read-token=" + READ,
+            "--admin-token=" + ADMIN,
             "--log-level=trace");
     String query = "access_token=" + WRITE.replace("+", "%2B");
     for (String path :
@@ -237,9 +312,10 @@ class AccessIT {
             List.of(
                 "Authorization: Bearer " + WRITE + "\r\n",
                 "Authorization: Bearer " + READ + "\r\n",
+                "Authorization: Bearer " + ADMIN + "\r\n",
                 "Authorization: Bearer " + READ + "\r\nA bad header\r\n")) {
           RawHttp answer = ask(server, method, path + "?" + query, headers);
-          assertThat(answer.toString()).doesNotContain("token.~", READ);
+          assertThat(answer.toString()).doesNotContain("token.~", READ, ADMIN);
         }
       }
     }
@@ -247,23 +323,33 @@ class AccessIT {
       stream.next("OPEN");
     }
     assertThat(server.terminate()).isZero();
-    assertThat(server.errors()).doesNotContain("token.~", READ);
+    assertThat(server.errors()).doesNotContain("token.~", READ, ADMIN);
   }
 
   @Test
   void tokens_mayStandInFilesAndVariables() throws Exception {
-    Path file = Files.writeString(folder.resolve("token"), "from-file\n");
+    Path file = Files.writeString(folder.resolve("tokens"), "from-file\n\n  another \n");
     Path store = folder.resolve("by file").resolve("store");
     try (JarServer server =
         JarServer.of(store)
-            .flags("--write-token", "@" + file)
-            .variable("SESSIONTREE_READ_TOKEN", "@" + file)
+            .flags("--write-token", "@" + file, "--write-token=by-flag")
+            .variable("SESSIONTREE_READ_TOKEN", "by-variable,@" + file)
+            .variable("SESSIONTREE_ADMIN_TOKEN", "")
             .start()) {
       assertThat(ask(server, "GET", "/sessions", "").status()).isEqualTo(401);
-      assertThat(ask(server, "GET", "/sessions?access_token=from-file", "").status())
-          .isEqualTo(200);
-      assertThat(ask(server, "POST", "/sessions/a/events?access_token=from-file", "").status())
-          .isEqualTo(400);
+      assertThat(ask(server, "POST", "/sessions/a/events", "").status()).isEqualTo(401);
+      for (String token : List.of("from-file", "another", "by-variable")) {
+        assertThat(ask(server, "GET", "/sessions?access_token=" + token, "").status())
+            .isEqualTo(200);
+      }
+      for (String token : List.of("from-file", "another", "by-flag")) {
+        RawHttp answer = ask(server, "POST", "/sessions/a/events?access_token=" + token, "");
+        assertThat(answer.status()).isEqualTo(400);
+      }
+      for (String other : List.of("by-flag,from-file", "from-file%0A", "another%20")) {
+        RawHttp answer = ask(server, "POST", "/sessions/a/events?access_token=" + other, "");
+        assertThat(answer.status()).isEqualTo(401);
+      }
     }
     try (JarServer server =
         JarServer.of(store).variable("SESSIONTREE_READ_TOKEN", "by-variable").start()) {
@@ -465,7 +551,7 @@ class AccessIT {
   void preflight_needsNoToken_andItsRequestDoes() throws Exception {
     try (JarServer server =
         JarServer.start(
-            folder.resolve("both").resolve("store"), "--read-token=r", "--allowed-origin=*")) {
+            folder.resolve("both").resolve("store"), "--admin-token=a", "--allowed-origin=*")) {
       assertThat(preflight(server, "/sessions/a", "http://a.example").status()).isEqualTo(204);
       RawHttp answer = from(server, "DELETE", "/sessions/a", "localhost", "http://a.example");
       assertProblem(answer, 401, "unauthorized");

@@ -68,7 +68,11 @@ class CommandLineIT {
         "--delete-after=999999999d",
         "--write-token=",
         "--write-token=two words",
+        "--write-token=one,two",
         "--read-token=@/no/such/file",
+        "--read-token=@/dev/null",
+        "--admin-token=",
+        "--admin-token=@/no/such/file",
         "--allowed-origin=example.org",
         "--allowed-origin=https://example.org/path",
         "--log-level=loud",
@@ -94,6 +98,7 @@ class CommandLineIT {
     "SESSIONTREE_DELETE_AFTER, x, --delete-after",
     "SESSIONTREE_WRITE_TOKEN, two words, --write-token",
     "SESSIONTREE_READ_TOKEN, @/no/such/file, --read-token",
+    "SESSIONTREE_ADMIN_TOKEN, 'a,,b', --admin-token",
     "SESSIONTREE_ALLOWED_ORIGIN, 'https://a.example,b', --allowed-origin",
     "SESSIONTREE_LOG_LEVEL, loud, --log-level"
   })
@@ -164,7 +169,12 @@ class CommandLineIT {
     String help = String.join(" ", ended.output()).replaceAll(" +", " ");
     assertThat(help)
         .contains("--host ADDRESS", "127.0.0.1", "--port PORT", "8080", "--store DIR", "./data")
-        .contains("--write-token TOKEN", "--read-token TOKEN", "--allowed-origin ORIGIN", "@FILE")
+        .contains(
+            "--write-token TOKEN",
+            "--read-token TOKEN",
+            "--admin-token TOKEN",
+            "--allowed-origin ORIGIN",
+            "@FILE")
         .contains("--abandon-after TIME", "--delete-after TIME", "--request-timeout TIME", "30s")
         .contains("--max-message-bytes BYTES", "1048576", "--log-bytes BYTES", "536870912")
         .contains("--memory-bytes BYTES", "--inflow-bytes BYTES", "of the heap")

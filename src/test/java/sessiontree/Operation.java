@@ -56,6 +56,10 @@ record Operation(ApiDocument document, String method, String path, JsonNode defi
     return !definition.path("security").isEmpty();
   }
 
+  boolean writes() {
+    return definition.path("security").toString().contains("writeToken");
+  }
+
   String pathOf(String sessionId) {
     return path.replace("{sessionId}", sessionId);
   }

@@ -121,6 +121,13 @@ final class OperationCases {
           "unauthorized",
           "an unknown token",
           () -> any(guarded(), operation, newId(), "Authorization", "Bearer unknown"));
+      String other = operation.writes() ? "reading" : "writing";
+      add(
+          id,
+          403,
+          "forbidden",
+          "the token for " + other,
+          () -> any(guarded(), operation, newId(), "Authorization", "Bearer " + other));
     }
     for (String origin : List.of(ELSEWHERE, "null")) {
       add(

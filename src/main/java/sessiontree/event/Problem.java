@@ -27,6 +27,7 @@ public enum Problem {
   REQUEST_TIMEOUT("The request did not come in time"),
   MESSAGE_OUT_OF_ORDER("A message number was skipped"),
   UNAUTHORIZED("A token is needed"),
+  FORBIDDEN("The token does not allow this"),
   ORIGIN_NOT_ALLOWED("The origin is not allowed"),
   STORAGE_UNAVAILABLE("The storage takes nothing at the moment"),
   TOO_MANY_CONNECTIONS("There are too many connections"),

@@ -1,8 +1,5 @@
 package sessiontree.web;
 
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.List;
 import java.util.Locale;
 import org.eclipse.jetty.http.HttpFields;
@@ -12,7 +9,6 @@ import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
-import org.eclipse.jetty.util.Fields;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 
@@ -23,24 +19,18 @@ import sessiontree.event.ProblemException;
  */
 final class Access extends Handler.Wrapper {
   private static final String ANY = "*";
-  private static final String BEARER = "bearer ";
-  private static final List<String> FREE = List.of("/health", "/openapi.json", "/asyncapi.json");
   private static final String PREFLIGHT_SECONDS = "7200";
 
-  private final byte[] writeToken;
-  private final byte[] readToken;
+  private final Tokens tokens;
   private final List<String> origins;
 
   /**
    * A handler that knows tokens and origins.
    *
-   * @param writeToken streams and posts; null if everybody may
-   * @param readToken does everything else; null if everybody may
    * @param origins such as {@code https://example.org}, or {@code *}
    */
-  Access(String writeToken, String readToken, List<String> origins) {
-    this.writeToken = writeToken == null ? null : digest(writeToken);
-    this.readToken = readToken == null ? null : digest(readToken);
+  Access(Tokens tokens, List<String> origins) {
+    this.tokens = tokens;
     this.origins = origins.stream().map(origin -> origin.toLowerCase(Locale.ROOT)).toList();
   }
 
@@ -54,7 +44,7 @@ final class Access extends Handler.Wrapper {
         answerPreflight(response, callback);
         return true;
       }
-      checkToken(request);
+      tokens.check(request);
     } catch (ProblemException e) {
       if (e.problem() == Problem.UNAUTHORIZED) {
         headers.put(HttpHeader.WWW_AUTHENTICATE, "Bearer realm=\"sessiontree\"");
@@ -113,40 +103,5 @@ final class Access extends Handler.Wrapper {
     headers.put(HttpHeader.ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS);
     response.setStatus(204);
     response.write(true, null, callback);
-  }
-
-  private void checkToken(Request request) throws ProblemException {
-    String path = request.getHttpURI().getPath();
-    boolean writes = HttpMethod.POST.is(request.getMethod()) || Streams.isStream(path);
-    byte[] needed = writes ? writeToken : readToken;
-    if (needed == null || (FREE.contains(path) && !writes)) {
-      return;
-    }
-    String sent = token(request);
-    if (sent == null || !MessageDigest.isEqual(digest(sent), needed)) {
-      throw new ProblemException(
-          Problem.UNAUTHORIZED,
-          "this needs the " + (writes ? "write" : "read") + " token, as a bearer or access_token");
-    }
-  }
-
-  private static String token(Request request) {
-    String header = request.getHeaders().get(HttpHeader.AUTHORIZATION);
-    if (header != null) {
-      return header.regionMatches(true, 0, BEARER, 0, BEARER.length())
-          ? header.substring(BEARER.length()).strip()
-          : null;
-    }
-    Fields query = Request.extractQueryParameters(request);
-    return query.getValue("access_token");
-  }
-
-  /** Digests of any two tokens take the same time to compare. */
-  private static byte[] digest(String token) {
-    try {
-      return MessageDigest.getInstance("SHA-256").digest(token.getBytes(StandardCharsets.UTF_8));
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java has SHA-256", e);
-    }
   }
 }

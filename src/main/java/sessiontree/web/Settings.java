@@ -14,9 +14,7 @@ import java.util.List;
  *     their turn
  * @param maxConnections at a time
  * @param patience how long a request's head may take, and its body if it is small
- * @param writeToken that streams and posts; null if everybody may
- * @param readToken that reads, lists and deletes; null if everybody may
- * @param allowedOrigins of pages that browsers show, besides the server's own; {@code *} for all
+ * @param access who may do what
  */
 public record Settings(
     String host,
@@ -26,13 +24,31 @@ public record Settings(
     long maxOutflowBytes,
     int maxConnections,
     Duration patience,
-    String writeToken,
-    String readToken,
-    List<String> allowedOrigins) {
+    Access access) {
 
-  /** Without tokens, so that a record can be shown. */
-  @Override
-  public String toString() {
-    return host + ":" + port;
+  /**
+   * Who may do what.
+   *
+   * @param writeTokens that stream and post; empty if everybody may
+   * @param readTokens that read and list; empty if everybody may
+   * @param adminTokens that do all that, and delete; if empty, everybody deletes while there is no
+   *     token at all, and nobody otherwise
+   * @param allowedOrigins of pages that browsers show, besides the server's own; {@code *} for all
+   */
+  public record Access(
+      List<String> writeTokens,
+      List<String> readTokens,
+      List<String> adminTokens,
+      List<String> allowedOrigins) {
+
+    Tokens tokens() {
+      return new Tokens(readTokens, writeTokens, adminTokens);
+    }
+
+    /** Without tokens, so that a record can be shown. */
+    @Override
+    public String toString() {
+      return "origins " + allowedOrigins;
+    }
   }
 }

@@ -1,0 +1,99 @@
+package sessiontree.web;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.server.Request;
+import sessiontree.event.Problem;
+import sessiontree.event.ProblemException;
+
+/**
+ * The tokens of the server, each with its {@link Role}, and where a request may carry one (RFC
+ * 6750). A request is allowed when any token that it carries allows it. Immutable.
+ */
+final class Tokens {
+  private static final String BEARER = "bearer ";
+  private static final String ACCESS_TOKEN = "access_token";
+
+  private final Map<Role, List<byte[]>> digests;
+
+  /** For each role its tokens; none if everybody has the role. */
+  Tokens(List<String> read, List<String> write, List<String> admin) {
+    this.digests =
+        Map.of(Role.READ, digests(read), Role.WRITE, digests(write), Role.ADMIN, digests(admin));
+  }
+
+  /** Whether the server has a token at all. */
+  boolean areSet() {
+    return digests.values().stream().anyMatch(some -> !some.isEmpty());
+  }
+
+  /** Refuses a request without a token that allows what the request asks for. */
+  void check(Request request) throws ProblemException {
+    Role needed = Role.neededFor(request.getMethod(), request.getHttpURI().getPath());
+    if (needed == null || isForEverybody(needed)) {
+      return;
+    }
+    boolean known = false;
+    for (String token : sent(request)) {
+      byte[] digest = digest(token);
+      boolean admin = isOneOf(digest, Role.ADMIN);
+      if (admin || isOneOf(digest, needed)) {
+        return;
+      }
+      known |= isOneOf(digest, Role.READ) || isOneOf(digest, Role.WRITE);
+    }
+    String detail = "this needs the " + needed.shown() + " token";
+    if (digests.get(needed).isEmpty()) {
+      detail += ", and the server has none";
+    }
+    throw known
+        ? new ProblemException(Problem.FORBIDDEN, detail + "; the token that was sent is another")
+        : new ProblemException(Problem.UNAUTHORIZED, detail + ", as a bearer or access_token");
+  }
+
+  /** Nobody deletes without an admin token, once the server has tokens. */
+  private boolean isForEverybody(Role role) {
+    return role == Role.ADMIN ? !areSet() : digests.get(role).isEmpty();
+  }
+
+  private boolean isOneOf(byte[] digest, Role role) {
+    boolean found = false;
+    for (byte[] each : digests.get(role)) {
+      found |= MessageDigest.isEqual(digest, each);
+    }
+    return found;
+  }
+
+  /**
+   * Every token that the request carries: as a bearer, beside whatever another scheme's credentials
+   * are for, and in the query.
+   */
+  private static List<String> sent(Request request) {
+    List<String> tokens = new ArrayList<>();
+    for (String credentials : request.getHeaders().getValuesList(HttpHeader.AUTHORIZATION)) {
+      if (credentials.regionMatches(true, 0, BEARER, 0, BEARER.length())) {
+        tokens.add(credentials.substring(BEARER.length()).strip());
+      }
+    }
+    tokens.addAll(Request.extractQueryParameters(request).getValuesOrEmpty(ACCESS_TOKEN));
+    return tokens;
+  }
+
+  private static List<byte[]> digests(List<String> tokens) {
+    return tokens.stream().map(Tokens::digest).toList();
+  }
+
+  /** Digests of any two tokens take the same time to compare. */
+  private static byte[] digest(String token) {
+    try {
+      return MessageDigest.getInstance("SHA-256").digest(token.getBytes(StandardCharsets.UTF_8));
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java has SHA-256", e);
+    }
+  }
+}
