@@ -146,6 +146,27 @@ class AccessIT {
   }
 
   @ParameterizedTest
+  @CsvSource({
+    "'sessiontree, bearer.%s',     sessiontree",
+    "'bearer.%s,sessiontree',      sessiontree",
+    "'a, bearer.wrong, bearer.%s', ",
+    "'bearer.%s\r\nSec-WebSocket-Protocol: sessiontree', sessiontree"
+  })
+  void tokenAsASubprotocol_isTaken_andNeverEchoed(String offers, String accepted) throws Exception {
+    JarServer server = servers.get("subprotocol", "--write-token=by.protocol", "--log-level=trace");
+    String protocols = "Sec-WebSocket-Protocol: " + offers + "\r\n";
+    String path = "/sessions/" + id + "/stream";
+    RawHttp answer = ask(server, "UPGRADE", path, protocols.formatted("by.protocol"));
+    assertThat(answer.status()).isEqualTo(101);
+    assertThat(answer.headers().get("sec-websocket-protocol")).isEqualTo(accepted);
+    assertThat(answer.toString()).doesNotContain("by.protocol");
+    RawHttp refused = ask(server, "UPGRADE", path, protocols.formatted("by-protocol"));
+    assertProblem(refused, 401, "unauthorized");
+    assertThat(refused.toString()).doesNotContain("by-protocol");
+    assertThat(server.errors()).doesNotContain("by.protocol", "by-protocol");
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"post", "Post", "delete", "PUT", "PATCH", "QUERY", "TRACE", "NONSENSE"})
   void methodThatIsNotKnown_needsTheAdminToken(String method) throws Exception {
     String path = "/sessions/" + SECRET + (method.equalsIgnoreCase("post") ? "/events" : "");

@@ -416,6 +416,38 @@ class HttpIT {
     assertThat(answer.headers().get("content-type")).startsWith("application/problem+json");
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "a",
+        "dGhlIHNhbXBsZSBub25jZQ",
+        "dGhlIHNhbXBsZSBub25j",
+        "dGhlIHNhbXBsZSBub25jZWE=",
+        "dGhlIHNhbXBsZSBub25jZ!==",
+        "dGhlIHNhbXBsZSBub25jZQ==dGhlIHNhbXBsZSBub25jZQ=="
+      })
+  void keyThatIsNot16Bytes_isAnInvalidParameter(String key) throws Exception {
+    String headers = RawHttp.UPGRADE.replace("dGhlIHNhbXBsZSBub25jZQ==", key);
+    RawHttp answer = RawHttp.send(server.port(), "GET /sessions/" + id + "/stream", headers, "");
+    assertProblem(answer, 400, "invalid_parameter");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "sessiontree,               sessiontree",
+    "'chat, sessiontree',       sessiontree",
+    "'chat,sessiontree,soap',   sessiontree",
+    "chat, ",
+    "SessionTree, "
+  })
+  void subprotocol_isAccepted_ifItIsOurs(String offered, String accepted) throws Exception {
+    String headers = RawHttp.UPGRADE + "Sec-WebSocket-Protocol: " + offered + "\r\n";
+    RawHttp answer = RawHttp.send(server.port(), "GET /sessions/" + id + "/stream", headers, "");
+    assertThat(answer.status()).isEqualTo(101);
+    assertThat(answer.headers().get("sec-websocket-protocol")).isEqualTo(accepted);
+  }
+
   @Test
   void requestThatIsNotHttp_isRefusedAsAProblem() throws Exception {
     RawHttp answer = RawHttp.send(server.port(), "GET /health", "A bad header\r\n", "");

@@ -65,26 +65,30 @@ class RealClientsIT {
     }
   }
 
+  /** One write token can be a subprotocol, and one cannot. */
   @Test
   void browsersPageWithTokens_isLetIn_andWithWrongOnesIsNot() throws Exception {
     String chromium = Programs.find("chromium", "apt-get install chromium");
-    String id = newId();
     try (Page page = new Page();
         JarServer server =
             start(
                 "--allowed-origin=" + page.origin(),
                 "--write-token=w+r/i=te",
+                "--write-token=w.r~i-te",
                 "--read-token=r+e/a=d")) {
-      assertThat(page.shownBy(chromium, server, id, "r+e/a=d", "w+r/i=te"))
-          .hasSize(3)
-          .startsWith("closed 1006", "fetch 401 without ETag");
-      assertThat(page.shownBy(chromium, server, id, "w+r/i=te", "r+e/a=d"))
-          .containsExactly(
-              "stream OPEN",
-              "stream COMPLETE",
-              "closed 1000",
-              "fetch 200 with ETag",
-              "fetched " + TREE);
+      for (String write : List.of("w+r/i=te", "w.r~i-te")) {
+        String id = newId();
+        assertThat(page.shownBy(chromium, server, id, "r+e/a=d", write))
+            .hasSize(3)
+            .startsWith("closed 1006", "fetch 403 without ETag");
+        assertThat(page.shownBy(chromium, server, id, write, "r+e/a=d"))
+            .containsExactly(
+                "stream OPEN",
+                "stream COMPLETE",
+                "closed 1000",
+                "fetch 200 with ETag",
+                "fetched " + TREE);
+      }
     }
   }
 

@@ -115,6 +115,7 @@ final class Streams implements WebSocketNegotiator {
           request.getExtensions().stream().anyMatch(Streams::isTaken)
               ? List.of(MessageCompression.NEGOTIATED)
               : List.of());
+      Subprotocols.accept(request.getHeaders(), response.getHeaders());
       return new StreamConnection(this, maxMessageBytes, inputBytes, id, writer);
     } catch (ProblemException e) {
       Problems.answer(response, callback, e);

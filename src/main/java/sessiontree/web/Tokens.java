@@ -71,7 +71,7 @@ final class Tokens {
 
   /**
    * Every token that the request carries: as a bearer, beside whatever another scheme's credentials
-   * are for, and in the query.
+   * are for, as a subprotocol, and in the query.
    */
   private static List<String> sent(Request request) {
     List<String> tokens = new ArrayList<>();
@@ -80,6 +80,7 @@ final class Tokens {
         tokens.add(credentials.substring(BEARER.length()).strip());
       }
     }
+    tokens.addAll(Subprotocols.tokens(request.getHeaders()));
     tokens.addAll(Request.extractQueryParameters(request).getValuesOrEmpty(ACCESS_TOKEN));
     return tokens;
   }
