@@ -32,6 +32,7 @@ import sessiontree.web.Settings;
 /** What can be set, by options and by the environment, with its defaults and its bounds. */
 final class Config {
   private static final Pattern ORIGIN = Pattern.compile("\\*|[a-z][a-z0-9+.-]*://[^/?#@,\\s]+");
+  private static final Pattern HOST = Pattern.compile("\\*|[a-z0-9_-]+(\\.[a-z0-9_-]+)*");
   private static final Pattern TOKEN = Pattern.compile("[!-~&&[^,]]{1,4096}");
   private static final Pattern TIME = Pattern.compile("([0-9]{1,9})(s|m|h|d)");
   private static final Duration MOST_TIME = Duration.ofDays(36_500);
@@ -63,6 +64,11 @@ final class Config {
         "ORIGIN",
         null,
         "Pages from there may connect and read, such as https://example.org; * for all. May be repeated. Default: only the server's own.");
+    add(
+        "allowed-host",
+        "NAME",
+        null,
+        "A name by which a server without tokens is reached, besides localhost and addresses; * for all. May be repeated. Default: none.");
     add(
         "abandon-after",
         "TIME",
@@ -131,6 +137,7 @@ final class Config {
   final List<String> readTokens;
   final List<String> adminTokens;
   final List<String> allowedOrigins;
+  final List<String> allowedHosts;
   final Duration abandonAfter; // null for never
   final Duration deleteAfter; // likewise
   final int maxMessageBytes;
@@ -171,6 +178,7 @@ final class Config {
     readTokens = tokens("read-token");
     adminTokens = tokens("admin-token");
     allowedOrigins = origins();
+    allowedHosts = hosts();
     abandonAfter = time("abandon-after");
     deleteAfter = time("delete-after");
     maxMessageBytes = whole("max-message-bytes", 1, 256 << 20);
@@ -268,10 +276,7 @@ final class Config {
   }
 
   private List<String> origins() throws ParseException {
-    List<String> origins = new ArrayList<>();
-    for (String value : values("allowed-origin")) {
-      origins.addAll(List.of(value.split(",", -1)));
-    }
+    List<String> origins = parts("allowed-origin");
     for (String origin : origins) {
       check(
           ORIGIN.matcher(origin.toLowerCase(Locale.ROOT)).matches(),
@@ -279,6 +284,24 @@ final class Config {
               + origin);
     }
     return origins;
+  }
+
+  private List<String> hosts() throws ParseException {
+    List<String> hosts = new ArrayList<>();
+    for (String given : parts("allowed-host")) {
+      String host = given.toLowerCase(Locale.ROOT);
+      check(
+          HOST.matcher(host).matches(),
+          "--allowed-host must be * or a name like sessions.example.org, without a port; got "
+              + given);
+      hosts.add(host);
+    }
+    return hosts;
+  }
+
+  /** All that is given, where commas separate as well. */
+  private List<String> parts(String name) {
+    return values(name).stream().flatMap(value -> Stream.of(value.split(",", -1))).toList();
   }
 
   /** Tokens, which files may hold, one a line. What is wrong with one is told without it. */
@@ -366,6 +389,6 @@ final class Config {
         outflowBytes,
         maxConnections,
         requestTimeout,
-        new Settings.Access(writeTokens, readTokens, adminTokens, allowedOrigins));
+        new Settings.Access(writeTokens, readTokens, adminTokens, allowedOrigins, allowedHosts));
   }
 }

@@ -42,7 +42,7 @@ class AccessIT {
     guarded =
         servers.get(
             "guarded", "--write-token", WRITE, "--read-token", READ, "--admin-token", ADMIN);
-    plain = servers.get("plain");
+    plain = servers.get("plain", "--allowed-host=EXAMPLE.org,docker_service");
     listed =
         servers.get(
             "listed", "--allowed-origin", ALLOWED, "--allowed-origin=http://b.example,http://c");
@@ -403,6 +403,108 @@ class AccessIT {
         assertThat(server.errors()).isEmpty();
       }
     }
+  }
+
+  // Hosts
+
+  private static RawHttp to(JarServer server, String request, String host, String headers)
+      throws Exception {
+    String line = host == null ? " HTTP/1.0\r\n" : " HTTP/1.1\r\nHost: " + host + "\r\n";
+    return RawHttp.exchange(server.port(), request + line + headers + "\r\n");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "attacker.example",
+        "attacker.example:8080",
+        "ATTACKER.example.",
+        "127.0.0.1.attacker.example",
+        "localhost.attacker.example",
+        "notlocalhost",
+        "attacker-localhost:80",
+        "sub.example.org",
+        "example.org.attacker.example",
+        "1",
+        "0x7f.1"
+      })
+  void nameThatIsNotTheServers_isRefused_whereThereIsNoToken(String host) throws Exception {
+    String close = "Connection: close\r\n";
+    String path = "/sessions/" + id;
+    assertThat(RawHttp.post(plain.port(), path + "/events", message(start(id))).status())
+        .isEqualTo(200);
+    for (String request :
+        List.of(
+            "GET /sessions",
+            "GET " + path,
+            "POST " + path + "/events",
+            "GET " + path + "/stream",
+            "DELETE " + path,
+            "GET /metrics",
+            "GET /health",
+            "GET /openapi.json",
+            "GET /nothing",
+            "PUT /nothing",
+            "OPTIONS " + path)) {
+      assertProblem(to(plain, request, host, close), 403, "host_not_allowed");
+      String own = "Origin: http://" + host + "\r\nAccess-Control-Request-Method: DELETE\r\n";
+      assertProblem(to(plain, request, host, close + own), 403, "host_not_allowed");
+    }
+    RawHttp upgrade = to(plain, "GET " + path + "/stream", host, RawHttp.UPGRADE);
+    assertProblem(upgrade, 403, "host_not_allowed");
+    assertThat(to(plain, "HEAD " + path, host, close).status()).isEqualTo(403);
+    assertThat(to(guarded, "GET /health", host, close).status())
+        .as("a token is set")
+        .isEqualTo(200);
+    assertThat(to(anyHost(), "GET /sessions", host, close).status()).as("*").isEqualTo(200);
+    assertThat(RawHttp.get(plain.port(), path).status()).as("not deleted").isEqualTo(409);
+  }
+
+  private static JarServer anyHost() throws Exception {
+    return servers.get("anyHost", "--allowed-host=*");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "localhost",
+        "localhost:8080",
+        "LocalHost.:80",
+        "app.localhost",
+        "127.0.0.1",
+        "127.0.0.1:8080",
+        "192.168.1.20:80",
+        "[::1]",
+        "[::1]:8080",
+        "[fe80::1]",
+        "example.org",
+        "Example.ORG.:8443",
+        "docker_service:8080"
+      })
+  void nameThatIsTheServers_isTaken(String host) throws Exception {
+    RawHttp answer = to(plain, "GET /sessions", host, "Connection: close\r\n");
+    assertThat(answer.status()).isEqualTo(200);
+    String path = "/sessions/" + id + "/stream";
+    assertThat(to(plain, "GET " + path, host, RawHttp.UPGRADE).status()).isEqualTo(101);
+  }
+
+  @Test
+  void requestWithoutAHost_isTaken() throws Exception {
+    assertThat(to(plain, "GET /sessions", null, "").status()).isEqualTo(200);
+  }
+
+  @Test
+  void hostThatIsNotTheRequestLines_isRefused() throws Exception {
+    String close = "Connection: close\r\n";
+    for (String line : List.of("http://attacker.example/sessions", "http://localhost:1/sessions")) {
+      assertThat(to(plain, "GET " + line, "localhost", close).status()).isEqualTo(400);
+    }
+    assertThat(to(plain, "GET http://localhost/sessions", "localhost", close).status())
+        .isEqualTo(200);
+    assertProblem(
+        to(plain, "GET http://attacker.example/sessions", "attacker.example", close),
+        403,
+        "host_not_allowed");
   }
 
   // Origins

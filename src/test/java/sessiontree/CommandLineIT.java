@@ -75,6 +75,10 @@ class CommandLineIT {
         "--admin-token=@/no/such/file",
         "--allowed-origin=example.org",
         "--allowed-origin=https://example.org/path",
+        "--allowed-host=",
+        "--allowed-host=example.org:8080",
+        "--allowed-host=https://example.org",
+        "--allowed-host=*.example.org",
         "--log-level=loud",
         "--no-such-flag",
         "--port"
@@ -100,6 +104,7 @@ class CommandLineIT {
     "SESSIONTREE_READ_TOKEN, @/no/such/file, --read-token",
     "SESSIONTREE_ADMIN_TOKEN, 'a,,b', --admin-token",
     "SESSIONTREE_ALLOWED_ORIGIN, 'https://a.example,b', --allowed-origin",
+    "SESSIONTREE_ALLOWED_HOST, 'a.example,b/c', --allowed-host",
     "SESSIONTREE_LOG_LEVEL, loud, --log-level"
   })
   void wrongVariable_isOneLineThatNamesItsFlag(String name, String value, String flag)
@@ -173,6 +178,7 @@ class CommandLineIT {
             "--write-token TOKEN",
             "--read-token TOKEN",
             "--admin-token TOKEN",
+            "--allowed-host NAME",
             "--allowed-origin ORIGIN",
             "@FILE")
         .contains("--abandon-after TIME", "--delete-after TIME", "--request-timeout TIME", "30s")

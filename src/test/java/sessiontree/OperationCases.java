@@ -129,6 +129,7 @@ final class OperationCases {
           "the token for " + other,
           () -> any(guarded(), operation, newId(), "Authorization", "Bearer " + other));
     }
+    add(id, 403, "host_not_allowed", "another name", () -> byAnotherName(operation));
     for (String origin : List.of(ELSEWHERE, "null")) {
       add(
           id,
@@ -302,6 +303,12 @@ final class OperationCases {
     return operation.method().equals("POST")
         ? HttpAnswer.post(server, path, message(start(id)), headers)
         : HttpAnswer.send(server, operation.method(), path, headers);
+  }
+
+  private HttpAnswer byAnotherName(Operation operation) throws Exception {
+    String head = "%s %s HTTP/1.1\r\nHost: elsewhere.example\r\nConnection: close\r\n\r\n";
+    String request = head.formatted(operation.method(), operation.pathOf(newId()));
+    return HttpAnswer.of(RawHttp.exchange(server().port(), request));
   }
 
   private String open() throws Exception {

@@ -43,7 +43,7 @@ record RawHttp(int status, Map<String, String> headers, String body) {
   static RawHttp exchange(int port, String request) throws IOException {
     try (Socket socket = open(port)) {
       socket.getOutputStream().write(request.getBytes(StandardCharsets.ISO_8859_1));
-      return read(socket);
+      return read(socket, !request.startsWith("HEAD "));
     }
   }
 

@@ -29,6 +29,7 @@ public enum Problem {
   UNAUTHORIZED("A token is needed"),
   FORBIDDEN("The token does not allow this"),
   ORIGIN_NOT_ALLOWED("The origin is not allowed"),
+  HOST_NOT_ALLOWED("The host is not allowed"),
   STORAGE_UNAVAILABLE("The storage takes nothing at the moment"),
   TOO_MANY_CONNECTIONS("There are too many connections"),
   TOO_MANY_SESSIONS("There are too many open sessions"),

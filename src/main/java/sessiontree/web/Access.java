@@ -13,23 +13,27 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 
 /**
- * Who may ask: looks at the {@code Origin} of what browsers send, answers their CORS preflights
- * (Fetch Standard, section 3.2), and asks for tokens (RFC 6750). It stands in front of all routes,
- * upgrades included, and what it does not know needs a token. Safe for several threads.
+ * Who may ask: looks at the host that a request was sent to and the {@code Origin} of what browsers
+ * send, answers their CORS preflights (Fetch Standard, section 3.2), and asks for tokens (RFC
+ * 6750). It stands in front of all routes, upgrades included, and what it does not know needs a
+ * token. Safe for several threads.
  */
 final class Access extends Handler.Wrapper {
   private static final String ANY = "*";
   private static final String PREFLIGHT_SECONDS = "7200";
 
+  private final Hosts hosts;
   private final Tokens tokens;
   private final List<String> origins;
 
   /**
-   * A handler that knows tokens and origins.
+   * A handler that knows hosts, tokens and origins.
    *
+   * @param hosts that are looked at when there is no token
    * @param origins such as {@code https://example.org}, or {@code *}
    */
-  Access(Tokens tokens, List<String> origins) {
+  Access(Hosts hosts, Tokens tokens, List<String> origins) {
+    this.hosts = hosts;
     this.tokens = tokens;
     this.origins = origins.stream().map(origin -> origin.toLowerCase(Locale.ROOT)).toList();
   }
@@ -39,6 +43,9 @@ final class Access extends Handler.Wrapper {
     HttpFields.Mutable headers = response.getHeaders();
     headers.put("X-Content-Type-Options", "nosniff");
     try {
+      if (!tokens.areSet()) {
+        hosts.check(request);
+      }
       checkOrigin(request, headers);
       if (isPreflight(request)) {
         answerPreflight(response, callback);

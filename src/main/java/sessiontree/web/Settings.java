@@ -34,12 +34,14 @@ public record Settings(
    * @param adminTokens that do all that, and delete; if empty, everybody deletes while there is no
    *     token at all, and nobody otherwise
    * @param allowedOrigins of pages that browsers show, besides the server's own; {@code *} for all
+   * @param allowedHosts by whose names a server without tokens is reached too; {@code *} for all
    */
   public record Access(
       List<String> writeTokens,
       List<String> readTokens,
       List<String> adminTokens,
-      List<String> allowedOrigins) {
+      List<String> allowedOrigins,
+      List<String> allowedHosts) {
 
     Tokens tokens() {
       return new Tokens(readTokens, writeTokens, adminTokens);
