@@ -27,11 +27,11 @@ import org.apache.commons.cli.ParseException;
 import org.apache.commons.cli.help.HelpFormatter;
 import org.apache.commons.cli.help.OptionFormatter;
 import org.apache.commons.cli.help.TextHelpAppendable;
+import sessiontree.web.Origin;
 import sessiontree.web.Settings;
 
 /** What can be set, by options and by the environment, with its defaults and its bounds. */
 final class Config {
-  private static final Pattern ORIGIN = Pattern.compile("\\*|[a-z][a-z0-9+.-]*://[^/?#@,\\s]+");
   private static final Pattern HOST = Pattern.compile("\\*|[a-z0-9_-]+(\\.[a-z0-9_-]+)*");
   private static final Pattern TOKEN = Pattern.compile("[!-~&&[^,]]{1,4096}");
   private static final Pattern TIME = Pattern.compile("([0-9]{1,9})(s|m|h|d)");
@@ -276,12 +276,15 @@ final class Config {
   }
 
   private List<String> origins() throws ParseException {
-    List<String> origins = parts("allowed-origin");
-    for (String origin : origins) {
-      check(
-          ORIGIN.matcher(origin.toLowerCase(Locale.ROOT)).matches(),
-          "--allowed-origin must be * or like https://example.org:8443, without a path; got "
-              + origin);
+    List<String> origins = new ArrayList<>();
+    for (String given : parts("allowed-origin")) {
+      try {
+        origins.add(Origin.normalized(given));
+      } catch (IllegalArgumentException e) { // which an IDN that cannot be encoded is, too
+        throw new ParseException(
+            "--allowed-origin must be * or the origin of a page, like https://example.org:8443, without a path or a wildcard; got "
+                + given);
+      }
     }
     return origins;
   }

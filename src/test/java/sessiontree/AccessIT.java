@@ -45,7 +45,11 @@ class AccessIT {
     plain = servers.get("plain", "--allowed-host=EXAMPLE.org,docker_service");
     listed =
         servers.get(
-            "listed", "--allowed-origin", ALLOWED, "--allowed-origin=http://b.example,http://c");
+            "listed",
+            "--allowed-origin",
+            ALLOWED,
+            "--allowed-origin=http://b.example,http://c",
+            "--allowed-origin=https://h.example:443,http://h.example:80,HTTPS://Upper.Example");
     forAll = servers.get("forAll", "--allowed-origin", "*");
     String whole = message(start(SECRET), end(SECRET));
     String bearer = "Bearer " + WRITE;
@@ -586,7 +590,16 @@ class AccessIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {ALLOWED, "http://b.example", "http://c", "HTTPS://APP.example:8443"})
+  @ValueSource(
+      strings = {
+        ALLOWED,
+        "http://b.example",
+        "http://c",
+        "HTTPS://APP.example:8443",
+        "https://h.example",
+        "http://h.example",
+        "https://upper.example"
+      })
   void pageOfAnAllowedOrigin_mayDoAll_andSeeIt(String origin) throws Exception {
     String path = "/sessions/" + id;
     for (String[] request :
@@ -598,6 +611,7 @@ class AccessIT {
       RawHttp answer = from(listed, request[0], request[1], "localhost", origin);
       assertThat(answer.status()).isEqualTo(Integer.parseInt(request[2]));
       assertThat(answer.headers()).containsEntry("access-control-allow-origin", origin);
+      assertThat(answer.headers()).containsEntry("access-control-allow-credentials", "true");
       assertThat(answer.headers().get("access-control-expose-headers")).contains("ETag");
       assertThat(answer.headers().get("vary")).contains("Origin");
     }
@@ -640,34 +654,82 @@ class AccessIT {
         .isEqualTo(101);
   }
 
+  @Test
+  void originOnTheListAndAll_mayDoWithCredentials_whatOthersMayDoWithout() throws Exception {
+    JarServer server =
+        servers.get("namedAndAll", "--allowed-origin=*", "--allowed-origin=" + ALLOWED);
+    RawHttp named = from(server, "GET", "/sessions", "localhost", ALLOWED);
+    assertThat(named.headers())
+        .containsEntry("access-control-allow-origin", ALLOWED)
+        .containsEntry("access-control-allow-credentials", "true");
+    for (String origin : List.of("https://other.example", "null", "*")) {
+      RawHttp other = from(server, "GET", "/sessions", "localhost", origin);
+      assertThat(other.headers())
+          .containsEntry("access-control-allow-origin", "*")
+          .doesNotContainKey("access-control-allow-credentials");
+      assertThat(other.headers().get("vary")).contains("Origin");
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"/sessions", "/sessions/a", "/sessions/a/events", "/metrics"})
   void preflight_ofAnAllowedOrigin_isAnswered(String path) throws Exception {
-    RawHttp answer = preflight(listed, path, ALLOWED);
+    RawHttp answer = preflight(listed, path, ALLOWED, "");
     assertThat(answer.status()).isEqualTo(204);
     assertThat(answer.body()).isEmpty();
-    assertThat(answer.headers()).containsEntry("access-control-allow-origin", ALLOWED);
+    assertThat(answer.headers())
+        .containsEntry("access-control-allow-origin", ALLOWED)
+        .containsEntry("access-control-allow-credentials", "true")
+        .containsKey("access-control-max-age")
+        .doesNotContainKey("access-control-allow-headers");
     assertThat(answer.headers().get("access-control-allow-methods"))
         .contains("GET", "HEAD", "POST", "DELETE");
-    assertThat(answer.headers().get("access-control-allow-headers"))
-        .contains("Authorization", "Content-Type", "If-None-Match", "Prefer");
-    assertThat(answer.headers().get("vary")).contains("Origin");
+    assertThat(answer.headers().get("vary")).contains("Access-Control-Request-Headers");
   }
 
-  private static RawHttp preflight(JarServer server, String path, String origin) throws Exception {
+  @ParameterizedTest
+  @CsvSource({
+    "'traceparent,sentry-trace',         'traceparent, sentry-trace'",
+    "'authorization, content-encoding',  'authorization, content-encoding'",
+    "'If-Match,if-none-match,prefer',    'If-Match, if-none-match, prefer'",
+    "'x-a\r\nAccess-Control-Request-Headers: x-b', 'x-a, x-b'",
+    "'good,bad name,b\u00e4d,(bad),fine', 'good, fine'",
+    "'', "
+  })
+  void preflight_allowsTheHeadersThatItAsksFor(String asked, String allowed) throws Exception {
+    for (JarServer server : List.of(listed, forAll)) {
+      String headers = "Access-Control-Request-Headers: " + asked + "\r\n";
+      RawHttp answer = preflight(server, "/sessions/a", ALLOWED, headers);
+      assertThat(answer.status()).isEqualTo(204);
+      assertThat(answer.headers().get("access-control-allow-headers")).isEqualTo(allowed);
+    }
+  }
+
+  @Test
+  void preflightThatAsksForVeryMuch_isAnswered() throws Exception {
+    String headers = "Access-Control-Request-Headers: " + "x-long-name,".repeat(600) + "last\r\n";
+    RawHttp answer = preflight(listed, "/sessions/a", ALLOWED, headers);
+    assertThat(answer.status()).isEqualTo(204);
+    assertThat(answer.headers().get("access-control-allow-headers")).startsWith("x-long-name, ");
+  }
+
+  private static RawHttp preflight(JarServer server, String path, String origin, String headers)
+      throws Exception {
     return RawHttp.send(
         server.port(),
         "OPTIONS " + path,
-        "Origin: " + origin + "\r\nAccess-Control-Request-Method: DELETE\r\n",
+        "Origin: " + origin + "\r\nAccess-Control-Request-Method: DELETE\r\n" + headers,
         "");
   }
 
   @Test
   void preflight_ofAnotherOrigin_isRefused() throws Exception {
     assertProblem(
-        preflight(listed, "/sessions/a", "http://elsewhere.example"), 403, "origin_not_allowed");
+        preflight(listed, "/sessions/a", "http://elsewhere.example", ""),
+        403,
+        "origin_not_allowed");
     assertProblem(
-        preflight(plain, "/sessions/a", "http://elsewhere.example"), 403, "origin_not_allowed");
+        preflight(plain, "/sessions/a", "http://elsewhere.example", ""), 403, "origin_not_allowed");
   }
 
   @Test
@@ -675,7 +737,7 @@ class AccessIT {
     try (JarServer server =
         JarServer.start(
             folder.resolve("both").resolve("store"), "--admin-token=a", "--allowed-origin=*")) {
-      assertThat(preflight(server, "/sessions/a", "http://a.example").status()).isEqualTo(204);
+      assertThat(preflight(server, "/sessions/a", "http://a.example", "").status()).isEqualTo(204);
       RawHttp answer = from(server, "DELETE", "/sessions/a", "localhost", "http://a.example");
       assertProblem(answer, 401, "unauthorized");
       assertThat(answer.headers()).containsEntry("access-control-allow-origin", "*");

@@ -78,8 +78,10 @@ record RawHttp(int status, Map<String, String> headers, String body) {
     Map<String, String> headers = new TreeMap<>();
     for (String line; !(line = line(socket)).isEmpty(); ) {
       int colon = line.indexOf(':');
-      headers.put(
-          line.substring(0, colon).toLowerCase(Locale.ROOT), line.substring(colon + 1).trim());
+      headers.merge(
+          line.substring(0, colon).toLowerCase(Locale.ROOT),
+          line.substring(colon + 1).trim(),
+          (one, other) -> one + ", " + other);
     }
     String length = headers.get("content-length");
     byte[] body = new byte[0];

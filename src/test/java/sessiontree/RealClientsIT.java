@@ -51,7 +51,9 @@ class RealClientsIT {
       try (JarServer server = start()) {
         assertThat(page.shownBy(chromium, server, id, "", ""))
             .containsExactly("closed 1006", "fetch failed: TypeError");
-        assertThat(RawHttp.get(server.port(), "/sessions/" + id).status()).isEqualTo(404);
+        for (String session : List.of(id, id + "-beacon")) {
+          assertThat(RawHttp.get(server.port(), "/sessions/" + session).status()).isEqualTo(404);
+        }
       }
       try (JarServer server = start("--allowed-origin", page.origin())) {
         assertThat(page.shownBy(chromium, server, id, "", ""))
@@ -61,6 +63,9 @@ class RealClientsIT {
                 "closed 1000",
                 "fetch 200 with ETag",
                 "fetched " + TREE);
+        String beacon = "/sessions/" + id + "-beacon";
+        Await.until(
+            "the beacon is stored", () -> RawHttp.get(server.port(), beacon).status() == 200);
       }
     }
   }

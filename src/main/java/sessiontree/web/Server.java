@@ -175,11 +175,7 @@ public final class Server implements AutoCloseable {
           server.insertHandler(streams.handler(server)); // WebSockets of /sessions/{id}/stream
           server.insertHandler(new Handover(1)); // what is not answered yet may wait
           server.insertHandler(trees); // GET and HEAD of /sessions/{id}
-          server.insertHandler(
-              new Access(
-                  new Hosts(settings.access().allowedHosts()),
-                  settings.access().tokens(),
-                  settings.access().allowedOrigins()));
+          server.insertHandler(new Access(settings.access()));
           server.insertHandler(new Handover(TURN));
           server.insertHandler(connections);
           server.setErrorHandler(new ProblemErrors());

@@ -43,10 +43,6 @@ public record Settings(
       List<String> allowedOrigins,
       List<String> allowedHosts) {
 
-    Tokens tokens() {
-      return new Tokens(readTokens, writeTokens, adminTokens);
-    }
-
     /** Without tokens, so that a record can be shown. */
     @Override
     public String toString() {
