@@ -434,6 +434,55 @@ class HttpIT {
   }
 
   @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "Upgrade: h2c\r\n",
+        "Upgrade: websocket\r\n",
+        "Upgrade: TLS/1.0, h2c\r\n",
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        "Upgrade: h2c\r\nConnection: close\r\n",
+        "Upgrade: h2c\r\nConnection: close, Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAA\r\n",
+        "Connection: close, Upgrade\r\n"
+      })
+  void upgradeThatIsNone_isIgnored(String headers) throws Exception {
+    int port = server.port();
+    String path = "/sessions/" + id;
+    assertThat(RawHttp.send(port, "GET /health", headers, "").status()).isEqualTo(200);
+    assertThat(RawHttp.send(port, "GET /sessions", headers, "").status()).isEqualTo(200);
+    RawHttp stored = RawHttp.send(port, "POST " + path + "/events", headers, message(start(id)));
+    assertThat(stored.status()).isEqualTo(200);
+    assertProblem(RawHttp.send(port, "GET " + path, headers, ""), 409, "session_in_progress");
+    assertProblem(
+        RawHttp.send(port, "GET " + path + "/stream", headers, ""), 426, "upgrade_required");
+    assertThat(RawHttp.send(port, "DELETE " + path, headers, "").status()).isEqualTo(204);
+  }
+
+  @Test
+  void upgradeOfOneRequest_isNotThatOfTheNext() throws Exception {
+    String first = "GET /health HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n";
+    String next =
+        "GET /sessions/%s/stream HTTP/1.1\r\nHost: localhost\r\nSec-WebSocket-Version: 13\r\n"
+                .formatted(id)
+            + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nConnection: Upgrade\r\n";
+    try (Socket socket = RawHttp.open(server.port())) {
+      socket.getOutputStream().write((first + next + "\r\n").getBytes(StandardCharsets.US_ASCII));
+      assertThat(RawHttp.read(socket).status()).isEqualTo(200);
+      assertThat(RawHttp.read(socket).status()).isEqualTo(426);
+      String whole = next + "Upgrade: websocket\r\n\r\n";
+      socket.getOutputStream().write(whole.getBytes(StandardCharsets.US_ASCII));
+      assertThat(RawHttp.read(socket).status()).isEqualTo(101);
+    }
+  }
+
+  /** Java's own client asks to go on in HTTP/2, unless it is told not to. */
+  @Test
+  void clientThatWouldRatherSpeakHttp2_isAnsweredInHttp1() throws Exception {
+    HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_2).build();
+    HttpRequest request = HttpRequest.newBuilder(server.uri("/health")).build();
+    assertThat(client.send(request, BodyHandlers.ofString()).statusCode()).isEqualTo(200);
+  }
+
+  @ParameterizedTest
   @CsvSource({
     "sessiontree,               sessiontree",
     "'chat, sessiontree',       sessiontree",

@@ -27,7 +27,6 @@ import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.HttpConfiguration;
-import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.slf4j.Logger;
@@ -209,7 +208,7 @@ public final class Server implements AutoCloseable {
     http.setUseInputDirectByteBuffers(false); // messages are parsed where they were read
     // No thread that only accepts: the one that selects does, and spares a change of threads.
     ServerConnector connector =
-        new ServerConnector(server, 0, DEFAULT_SELECTORS, new HttpConnectionFactory(http));
+        new ServerConnector(server, 0, DEFAULT_SELECTORS, new HttpConnections(http));
     connector.setHost(settings.host());
     connector.setPort(settings.port());
     connector.setAcceptQueueSize(ACCEPT_QUEUE);

@@ -1,0 +1,67 @@
+package sessiontree.web;
+
+import org.eclipse.jetty.http.HttpField;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.server.Connector;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.internal.HttpConnection;
+
+/**
+ * HTTP/1.1 connections that ignore an {@code Upgrade} without {@code Connection: upgrade}, as RFC
+ * 9110, section 7.8, lets a server do. Proxies that do not pass on hop-by-hop headers leave such
+ * requests; Jetty would refuse them with 400.
+ */
+final class HttpConnections extends HttpConnectionFactory {
+  HttpConnections(HttpConfiguration http) {
+    super(http);
+  }
+
+  @Override
+  public Connection newConnection(Connector connector, EndPoint endPoint) {
+    HttpConnection connection = new Lenient(getHttpConfiguration(), connector, endPoint);
+    connection.setTransferEncodingChunkMaxLength(getTransferEncodingChunkMaxLength());
+    return configure(connection, connector, endPoint);
+  }
+
+  private static final class Lenient extends HttpConnection {
+    Lenient(HttpConfiguration http, Connector connector, EndPoint endPoint) {
+      super(http, connector, endPoint);
+    }
+
+    @Override
+    protected RequestHandler newRequestHandler() {
+      return new UpgradesLast();
+    }
+
+    /** Holds an {@code Upgrade} back until it is known whether the connection is to be upgraded. */
+    private final class UpgradesLast extends RequestHandler {
+      // Both owned by the thread that parses.
+      private HttpField upgrade;
+      private boolean isAsked;
+
+      @Override
+      public void parsedHeader(HttpField field) {
+        if (field.getHeader() == HttpHeader.UPGRADE) {
+          upgrade = field;
+          return;
+        }
+        isAsked |= field.getHeader() == HttpHeader.CONNECTION && field.contains("upgrade");
+        super.parsedHeader(field);
+      }
+
+      @Override
+      public boolean headerComplete() {
+        HttpField asked = isAsked ? upgrade : null;
+        upgrade = null;
+        isAsked = false;
+        if (asked != null) {
+          super.parsedHeader(asked);
+        }
+        return super.headerComplete();
+      }
+    }
+  }
+}
