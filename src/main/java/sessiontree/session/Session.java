@@ -61,7 +61,12 @@ public final class Session {
   private long sequence;
   private long entries;
   private long startKey;
-  private final Map<String, Long> writers = new HashMap<>();
+
+  /** Numbers that were taken since the session was loaded, as nobody knows what is asked for. */
+  private final Map<String, Long> numbers = new HashMap<>(0);
+
+  /** Named writers, those of what is queued included. */
+  private int writers;
 
   /** Appends that are not answered yet. */
   private int queued;
@@ -104,8 +109,8 @@ public final class Session {
     entries = state.entries();
     startKey = state.startKey();
     deleted = false;
-    writers.clear();
-    writers.putAll(state.writers());
+    writers = stored.writers();
+    numbers.clear();
   }
 
   /** From now on the watcher is told of the session's end; at once if it has come. */
@@ -131,7 +136,11 @@ public final class Session {
 
   /** The number of the writer's last message, queued ones included; 0 when there is none. */
   public synchronized long lastNumber(String writer) {
-    return writer == null ? 0 : writers.getOrDefault(writer, 0L);
+    if (writer == null) {
+      return 0;
+    }
+    Long number = numbers.get(writer);
+    return number == null ? stored.lastNumber(writer) : number;
   }
 
   /**
@@ -295,7 +304,8 @@ public final class Session {
         phase = Phase.ENDED;
       }
       if (writer != null) {
-        writers.put(writer, number);
+        writers += lastNumber(writer) == 0 ? 1 : 0;
+        numbers.put(writer, number);
       }
       return true;
     }
@@ -353,7 +363,7 @@ public final class Session {
               MESSAGE_OUT_OF_ORDER, "message " + number + " would skip some; expected " + expected)
           .with("expected", expected);
     }
-    if (writers.size() >= MAX_WRITERS && !writers.containsKey(writer)) {
+    if (writers >= MAX_WRITERS && expected == 1) {
       throw new ProblemException(
           TOO_MANY_WRITERS, "a session takes " + MAX_WRITERS + " named writers");
     }

@@ -143,8 +143,17 @@ public final class MemoryStore implements SessionStore {
           tree != null
               ? SessionState.Phase.COMPLETE
               : start != null ? SessionState.Phase.OPEN : SessionState.Phase.NEW;
-      return new SessionState(
-          phase, sequence, entries, start == null ? 0 : start.key(), Map.copyOf(writers));
+      return new SessionState(phase, sequence, entries, start == null ? 0 : start.key());
+    }
+
+    @Override
+    public synchronized long lastNumber(String writer) {
+      return writers.getOrDefault(writer, 0L);
+    }
+
+    @Override
+    public synchronized int writers() {
+      return writers.size();
     }
 
     synchronized Listing.Listed listed() {

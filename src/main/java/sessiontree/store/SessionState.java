@@ -1,7 +1,5 @@
 package sessiontree.store;
 
-import java.util.Map;
-
 /**
  * What is stored of a session.
  *
@@ -9,13 +7,11 @@ import java.util.Map;
  * @param entries how many entries, SESSION_START and SESSION_END included
  * @param startKey the timestamp of SESSION_START in nanoseconds; meaningless for a new session, and
  *     for a published one
- * @param writers each named writer's last stored message number
  */
-public record SessionState(
-    Phase phase, long sequence, long entries, long startKey, Map<String, Long> writers) {
+public record SessionState(Phase phase, long sequence, long entries, long startKey) {
 
   /** Nothing is stored of it. */
-  public static final SessionState NEW = new SessionState(Phase.NEW, 0, 0, 0, Map.of());
+  public static final SessionState NEW = new SessionState(Phase.NEW, 0, 0, 0);
 
   /** How far a session has come. */
   public enum Phase {

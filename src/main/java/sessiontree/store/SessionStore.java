@@ -75,6 +75,12 @@ public interface SessionStore extends AutoCloseable {
     /** What is stored: every append that has been answered is in it, and none that was refused. */
     SessionState state();
 
+    /** The number of the named writer's last stored message; 0 when there is none. */
+    long lastNumber(String writer);
+
+    /** How many named writers have stored something. */
+    int writers();
+
     /** The greatest timestamp of an open session's entries; it may have to read all of them. */
     Batch.Bound latest() throws IOException;
 

@@ -3,7 +3,9 @@ package sessiontree.session;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import sessiontree.event.Batch;
 import sessiontree.store.Append;
 import sessiontree.store.SessionState;
@@ -14,6 +16,7 @@ import sessiontree.store.SessionStore.StoredSession;
 final class FakeStored implements StoredSession {
   private final Deque<Append> queue = new ArrayDeque<>();
   private final Map<String, Long> writers = new HashMap<>();
+  private final Set<String> askedFor = new HashSet<>();
   private Phase phase = Phase.NEW;
   private long sequence;
   private long entries;
@@ -21,7 +24,23 @@ final class FakeStored implements StoredSession {
 
   @Override
   public SessionState state() {
-    return new SessionState(phase, sequence, entries, startKey, Map.copyOf(writers));
+    return new SessionState(phase, sequence, entries, startKey);
+  }
+
+  @Override
+  public long lastNumber(String writer) {
+    askedFor.add(writer);
+    return writers.getOrDefault(writer, 0L);
+  }
+
+  @Override
+  public int writers() {
+    return writers.size();
+  }
+
+  /** The writers whose numbers were asked for. */
+  Set<String> askedFor() {
+    return askedFor;
   }
 
   @Override

@@ -285,7 +285,24 @@ class SessionTest {
     submit("retry", "w", 1, START);
     stored.storeAll();
     assertThat(told).containsExactly("retry: stored 1");
-    assertThat(stored.state().writers()).containsEntry("w", 1L);
+    assertThat(stored.lastNumber("w")).isEqualTo(1);
+  }
+
+  /** Ten thousand are not loaded for each message to a session that nobody has in use. */
+  @Test
+  void storedWriters_areAskedForByName() throws Exception {
+    given(START);
+    submit("first", "w", 1, EVENT);
+    stored.storeAll();
+    stored.askedFor().clear();
+    Session loaded = new Session("s", stored, SESSIONS);
+    assertThat(stored.askedFor()).isEmpty();
+    Message retried = new Message(1, EVENT, null);
+    Message next = new Message(2, EVENT, null);
+    loaded.submit("w", false, List.of(retried, next), new Told("again"));
+    stored.storeAll();
+    assertThat(told).containsExactly("first: stored 2", "again: stored 2", "again: stored 3");
+    assertThat(stored.askedFor()).containsOnly("w");
   }
 
   @Test

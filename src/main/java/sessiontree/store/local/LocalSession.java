@@ -53,12 +53,17 @@ final class LocalSession implements StoredSession {
   private long firstLsn = NONE; // of the oldest log record that no run covers
   private long firstLsnSince = NONE; // likewise, of those that came since the spill under way began
 
-  LocalSession(BiConsumer<LocalSession, Append> log, String id, SessionState state) {
+  /**
+   * A session that is new, or complete.
+   *
+   * @param facts what stands beside its tree; null for a new one
+   */
+  LocalSession(BiConsumer<LocalSession, Append> log, String id, TreeFiles.Facts facts) {
     this.log = log;
     this.id = id;
-    this.phase = state.phase();
-    this.entries = state.entries();
-    this.writers = state.writers();
+    this.phase = facts == null ? Phase.NEW : Phase.COMPLETE;
+    this.entries = facts == null ? 0 : facts.entries();
+    this.writers = facts == null ? Map.of() : facts.writers();
   }
 
   String id() {
@@ -67,8 +72,26 @@ final class LocalSession implements StoredSession {
 
   @Override
   public synchronized SessionState state() {
-    return new SessionState(
-        phase, sequence, entries, start == null ? 0 : start.key(), Map.copyOf(writers));
+    return new SessionState(phase, sequence, entries, start == null ? 0 : start.key());
+  }
+
+  @Override
+  public synchronized long lastNumber(String writer) {
+    return writers.getOrDefault(writer, 0L);
+  }
+
+  @Override
+  public synchronized int writers() {
+    return writers.size();
+  }
+
+  synchronized Phase phase() {
+    return phase;
+  }
+
+  /** How many appends it has taken. */
+  synchronized long sequence() {
+    return sequence;
   }
 
   @Override

@@ -161,7 +161,7 @@ public final class LocalStore implements SessionStore {
   LocalSession add(String id) {
     LocalSession session = sessions.get(id);
     if (session == null) {
-      session = new LocalSession(this::queue, id, SessionState.NEW);
+      session = new LocalSession(this::queue, id, null);
       sessions.add(session);
     }
     return session;
@@ -217,13 +217,12 @@ public final class LocalStore implements SessionStore {
   @Override
   public StoredSession open(String id) throws IOException {
     LocalSession session = sessions.get(id);
-    return session != null ? session : new LocalSession(this::queue, id, trees.state(id));
+    return session != null ? session : new LocalSession(this::queue, id, trees.facts(id));
   }
 
   @Override
   public SessionState state(String id) throws IOException {
-    LocalSession session = sessions.get(id);
-    return session != null ? session.state() : trees.state(id);
+    return open(id).state();
   }
 
   @Override

@@ -79,7 +79,7 @@ final class Recovery implements WriteAheadLog.Replay {
     }
     forgetRemains();
     for (LocalSession session : List.copyOf(sessions.all())) {
-      if (session.state().phase() == Phase.ENDED) {
+      if (session.phase() == Phase.ENDED) {
         session.holdAnswers();
         finisher.finish(session, null);
         finished++;
@@ -115,7 +115,7 @@ final class Recovery implements WriteAheadLog.Replay {
     if (session != null && session.covers(record.lsn())) {
       return;
     }
-    long expected = session == null ? 0 : session.state().sequence();
+    long expected = session == null ? 0 : session.sequence();
     if (record.sequence() != expected) { // then it was finished, and the log needs no more of it
       if (session != null) {
         setAside(session);

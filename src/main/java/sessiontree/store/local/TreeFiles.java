@@ -26,7 +26,6 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.store.Listing;
 import sessiontree.store.MemoryTree;
-import sessiontree.store.SessionState;
 import sessiontree.store.Tree;
 
 /**
@@ -391,21 +390,20 @@ final class TreeFiles {
     }
   }
 
-  /** Complete, or new. */
-  SessionState state(String id) throws IOException {
+  /** What stands beside a complete session's tree, or would; null if it is not complete. */
+  Facts facts(String id) throws IOException {
     try (OpenTree tree = open(id)) {
       if (tree == null) {
-        return SessionState.NEW;
+        return null;
       }
-      Facts facts = facts(id);
-      if (facts == null) {
-        facts = new Facts(countEntries(new DiskStreams.Input(tree.file, tree.bytes)), Map.of());
-      }
-      return new SessionState(SessionState.Phase.COMPLETE, 0, facts.entries(), 0, facts.writers());
+      Facts facts = readFacts(id);
+      return facts != null
+          ? facts
+          : new Facts(countEntries(new DiskStreams.Input(tree.file, tree.bytes)), Map.of());
     }
   }
 
-  private Facts facts(String id) throws IOException {
+  private Facts readFacts(String id) throws IOException {
     Disk.DiskFile file;
     try {
       file = disk.open(TreePath.facts(path(id)));

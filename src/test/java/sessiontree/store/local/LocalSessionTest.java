@@ -5,11 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import sessiontree.event.Batch;
-import sessiontree.store.SessionState;
 
 /** What the run files of a folder tell of a session. */
 class LocalSessionTest {
-  private final LocalSession session = new LocalSession((of, append) -> {}, "a", SessionState.NEW);
+  private final LocalSession session = new LocalSession((of, append) -> {}, "a", null);
 
   /** A run file tells of records after one, up to another; the session had so many entries then. */
   private void load(long fromLsn, long lsn, long entries, int children) {

@@ -184,7 +184,7 @@ class LocalStoreFaultTest {
       if (sent.isEmpty()) {
         assertThat(state.phase()).as(where + ": " + id).isEqualTo(Phase.NEW);
       }
-      long last = state.writers().getOrDefault(WRITER, 0L);
+      long last = store.open(id).lastNumber(WRITER);
       for (Sent one : sent) {
         if (one.outcome() == Outcome.STORED) {
           assertThat(one.number)

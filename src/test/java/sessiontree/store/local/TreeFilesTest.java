@@ -33,7 +33,7 @@ class TreeFilesTest {
     assertThat(trees.completed("a")).isEqualTo(1234);
     TreeFiles after = open(disk.losePower());
     assertThat(after.completed("a")).isEqualTo(1234);
-    assertThat(after.state("a").writers()).isEqualTo(FACTS.writers());
+    assertThat(after.facts("a").writers()).isEqualTo(FACTS.writers());
   }
 
   @Test
@@ -68,7 +68,7 @@ class TreeFilesTest {
       disk = disk.losePower();
       TreeFiles last = open(disk);
       assertThat(TreeText.of(last.tree("a").orElseThrow())).isEqualTo("{\"children\":[{}]}");
-      assertThat(last.state("a").writers()).isEqualTo(FACTS.writers());
+      assertThat(last.facts("a").writers()).isEqualTo(FACTS.writers());
       assertThat(last.completed("a")).isEqualTo(1234);
     }
   }
