@@ -82,6 +82,12 @@ final class Checkpointer implements AutoCloseable {
   /** Tombstones whose trees are not removed yet. */
   private final ConcurrentSkipListSet<Long> removing = new ConcurrentSkipListSet<>();
 
+  /**
+   * During recovery, on a disk that takes nothing: not before memory has reached that is it tried
+   * again, as there may be many sessions, and many records. Owned by the thread that recovers.
+   */
+  private long replaySpillBytes;
+
   // Tombstones in the log; all guarded by this.
   private long firstTombstone = NONE;
   private long firstTombstoneNanos;
@@ -234,8 +240,10 @@ final class Checkpointer implements AutoCloseable {
   /** During recovery, which has one thread: by that. */
   void makeRoomForReplay() {
     try {
-      if (memory() > memoryBytes) {
+      if (memory() > Math.max(memoryBytes, replaySpillBytes)) {
+        replaySpillBytes = memory() + memoryBytes / 4; // until it has succeeded
         spill(largest());
+        replaySpillBytes = 0;
       }
       if (unforced() > maxUnforced) {
         forceTrees(LocalSession.NONE);

@@ -78,6 +78,13 @@ final class FaultyDisk implements Disk {
     }
   }
 
+  /** How many operations were tried so far. */
+  long operations() {
+    synchronized (state) {
+      return state.operations;
+    }
+  }
+
   /** From now on files have room to grow by so many bytes together. */
   void limit(long bytes) {
     synchronized (state) {
