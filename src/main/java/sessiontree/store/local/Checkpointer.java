@@ -5,6 +5,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.NavigableSet;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
@@ -338,7 +339,7 @@ final class Checkpointer implements AutoCloseable {
    * or one before it up to which it could be done now.
    */
   private long bury(long lsn) throws IOException {
-    long limit = removing.isEmpty() ? lsn : Math.min(lsn, removing.first());
+    long limit = notBeyond(removing, lsn);
     synchronized (this) {
       if (firstTombstone >= limit) {
         return limit;
@@ -350,6 +351,12 @@ final class Checkpointer implements AutoCloseable {
       firstTombstone = lastTombstone < limit ? NONE : limit;
     }
     return limit;
+  }
+
+  /** The record, or the first tombstone if that is before it. The finisher may empty the set. */
+  static long notBeyond(NavigableSet<Long> tombstones, long lsn) {
+    Long first = tombstones.ceiling(0L); // one look: what it finds may be gone at the next
+    return first == null ? lsn : Math.min(lsn, first);
   }
 
   /** Makes what was deleted leave the log and the run files. */
