@@ -5,14 +5,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /** Waits for what the server does by itself: asks again and again, up to a deadline. */
-final class Await {
+public final class Await {
   private static final long DEADLINE_NANOS = TimeUnit.SECONDS.toNanos(30);
   private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
   private Await() {}
 
   /** Returns when it is so. */
-  static void until(String claim, Callable<Boolean> holds) throws Exception {
+  public static void until(String claim, Callable<Boolean> holds) throws Exception {
     long deadline = System.nanoTime() + DEADLINE_NANOS;
     while (!holds.call()) {
       if (System.nanoTime() - deadline > 0) {

@@ -6,6 +6,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
@@ -54,6 +55,9 @@ final class GroupCommit {
 
   /** Whether the last group could not be written. Set by the log thread. */
   private volatile boolean failing;
+
+  /** Whether the log is not in its place any more. */
+  private final AtomicBoolean gone = new AtomicBoolean();
 
   /** Whether the active segment is to be sealed. */
   private volatile boolean sealAsked;
@@ -107,7 +111,23 @@ final class GroupCommit {
 
   /** Whether the last group could not be written, and none since. */
   boolean isFailing() {
-    return failing;
+    return failing || gone.get();
+  }
+
+  /**
+   * Looks whether the log is still in its place: what is written elsewhere is not durable. Any
+   * thread may ask, also when there is nothing to store.
+   */
+  boolean isInPlace() {
+    boolean inPlace = log.isInPlace();
+    if (gone.compareAndSet(inPlace, !inPlace)) {
+      if (inPlace) {
+        LOG.info("the log is in its place again");
+      } else {
+        LOG.error("the store's folder was removed, or its log; nothing is taken any more");
+      }
+    }
+    return inPlace;
   }
 
   void queue(LocalSession session, Append append) {
@@ -152,7 +172,7 @@ final class GroupCommit {
   }
 
   private void take(List<Queued> group) {
-    if (!checkpointer.awaitRoom()) {
+    if (!checkpointer.awaitRoom() || !isInPlace()) {
       refuse(group);
     } else {
       try {

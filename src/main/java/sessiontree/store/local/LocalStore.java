@@ -155,6 +155,7 @@ public final class LocalStore implements SessionStore {
     checkpointer.start();
     commit.start();
     finisher.every(CLOCK_WRITTEN, this::writeClock);
+    finisher.every(options.retry(), commit::isInPlace);
   }
 
   /** The session of that id; a new one if there is none. */

@@ -345,7 +345,8 @@ final class Runs implements AutoCloseable {
     Output(String name, long first, long number, long generation, int level) throws IOException {
       this.file = temporary.resolve(name);
       this.target = directory.resolve(name);
-      this.writer = new RunFile.Writer(disk.create(file), first, number, generation, level);
+      this.writer =
+          new RunFile.Writer(disk.createTemporary(file), first, number, generation, level);
     }
 
     RunFile publish() throws IOException {

@@ -23,12 +23,14 @@ final class Segment implements AutoCloseable {
 
   private final Path path;
   private final long firstLsn;
-  private Disk.DiskFile file;
+  private final Disk.DiskFile file;
+  private final Object identity;
 
-  private Segment(Path path, long firstLsn, Disk.DiskFile file) {
+  private Segment(Disk disk, Path path, long firstLsn, Disk.DiskFile file) throws IOException {
     this.path = path;
     this.firstLsn = firstLsn;
     this.file = file;
+    this.identity = disk.identity(path);
   }
 
   static boolean isSegment(Path file) {
@@ -51,7 +53,7 @@ final class Segment implements AutoCloseable {
       file.write(header, 0);
       file.force();
       disk.sync(directory);
-      return new Segment(path, firstLsn, file);
+      return new Segment(disk, path, firstLsn, file);
     } catch (IOException e) {
       file.close();
       throw e;
@@ -79,7 +81,7 @@ final class Segment implements AutoCloseable {
             path, "the file ends within its header, at offset " + file.size());
       }
       FileHeader.check(path, header.array(), CHECKSUM_AT, FORMAT);
-      return new Segment(path, header.getLong(FileHeader.FORMAT_BYTES), file);
+      return new Segment(disk, path, header.getLong(FileHeader.FORMAT_BYTES), file);
     } catch (IOException e) {
       file.close();
       throw e;
@@ -100,6 +102,11 @@ final class Segment implements AutoCloseable {
 
   long size() throws IOException {
     return file.size();
+  }
+
+  /** Whether its name still is that of the file which is written. */
+  boolean isInPlace(Disk disk) throws IOException {
+    return identity != null && identity.equals(disk.identity(path));
   }
 
   /**

@@ -81,7 +81,6 @@ final class TreeFiles {
   private final Path temporary;
   private final TreeForcer forcer;
   private final TreeCache cache;
-  private final Set<Path> made = ConcurrentHashMap.newKeySet();
 
   /** Folders from which something was removed since they were synced. */
   private final Set<Path> removed = ConcurrentHashMap.newKeySet();
@@ -126,9 +125,9 @@ final class TreeFiles {
     String prefix = TreePath.folder(folder);
     List<String> paths = new ArrayList<>();
     for (Path file : disk.list(directory.resolve(prefix))) {
-      String name = file.getFileName().toString();
-      if (name.endsWith(TreePath.SUFFIX)) {
-        paths.add(prefix + name);
+      String path = prefix + file.getFileName();
+      if (path.endsWith(TreePath.SUFFIX) && TreePath.id(path) != null) { // or it is a stray file
+        paths.add(path);
       }
     }
     return paths;
@@ -164,26 +163,33 @@ final class TreeFiles {
    */
   Unforced publish(String id, long completed, Facts facts, Content content) throws IOException {
     Path path = path(id);
-    if (!made.contains(path.getParent())) {
-      disk.createDirectories(path.getParent());
-      made.add(path.getParent());
-    }
     Written tree = write(content);
     try {
       boolean hasFacts = areWritten(facts, tree.bytes);
       int factsCrc = 0;
       if (hasFacts) {
         Written beside = write(content(facts));
-        disk.rename(beside.file, TreePath.facts(path));
+        place(beside.file, TreePath.facts(path));
         factsCrc = beside.crc;
       }
       disk.setModified(tree.file, completed);
-      disk.rename(tree.file, path);
+      place(tree.file, path);
       forcer.replaced(id);
       return new Unforced(id, tree.crc, hasFacts, factsCrc);
     } catch (IOException e) {
       delete(tree.file, e);
       throw e;
+    }
+  }
+
+  /** Puts a file in place; makes the folder, if it was not needed before, or was removed. */
+  private void place(Path file, Path target) throws IOException {
+    try {
+      disk.rename(file, target);
+    } catch (NoSuchFileException e) {
+      disk.createDirectory(directory);
+      disk.createDirectory(target.getParent());
+      disk.rename(file, target);
     }
   }
 
@@ -268,7 +274,7 @@ final class TreeFiles {
 
   private Written write(Content content) throws IOException {
     Path file = temporary.resolve(Long.toString(temporaries.incrementAndGet()));
-    try (DiskStreams.Output out = new DiskStreams.Output(disk.create(file))) {
+    try (DiskStreams.Output out = new DiskStreams.Output(disk.createTemporary(file))) {
       content.write(out);
       return new Written(file, out.position(), out.crc());
     } catch (IOException e) {

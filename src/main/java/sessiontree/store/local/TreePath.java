@@ -4,6 +4,7 @@ import java.math.BigInteger;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Locale;
+import sessiontree.event.SessionId;
 
 /**
  * Where a session's tree lies in the directory of all trees: as {@code 5c/id.json}. The folder, one
@@ -43,19 +44,25 @@ final class TreePath {
     return HexFormat.fromHexDigits(path, 0, 2);
   }
 
-  /** The session whose tree has that relative path. */
+  /** The session whose tree has that relative path, which ends as all do; null if none has. */
   static String id(String path) {
     String name = path.substring(3, path.length() - SUFFIX.length());
     int plus = name.indexOf('+');
-    if (plus < 0) {
-      return name;
-    }
-    StringBuilder id = new StringBuilder(name.substring(0, plus));
-    BigInteger upper = new BigInteger(name.substring(plus + 1), 16);
-    for (int i = 0; i < plus; i++) {
-      if (upper.testBit(i)) {
-        id.setCharAt(i, Character.toUpperCase(id.charAt(i)));
+    String id = plus < 0 ? name : withUpperCase(name.substring(0, plus), name.substring(plus + 1));
+    return SessionId.isValid(id) && of(id).equals(path) ? id : null;
+  }
+
+  private static String withUpperCase(String lower, String hex) {
+    StringBuilder id = new StringBuilder(lower);
+    try {
+      BigInteger upper = new BigInteger(hex, 16);
+      for (int i = 0; i < id.length(); i++) {
+        if (upper.testBit(i)) {
+          id.setCharAt(i, Character.toUpperCase(id.charAt(i)));
+        }
       }
+    } catch (NumberFormatException e) { // then no tree's path is that
+      return lower;
     }
     return id.toString();
   }

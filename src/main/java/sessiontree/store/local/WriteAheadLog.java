@@ -47,6 +47,7 @@ final class WriteAheadLog implements AutoCloseable {
   private final ByteBuffer zeros = ByteBuffer.allocateDirect(AHEAD_BYTES);
   private final CRC32C crc = new CRC32C();
 
+  /** Written by the log thread, within synchronized (sealed) once the log is open. */
   private Segment segment;
 
   /** The segments that take no more records, the oldest first; guarded by itself. */
@@ -248,7 +249,9 @@ final class WriteAheadLog implements AutoCloseable {
       throw new DamageException(
           segment.path(), "expected sound records up to " + committed + ", got " + sound);
     }
-    segment = reopened;
+    synchronized (sealed) {
+      segment = reopened;
+    }
     cut();
     suspect = false;
   }
@@ -290,8 +293,8 @@ final class WriteAheadLog implements AutoCloseable {
         sealedBytes.addAndGet(previousBytes);
       }
       activeFirstLsn = next.firstLsn();
+      segment = next;
     }
-    segment = next;
   }
 
   // --- Checkpoints: for the thread that makes them.
@@ -315,6 +318,22 @@ final class WriteAheadLog implements AutoCloseable {
         left -= one.bytes();
       }
       return activeFirstLsn;
+    }
+  }
+
+  /**
+   * Whether what is written is found by the next start. It is not when somebody has removed the
+   * store's folder: the files that are open take everything, and go with the process. Any thread
+   * may ask; it costs a look at a directory.
+   */
+  boolean isInPlace() {
+    synchronized (sealed) { // so that it is not sealed, and deleted, meanwhile
+      try {
+        return segment.isInPlace(disk);
+      } catch (IOException e) { // the next write tells more
+        LOG.debug("{} cannot be looked for: {}", segment.path(), e.toString());
+        return true;
+      }
     }
   }
 

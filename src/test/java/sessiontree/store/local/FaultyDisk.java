@@ -275,6 +275,21 @@ final class FaultyDisk implements Disk {
   }
 
   @Override
+  public void createDirectory(Path directory) throws IOException {
+    createDirectories(directory);
+  }
+
+  @Override
+  public Object identity(Path file) throws IOException {
+    synchronized (state) {
+      if (off) {
+        throw new IOException("the process has ended");
+      }
+      return state.names.get(file);
+    }
+  }
+
+  @Override
   public List<Path> list(Path directory) {
     synchronized (state) {
       return state.names.keySet().stream()
