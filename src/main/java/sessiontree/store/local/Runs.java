@@ -150,11 +150,11 @@ final class Runs implements AutoCloseable {
   }
 
   private void delete(RunFile file) {
+    leftovers.add(file.path()); // first, so that whoever purges knows of it at any time
     synchronized (this) {
       files.remove(file);
     }
     try {
-      leftovers.add(file.path());
       disk.delete(file.path());
       leftovers.remove(file.path());
       file.release();
@@ -211,6 +211,7 @@ final class Runs implements AutoCloseable {
       }
       for (RunFile file : remaining) {
         rewrite(List.of(file), sessions);
+        disk.delete(file.path()); // here, as whoever does so else may be slower than what follows
       }
       for (Path leftover : List.copyOf(leftovers)) {
         disk.delete(leftover);
