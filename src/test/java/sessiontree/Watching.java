@@ -16,7 +16,27 @@ public final class Watching {
         });
   }
 
-  /** Is told of both. */
+  /** Is told of damage, and expects nothing else. */
+  public static Session.Watcher damage(Runnable damaged) {
+    return new Session.Watcher() {
+      @Override
+      public void completed(long entries) {
+        throw new AssertionError("completed");
+      }
+
+      @Override
+      public void deleted() {
+        throw new AssertionError("deleted");
+      }
+
+      @Override
+      public void damaged() {
+        damaged.run();
+      }
+    };
+  }
+
+  /** Is told of completion and deletion. */
   public static Session.Watcher of(LongConsumer completed, Runnable deleted) {
     return new Session.Watcher() {
       @Override
@@ -27,6 +47,11 @@ public final class Watching {
       @Override
       public void deleted() {
         deleted.run();
+      }
+
+      @Override
+      public void damaged() {
+        throw new AssertionError("damaged");
       }
     };
   }

@@ -21,6 +21,14 @@ public interface Reply {
   void refused(ProblemException problem);
 
   /**
+   * What becomes of the messages is decided, and survives loss of power; but it is not told before
+   * the tree of the session, which has ended, can be read or is removed.
+   *
+   * @param problem why the message is refused then; null if it is not
+   */
+  default void held(ProblemException problem) {}
+
+  /**
    * Comes after one of the above, when no other replies are at hand: the time to send what was
    * gathered.
    */

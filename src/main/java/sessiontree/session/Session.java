@@ -47,6 +47,11 @@ public final class Session {
 
     /** Nothing of it can be read any more. What is sent to it is refused. */
     void deleted();
+
+    /** What is stored of it is damaged: it cannot be read, and takes nothing any more. */
+    default void damaged() {
+      deleted();
+    }
   }
 
   private final String id;
@@ -82,11 +87,11 @@ public final class Session {
   /** A deletion is queued, or done: nothing is stored in this session behind it. */
   private boolean deleted;
 
+  /** The end is durable: it cannot fail any more, though its tree may take long. */
+  private boolean endStored;
+
   /** The deletion is done. Set once. */
   private volatile boolean gone;
-
-  /** Deletions that wait for the tree of a session that has ended. */
-  private final List<Reply> deletions = new ArrayList<>(0);
 
   Session(String id, StoredSession stored, Sessions sessions) {
     this.id = id;
@@ -108,6 +113,7 @@ public final class Session {
     sequence = state.sequence();
     entries = state.entries();
     startKey = state.startKey();
+    endStored = phase == Phase.ENDED;
     deleted = false;
     writers = stored.writers();
     numbers.clear();
@@ -116,8 +122,10 @@ public final class Session {
   /** From now on the watcher is told of the session's end; at once if it has come. */
   public void watch(Watcher watcher) {
     long complete;
+    boolean damaged;
     synchronized (this) {
-      if (phase != Phase.COMPLETE && !gone) {
+      damaged = phase == Phase.DAMAGED;
+      if (phase != Phase.COMPLETE && !damaged && !gone) {
         watchers.add(watcher);
         return;
       }
@@ -125,6 +133,8 @@ public final class Session {
     }
     if (gone) {
       watcher.deleted();
+    } else if (damaged) {
+      watcher.damaged();
     } else {
       watcher.completed(complete);
     }
@@ -144,8 +154,8 @@ public final class Session {
   }
 
   /**
-   * Asks what is stored when all that is queued now is. Nothing is told of a session that is
-   * complete or deleted then: its watchers are.
+   * Asks what is stored when all that is queued now is. Nothing is told of a session that has ended
+   * or is deleted then: its watchers are.
    *
    * @param writer a name, or null
    */
@@ -153,11 +163,14 @@ public final class Session {
     Reply reply;
     synchronized (this) {
       reply = new SyncReply(writer, lastNumber(writer), synced);
+      if (phase == Phase.COMPLETE || phase == Phase.DAMAGED || endStored) {
+        return;
+      }
       if (queued > 0) { // an end or a deletion too may fail
         await(new Queued(reply, null, false));
         return;
       }
-      if (phase == Phase.COMPLETE || deleted) {
+      if (deleted) {
         return;
       }
     }
@@ -278,6 +291,9 @@ public final class Session {
      * @throws ProblemException if it may not come now
      */
     boolean tryAdd(Message message, boolean consecutive) throws ProblemException {
+      if (phase == Phase.DAMAGED && !deleted) {
+        throw damage();
+      }
       if (isKnown(writer, message.number())) {
         return false;
       }
@@ -372,7 +388,7 @@ public final class Session {
   /** Whether the batch's SESSION_START is to be kept; throws if the batch may not come now. */
   private boolean check(Batch batch) throws ProblemException {
     if (deleted) {
-      throw new ProblemException(SESSION_DELETED, "the session was deleted; connect anew");
+      throw deletion();
     }
     if (phase == Phase.ENDED || phase == Phase.COMPLETE) {
       throw new ProblemException(
@@ -402,18 +418,24 @@ public final class Session {
         "the session has a SESSION_START of another timestamp");
   }
 
+  private static ProblemException damage() {
+    return new ProblemException(
+        STORAGE_UNAVAILABLE,
+        "the session has its SESSION_END, but what is stored of it is damaged; it can only be deleted");
+  }
+
+  private static ProblemException deletion() {
+    return new ProblemException(SESSION_DELETED, "the session was deleted; connect anew");
+  }
+
   /**
-   * Removes the session, when all that is queued for it is stored. One that has ended is removed
-   * when it is complete.
+   * Removes the session, when all that is queued for it is stored. One that has ended need not have
+   * its tree.
    *
    * @param reply its stored() tells that nothing of the session can be read any more
    */
   public void delete(Reply reply) {
     synchronized (this) {
-      if (phase == Phase.ENDED) {
-        deletions.add(reply);
-        return;
-      }
       if (phase != Phase.NEW && !deleted) {
         queueDeletion(reply);
         return;
@@ -568,6 +590,39 @@ public final class Session {
     }
 
     @Override
+    public void held() {
+      synchronized (Session.this) {
+        endStored |= ends;
+      }
+      reply.held(problem);
+    }
+
+    @Override
+    public void noTree() {
+      List<Watcher> told = List.of();
+      ProblemException why;
+      synchronized (Session.this) {
+        if (deleted) { // those who watch are told when it is
+          why = deletion();
+        } else {
+          why = damage();
+          phase = Phase.DAMAGED;
+          told = List.copyOf(watchers);
+          watchers.clear();
+        }
+      }
+      why = problem == null ? why : problem;
+      if (batch != null) {
+        countRefused(messages, batch, why);
+      }
+      for (int i = 0; i < messages; i++) {
+        reply.refused(why);
+      }
+      told.forEach(Watcher::damaged);
+      answered();
+    }
+
+    @Override
     public void failed() {
       ProblemException why =
           new ProblemException(
@@ -590,13 +645,9 @@ public final class Session {
 
     /** Not before the reply was told: what is answered without the store must not overtake it. */
     private void answered() {
-      List<Reply> waiting;
       synchronized (Session.this) {
         queued--;
-        waiting = phase == Phase.ENDED ? List.of() : List.copyOf(deletions);
-        deletions.removeAll(waiting);
       }
-      waiting.forEach(Session.this::delete);
     }
 
     @Override

@@ -32,10 +32,7 @@ public record Append(
     NOTHING,
     /** Ends a session that has been left alone. Its batch is only the end. */
     ABANDONMENT,
-    /**
-     * Removes the session: what was stored of it cannot be read any more, and its id is new. It
-     * must not be waiting for its tree.
-     */
+    /** Removes the session: what was stored of it cannot be read any more, and its id is new. */
     DELETION
   }
 
@@ -89,6 +86,18 @@ public record Append(
 
     /** Nothing of it was stored. It may be sent again. */
     void failed();
+
+    /**
+     * Its record survives loss of power, but it is not answered before the session's tree can be
+     * read, or is removed. Comes before the answer, and only to those that have to wait.
+     */
+    default void held() {}
+
+    /**
+     * In the place of {@link #stored}: the session has its end, and never will have a tree, as what
+     * is stored of it is damaged, or as it was deleted meanwhile.
+     */
+    void noTree();
 
     /**
      * Comes after one of the above, when no other answers are at hand: the time to send what was

@@ -21,6 +21,8 @@ public record SessionState(Phase phase, long sequence, long entries, long startK
     /** It has its SESSION_END, and its tree is being made. */
     ENDED,
     /** Its tree can be read. */
-    COMPLETE
+    COMPLETE,
+    /** It has ended, and what is stored of it is damaged: it can only be deleted. */
+    DAMAGED
   }
 }

@@ -449,6 +449,11 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
     closeWith(CloseStatus.NORMAL);
   }
 
+  @Override
+  public void damaged() {
+    closeWith(CloseStatus.SERVER_ERROR);
+  }
+
   /** Called about once a second. */
   void tick(long nowNanos) {
     String reason = null;

@@ -91,6 +91,22 @@ final class FakeStored implements StoredSession {
     append.answer().flush();
   }
 
+  /** The oldest is durable, and ends the session; it is answered later. */
+  void holdNext() {
+    phase = Phase.ENDED;
+    entries += queue.element().entries();
+    sequence++;
+    queue.element().answer().held();
+  }
+
+  /** The oldest, which is held, is answered: the session never will have a tree. */
+  void answerNoTree(Phase now) {
+    phase = now;
+    Append.Answer answer = queue.remove().answer();
+    answer.noTree();
+    answer.flush();
+  }
+
   void storeAll() {
     while (!queue.isEmpty()) {
       storeNext();

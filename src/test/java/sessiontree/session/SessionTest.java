@@ -15,6 +15,7 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.MemoryStore;
+import sessiontree.store.SessionState.Phase;
 
 /** The rules of a session, over a store whose answers come when the test says so. */
 class SessionTest {
@@ -514,6 +515,52 @@ class SessionTest {
     stored.storeAll();
     sync(null);
     assertThat(told).containsExactly("end: complete 2", "watcher: 2");
+  }
+
+  @Test
+  void damagedSession_isRefused_toldToItsWatchers_andCanBeDeleted() {
+    given(START);
+    session.watch(Watching.damage(() -> told.add("watcher: damaged")));
+    submit("end", "w", 1, END);
+    submit("behind", EVENT);
+    stored.holdNext();
+    stored.answerNoTree(Phase.DAMAGED);
+    stored.storeAll();
+    for (Session one : List.of(session, new Session("s", stored, SESSIONS))) {
+      one.watch(Watching.damage(() -> told.add("late: damaged")));
+      one.submit("w", true, List.of(new Message(1, END, null)), new Told("again"));
+      one.submit(null, false, List.of(new Message(0, EVENT, null)), new Told("event"));
+      one.sync(null, (entries, messages) -> told.add("synced"));
+    }
+    assertThat(told)
+        .containsExactly(
+            "end: storage_unavailable",
+            "watcher: damaged",
+            "behind: session_complete",
+            "late: damaged",
+            "again: storage_unavailable",
+            "event: storage_unavailable",
+            "late: damaged",
+            "again: storage_unavailable",
+            "event: storage_unavailable");
+    told.clear();
+    session.delete(new Told("deletion"));
+    stored.storeAll();
+    assertThat(told).containsExactly("deletion: stored 2");
+  }
+
+  @Test
+  void deletion_doesNotWaitForATree() {
+    given(START);
+    submit("end", END);
+    stored.holdNext();
+    session.watch(Watching.of(entries -> told.add("completed"), () -> told.add("deleted")));
+    sync(null);
+    session.delete(new Told("deletion"));
+    assertThat(stored.queued()).as("the end and the deletion").isEqualTo(2);
+    stored.answerNoTree(Phase.ENDED);
+    stored.storeAll();
+    assertThat(told).containsExactly("end: session_deleted", "deletion: stored 2", "deleted");
   }
 
   @Test

@@ -12,6 +12,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 public final class Answered implements Append.Answer {
   private final CompletableFuture<Boolean> outcome = new CompletableFuture<>();
   private final CompletableFuture<Void> flushed = new CompletableFuture<>();
+  private final CompletableFuture<Void> held = new CompletableFuture<>();
+  private volatile boolean noTree;
   private final AtomicInteger times = new AtomicInteger();
 
   @Override
@@ -27,10 +29,33 @@ public final class Answered implements Append.Answer {
   }
 
   @Override
+  public void held() {
+    held.complete(null);
+  }
+
+  @Override
+  public void noTree() {
+    times.incrementAndGet();
+    noTree = true;
+    outcome.complete(false);
+  }
+
+  @Override
   public void flush() {
     if (outcome.isDone()) {
       flushed.complete(null);
     }
+  }
+
+  /** Waits until it is told that the answer has to wait. */
+  public void assertHeld() throws Exception {
+    held.get(30, TimeUnit.SECONDS);
+  }
+
+  /** Waits for the answer, which must be that the session never will have a tree. */
+  public void assertNoTree() throws InterruptedException {
+    assertThat(await()).as("stored").isFalse();
+    assertThat(noTree).as("stored, without a tree").isTrue();
   }
 
   /** How often it was answered so far. */
@@ -46,6 +71,7 @@ public final class Answered implements Append.Answer {
   /** Waits for the answer, which must be that nothing is stored, and for its flush. */
   public void assertRefused() throws InterruptedException {
     assertThat(await()).as("stored").isFalse();
+    assertThat(noTree).as("stored, without a tree").isFalse();
   }
 
   private boolean await() throws InterruptedException {

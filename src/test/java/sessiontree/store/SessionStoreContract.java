@@ -375,6 +375,23 @@ public abstract class SessionStoreContract {
   }
 
   @Test
+  void deletion_ofASessionThatHasJustEnded_leavesNothing_alsoLater() throws Exception {
+    for (int i = 0; i < 200; i++) {
+      String id = "s" + i % 2;
+      Appender session = appender(id);
+      session.append(message(start(100), event(101, "x".repeat(1 + i * 10)), end(102)));
+      Answered deleted = session.delete();
+      Answered behind = session.append(null);
+      deleted.assertStored();
+      behind.assertStored();
+      assertThat(store.state(id)).as(id).isEqualTo(SessionState.NEW);
+      assertThat(store.tree(id)).as(id).isEmpty();
+    }
+    assertThat(listed(Listing.Filter.ALL, 10)).isEmpty();
+    assertThat(store.openSessions()).isZero();
+  }
+
+  @Test
   void deletion_thatExpectsAnotherSequence_isRefused() throws Exception {
     Appender session = appender("a");
     session.append(message(start(100))).assertStored();
@@ -559,6 +576,9 @@ public abstract class SessionStoreContract {
 
       @Override
       public void failed() {}
+
+      @Override
+      public void noTree() {}
 
       @Override
       public void flush() {}

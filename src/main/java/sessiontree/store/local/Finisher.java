@@ -13,6 +13,7 @@ import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
@@ -86,19 +87,27 @@ final class Finisher {
     (session.hasRuns() ? heavy : finishers).execute(() -> finish(session, answer));
   }
 
-  /** Publishes a session that has ended; then the append is answered, if there is one. */
+  /**
+   * Publishes a session that has ended; then the append is answered, if there is one. One that is
+   * damaged never will have a tree, which is that session's trouble. One that is deleted needs
+   * none.
+   */
   void finish(LocalSession session, Append.Answer answer) {
     TreeFiles.Unforced tree = publish(session);
     if (tree == null) {
-      retry(() -> finishLater(session, answer));
+      switch (session.phase()) {
+        case ENDED -> retry(() -> finishLater(session, answer));
+        case DAMAGED -> answer(session, answer, Append.Answer::noTree);
+        default -> LOG.debug("session={} was deleted before it was finished", session.id());
+      }
       return;
     }
     if (session.hasRuns()) { // then its tree is forced, and nobody needs to wait for that
-      answer(session, answer);
+      answer(session, answer, Append.Answer::stored);
       forget(session, tree);
     } else {
       forget(session, tree);
-      answer(session, answer);
+      answer(session, answer, Append.Answer::stored);
     }
   }
 
@@ -122,21 +131,34 @@ final class Finisher {
   }
 
   private TreeFiles.Unforced publish(LocalSession session, Publishing publishing) {
-    long began = System.nanoTime();
-    TreeFiles.Unforced tree;
-    long completed = session.end().epochMicros();
-    try {
-      tree = publishing.publish(session.id(), completed, session.facts(), session::write);
-    } catch (IOException | RuntimeException e) {
-      failed(session, e);
+    if (!session.beginPublishing()) {
       return null;
     }
-    unfinished.remove(session.id());
-    checkpointer.published(session, tree);
-    checkpointer.grew(-session.published());
-    completions.add(session.id(), completed);
-    metrics.finishSeconds.observe((System.nanoTime() - began) / 1e9);
-    return tree;
+    long began = System.nanoTime();
+    long completed = session.end().epochMicros();
+    try {
+      TreeFiles.Unforced tree =
+          publishing.publish(session.id(), completed, session.facts(), session::write);
+      unfinished.remove(session.id());
+      checkpointer.published(session, tree);
+      checkpointer.grew(-session.published());
+      completions.add(session.id(), completed);
+      metrics.finishSeconds.observe((System.nanoTime() - began) / 1e9);
+      return tree;
+    } catch (DamageException e) { // it is the same at each try, unlike a disk that fails
+      session.damaged();
+      unfinished.remove(session.id());
+      if (session.isDamageNews()) {
+        LOG.error("session={} is damaged, and can only be deleted: {}", session.id(), e.toString());
+      }
+    } catch (IOException | RuntimeException e) {
+      if (!session.isDeleted()) {
+        failed(session, e);
+      }
+    } finally {
+      session.endPublishing();
+    }
+    return null;
   }
 
   /** The session needs no tree any more. */
@@ -176,27 +198,21 @@ final class Finisher {
     finishers.execute(
         () -> {
           try {
+            session.awaitPublished();
             trees.delete(session.id());
-          } catch (IOException | RuntimeException e) {
+          } catch (IOException | InterruptedException | RuntimeException e) {
             failed(session, e);
             retry(() -> delete(session, lsn, answer));
             return;
           }
           unfinished.remove(session.id());
           checkpointer.removed(lsn);
-          answer(session, answer);
+          answer(session, answer, Append.Answer::stored);
         });
   }
 
-  private void answer(LocalSession session, Append.Answer answer) {
-    answers.giveHere(
-        () -> {
-          if (answer != null) {
-            GroupCommit.guard(answer::stored);
-            GroupCommit.guard(answer::flush);
-          }
-          session.releaseAnswers();
-        });
+  private void answer(LocalSession session, Append.Answer answer, Consumer<Append.Answer> outcome) {
+    answers.giveHere(() -> session.releaseAnswers(answer, outcome));
   }
 
   private void retry(Runnable task) {

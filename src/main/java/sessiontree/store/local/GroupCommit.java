@@ -323,9 +323,9 @@ final class GroupCommit {
   private static void answer(List<Queued> group) {
     for (Queued queued : group) {
       if (queued.finishes()) {
-        queued.session.holdAnswers();
+        queued.session.holdAnswers(queued.append.answer());
       } else if (queued.session.holdsAnswers()) {
-        queued.session.hold(() -> tell(queued));
+        queued.session.hold(queued.append.answer(), queued.accepted);
       } else {
         tell(queued);
         queued.answered = true;
@@ -334,8 +334,6 @@ final class GroupCommit {
     for (Queued queued : group) {
       if (queued.answered) {
         guard(queued.append.answer()::flush);
-      } else if (!queued.finishes()) {
-        queued.session.hold(() -> guard(queued.append.answer()::flush));
       }
     }
   }

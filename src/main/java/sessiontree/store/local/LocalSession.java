@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import sessiontree.event.Batch;
 import sessiontree.event.Children;
 import sessiontree.event.TreeWriter;
@@ -33,8 +34,11 @@ final class LocalSession implements StoredSession {
   /** The sequence when what is in the log thread's hands is durable; that thread's own. */
   long expected;
 
-  /** Answers that wait for the tree to be published; null if none have to. Theirs who give own. */
-  private List<Runnable> held;
+  /** What waits for the tree; null if nothing does. Owned by the thread that gives answers. */
+  private HeldAnswers held;
+
+  /** Set within synchronized (this). */
+  private volatile boolean deleted;
 
   // All guarded by this.
   private Phase phase;
@@ -43,7 +47,8 @@ final class LocalSession implements StoredSession {
   private Map<String, Long> writers;
   private Batch.Bound start;
   private End end;
-  private boolean deleted;
+  private boolean publishing; // its tree
+  private boolean damageTold;
   private List<Region> runs = List.of();
   private boolean runsFollow = true; // each run that was found begins where the one before it ends
   private List<SessionBuffer> spilling = List.of();
@@ -309,9 +314,17 @@ final class LocalSession implements StoredSession {
 
   // --- Answering: by one thread.
 
-  /** From now on answers wait until they are released. */
-  void holdAnswers() {
-    held = new ArrayList<>();
+  /**
+   * From now on answers wait, that of the append that ended or deleted it the first. Those that
+   * wait already did so for the tree of a session that is deleted now.
+   *
+   * @param first null after a start, as nobody is there who appended
+   */
+  void holdAnswers(Append.Answer first) {
+    if (held != null) {
+      held.give(Append.Answer::noTree);
+    }
+    held = new HeldAnswers(first);
   }
 
   boolean holdsAnswers() {
@@ -319,18 +332,56 @@ final class LocalSession implements StoredSession {
   }
 
   /** Has an answer wait. */
-  void hold(Runnable answer) {
-    held.add(answer);
+  void hold(Append.Answer answer, boolean accepted) {
+    held.add(answer, accepted);
   }
 
-  /** Gives the answers that waited. */
-  void releaseAnswers() {
-    List<Runnable> waited = held == null ? List.of() : held;
-    held = null;
-    waited.forEach(Runnable::run);
+  /** Gives the answers that wait behind that one, and it; unless a deletion has done so. */
+  void releaseAnswers(Append.Answer first, Consumer<Append.Answer> outcome) {
+    if (held != null && held.isBehind(first)) {
+      HeldAnswers waited = held;
+      held = null;
+      waited.give(outcome);
+    }
   }
 
-  // --- Finishing.
+  // --- Finishing. It may be deleted at any time meanwhile.
+
+  /** False if it is deleted: then it needs no tree. */
+  synchronized boolean beginPublishing() {
+    publishing = !deleted;
+    return publishing;
+  }
+
+  synchronized void endPublishing() {
+    publishing = false;
+    notifyAll();
+  }
+
+  /** Returns when no tree of it can come any more, once it is deleted. */
+  synchronized void awaitPublished() throws InterruptedException {
+    while (publishing) {
+      wait();
+    }
+  }
+
+  boolean isDeleted() {
+    return deleted;
+  }
+
+  /** Whether nobody has told of its damage yet. */
+  synchronized boolean isDamageNews() {
+    boolean news = !damageTold;
+    damageTold = true;
+    return news;
+  }
+
+  /**
+   * What is stored of it is damaged: if it is not deleted meanwhile, that is all there is to do.
+   */
+  synchronized void damaged() {
+    phase = deleted ? phase : Phase.DAMAGED;
+  }
 
   synchronized boolean hasRuns() {
     return !runs.isEmpty();
@@ -431,6 +482,9 @@ final class LocalSession implements StoredSession {
       }
       TreeWriter writer = new TreeWriter(out, count, bytes, start, end.bound(), end.abandoned());
       for (Cursor children = MergeIterator.of(cursors); children.next(); ) {
+        if (deleted) {
+          throw new IOException("the session was deleted");
+        }
         writer.child(children.array(), children.offset(), children.length());
       }
       writer.finish();
@@ -441,6 +495,9 @@ final class LocalSession implements StoredSession {
 
   /** Its tree can be read, and was not forced. Returns by how many bytes its memory shrank. */
   synchronized long published() {
+    if (deleted) {
+      return 0;
+    }
     long memory = memory();
     phase = Phase.COMPLETE;
     buffer = null;

@@ -218,7 +218,16 @@ public final class LocalStore implements SessionStore {
   @Override
   public StoredSession open(String id) throws IOException {
     LocalSession session = sessions.get(id);
-    return session != null ? session : new LocalSession(this::queue, id, trees.facts(id));
+    if (session != null) {
+      return session;
+    }
+    try {
+      return new LocalSession(this::queue, id, trees.facts(id));
+    } catch (DamageException e) {
+      LocalSession damaged = new LocalSession(this::queue, id, null);
+      damaged.damaged();
+      return damaged;
+    }
   }
 
   @Override
@@ -228,6 +237,10 @@ public final class LocalStore implements SessionStore {
 
   @Override
   public Optional<Tree> tree(String id) throws IOException {
+    LocalSession session = sessions.get(id);
+    if (session != null && session.phase() == SessionState.Phase.DAMAGED) {
+      throw new IOException("session " + id + " is damaged, and has no tree");
+    }
     return trees.tree(id);
   }
 

@@ -80,7 +80,7 @@ final class Recovery implements WriteAheadLog.Replay {
     forgetRemains();
     for (LocalSession session : List.copyOf(sessions.all())) {
       if (session.phase() == Phase.ENDED) {
-        session.holdAnswers();
+        session.holdAnswers(null);
         finisher.finish(session, null);
         finished++;
       } else if (session.hasRuns() && trees.exists(session.id())) { // it was finished

@@ -5,6 +5,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.zip.CRC32C;
@@ -327,6 +329,8 @@ final class RunFile {
     /** So much goes to the disk at once: the log, which waits behind it, must not wait long. */
     private static final int FORCED_BYTES = 4 << 20;
 
+    private static final int COPIED_BYTES = 64 << 10;
+
     private final Disk.DiskFile file;
     private final byte[] buffer = new byte[BUFFER_BYTES];
     private final ByteArrayOutputStream index = new ByteArrayOutputStream();
@@ -359,21 +363,57 @@ final class RunFile {
     RunEntry add(RunEntry state, Cursor children) throws IOException {
       long offset = position + used;
       int count = 0;
-      crc.reset();
-      summed = used;
-      while (children.next()) {
-        int length = children.length();
-        if (BUFFER_BYTES - used < Children.HEADER_BYTES) {
-          flush();
+      begin();
+      try {
+        while (children.next()) {
+          int length = children.length();
+          if (BUFFER_BYTES - used < Children.HEADER_BYTES) {
+            flush();
+          }
+          Children.putHeader(buffer, used, children.key(), length);
+          used += Children.HEADER_BYTES;
+          put(children.array(), children.offset(), length);
+          count++;
         }
-        Children.putHeader(buffer, used, children.key(), length);
-        used += Children.HEADER_BYTES;
-        put(children.array(), children.offset(), length);
-        count++;
+      } catch (DamageException e) { // what follows takes its place
+        used = (int) Math.max(0, offset - position);
+        position = Math.min(position, offset);
+        throw e;
       }
       sum();
-      long length = position + used - offset;
-      RunEntry entry = state.at(offset, length, count, (int) crc.getValue());
+      return ended(state, offset, count, (int) crc.getValue());
+    }
+
+    /**
+     * Adds a session of which a region is damaged: all bytes as they are, under a checksum that is
+     * not theirs. So the damage stays, and is found by whoever reads them. They take no less room
+     * than what {@link #add} may have written of them before.
+     */
+    RunEntry addDamaged(RunEntry state, List<Region> regions) throws IOException {
+      long offset = position + used;
+      int count = 0;
+      begin();
+      byte[] part = new byte[COPIED_BYTES];
+      for (Region region : regions) {
+        count += region.count();
+        for (long at = 0; at < region.length(); at += part.length) {
+          int length = (int) Math.min(part.length, region.length() - at);
+          Arrays.fill(part, (byte) 0); // if the file ends before
+          region.file().file.read(ByteBuffer.wrap(part, 0, length), region.offset() + at);
+          put(part, 0, length);
+        }
+      }
+      sum();
+      return ended(state, offset, count, ~(int) crc.getValue());
+    }
+
+    private void begin() {
+      crc.reset();
+      summed = used;
+    }
+
+    private RunEntry ended(RunEntry state, long offset, int count, int checksum) {
+      RunEntry entry = state.at(offset, position + used - offset, count, checksum);
       index.writeBytes(entry.bytes());
       sessions++;
       return entry;

@@ -290,8 +290,8 @@ final class Runs implements AutoCloseable {
         if (!regions.isEmpty()) {
           RunEntry oldest = entryOf(regions.get(0), entries);
           RunEntry youngest = entryOf(regions.get(regions.size() - 1), entries);
-          moved.add(
-              new Moved(session, regions, out.writer.add(youngest.from(oldest), read(regions))));
+          RunEntry to = move(youngest.from(oldest), regions, session, out.writer);
+          moved.add(new Moved(session, regions, to));
         }
       }
       merged = moved.isEmpty() ? null : out.publish();
@@ -310,6 +310,20 @@ final class Runs implements AutoCloseable {
     retired.forEach(this::retire);
     if (merged != null) {
       admit(merged);
+    }
+  }
+
+  /** Damage is one session's trouble: the others are merged, and it stays as it is. */
+  private static RunEntry move(
+      RunEntry state, List<Region> regions, LocalSession session, RunFile.Writer to)
+      throws IOException {
+    try {
+      return to.add(state, read(regions));
+    } catch (DamageException e) {
+      if (session.isDamageNews()) {
+        LOG.error("session={} is damaged, and will have no tree: {}", state.id(), e.toString());
+      }
+      return to.addDamaged(state, regions);
     }
   }
 

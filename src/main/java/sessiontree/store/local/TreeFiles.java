@@ -2,6 +2,7 @@ package sessiontree.store.local;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -84,6 +85,9 @@ final class TreeFiles {
 
   /** Folders from which something was removed since they were synced. */
   private final Set<Path> removed = ConcurrentHashMap.newKeySet();
+
+  /** Sessions whose trees are damaged, and that the log names. */
+  private final Set<String> damaged = ConcurrentHashMap.newKeySet();
 
   private final AtomicLong temporaries = new AtomicLong();
 
@@ -251,6 +255,7 @@ final class TreeFiles {
       } finally { // not before: it is taken for done when it is synced
         removed.add(path.getParent());
         cache.remove(id);
+        damaged.remove(id);
       }
     }
   }
@@ -324,7 +329,7 @@ final class TreeFiles {
       ByteBuffer json = ByteBuffer.allocate((int) tree.bytes);
       tree.read(json, 0);
       if (json.hasRemaining()) {
-        throw new DamageException(path(id), "the file ends before offset " + tree.bytes);
+        throw damage(id, path(id), "the file ends before offset " + tree.bytes);
       }
       MemoryTree read = new MemoryTree(json.array(), tree.tag);
       cache.put(id, read, removals);
@@ -343,19 +348,29 @@ final class TreeFiles {
       // If it is replaced between the two, it is told under the old tag, and a cache gets it again
       // under its own. No harm, while no part of a tree can be asked for.
       long completed = disk.modified(path);
-      return open(path, disk.open(path), completed);
+      return open(id, path, disk.open(path), completed);
     } catch (NoSuchFileException e) {
       return null;
     }
   }
 
-  private static OpenTree open(Path path, Disk.DiskFile file, long completed) throws IOException {
+  /** Names it in the log, once. */
+  private DamageException damage(String id, Path file, String what) {
+    DamageException damage = new DamageException(file, what);
+    if (damaged.add(id)) {
+      LOG.error("session={} is damaged, and can only be deleted: {}", id, damage.toString());
+    }
+    return damage;
+  }
+
+  private OpenTree open(String id, Path path, Disk.DiskFile file, long completed)
+      throws IOException {
     try {
       long size = file.size();
       ByteBuffer last = ByteBuffer.allocate(2);
       file.read(last, Math.max(0, size - 2));
       if (last.get(0) != ']' || last.get(1) != '}') {
-        throw new DamageException(path, "expected to end with ]}, at offset " + size);
+        throw damage(id, path, "expected to end with ]}, at offset " + size);
       }
       return new OpenTree(file, size, Long.toHexString(completed) + "-" + Long.toHexString(size));
     } catch (IOException e) {
@@ -389,8 +404,10 @@ final class TreeFiles {
       if (bounds.lookingAt()) {
         return new Listing.Listed(id, true, bounds.group(1), bounds.group(2), 0, tree.bytes);
       }
-      throw new DamageException(path(id), "expected to begin as a tree does, at offset 0");
-    } catch (IOException e) { // the others can be listed
+      throw damage(id, path(id), "expected to begin as a tree does, at offset 0");
+    } catch (DamageException e) { // the others can be listed
+      return null;
+    } catch (IOException e) {
       LOG.warn("a tree is not listed: {}", e.toString());
       return null;
     }
@@ -398,6 +415,14 @@ final class TreeFiles {
 
   /** What stands beside a complete session's tree, or would; null if it is not complete. */
   Facts facts(String id) throws IOException {
+    try {
+      return read(id);
+    } catch (JsonProcessingException e) {
+      throw damage(id, path(id), "its tree or its facts are no JSON: " + e.getOriginalMessage());
+    }
+  }
+
+  private Facts read(String id) throws IOException {
     try (OpenTree tree = open(id)) {
       if (tree == null) {
         return null;
@@ -417,7 +442,11 @@ final class TreeFiles {
       return null;
     }
     try (InputStream in = new DiskStreams.Input(file, file.size())) {
-      return Json.MAPPER.readValue(in, Facts.class);
+      Facts facts = Json.MAPPER.readValue(in, Facts.class);
+      if (facts == null || facts.writers == null || facts.writers.containsValue(null)) {
+        throw damage(id, path(id), "its facts are not what was written");
+      }
+      return facts;
     }
   }
 

@@ -122,7 +122,7 @@
  *       over. If the spill was told that it failed, and came again, the later run covers the earlier one, which goes
  *   <tr><td>while run files are merged<td>the merged file and some it was made of: these are deleted
  *   <tr><td>after SESSION_END is durable<td>a session that has ended, with or without a tree: what the tree must be is
- *       made again, and compared with what is there, as that may be anything after loss of power. If it differs in a
+ * made again, and compared with what is there, as that may be anything after loss of power. If it differs in a
  *       byte, in its time or in its facts, it is written again; if not, it is kept, and forced before the log forgets it
  *   <tr><td>after a tree was forced<td>some of its runs, some of its log records: passed over, as there is a tree
  *   <tr><td>while segments are deleted<td>any of those before the checkpoint: deleted
@@ -130,9 +130,15 @@
  *
  * <p>Anything else stops the start with a message that names the file and, where there is one, the
  * offset: a damaged record, a segment, a run file or a record that is missing, a damaged index.
- * Then a person must look. A damaged run is noticed when its session is finished: the session stays
- * unfinished, its files stay as they are, and health is 503. A tree that does not end as a tree
- * does is not served.
+ * Then a person must look.
+ *
+ * <p>A damaged run, tree or facts file is the trouble of one session, which the log names once. Its
+ * tree is not served, it is not listed, takes nothing, and can be deleted; nothing else waits for
+ * it, and health does not tell of it. A damaged run is noticed when its session is finished, or
+ * when run files are merged: its bytes are copied as they are, and its checksum stays wrong. A
+ * session that has ended and is damaged stays in the log or, spilled as any other, in run files, so
+ * the log need not wait for it; each start finds the damage again. What is damaged is repaired by
+ * nobody but a person, who puts the file of a backup there while no server runs.
  *
  * <p>Recovery reads the indexes of the run files, the log, and the trees of sessions that ended in
  * it; not the runs, and not a tree that a session with runs may have: that one is written again.

@@ -97,6 +97,11 @@ public class AppendBenchmark {
     }
 
     @Override
+    public void noTree() {
+      throw new IllegalStateException("an append was refused");
+    }
+
+    @Override
     public void flush() {}
 
     @TearDown

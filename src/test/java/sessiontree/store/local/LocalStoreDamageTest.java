@@ -2,19 +2,30 @@ package sessiontree.store.local;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static sessiontree.Messages.end;
+import static sessiontree.Messages.event;
+import static sessiontree.Messages.message;
+import static sessiontree.Messages.start;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import sessiontree.Await;
 import sessiontree.event.Batch;
 import sessiontree.event.MessageParser;
 import sessiontree.event.ProblemException;
@@ -23,6 +34,10 @@ import sessiontree.session.Message;
 import sessiontree.session.Reply;
 import sessiontree.session.Session;
 import sessiontree.session.Sessions;
+import sessiontree.store.Answered;
+import sessiontree.store.Appender;
+import sessiontree.store.Listing;
+import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 
 /**
@@ -110,6 +125,210 @@ class LocalStoreDamageTest {
             .hasMessageContaining("a.json");
       }
     }
+  }
+
+  /** What is done to the files of a complete session, and whether its tree is still served. */
+  static List<Arguments> damagedTrees() {
+    return List.of(
+        Arguments.of("empty", false, (Damage) (tree, facts) -> Files.write(tree, new byte[0])),
+        Arguments.of(
+            "cut",
+            false,
+            (Damage) (tree, facts) -> Files.writeString(tree, "{\"type\":\"SESSION\"")),
+        Arguments.of("other facts", true, (Damage) (tree, facts) -> Files.writeString(facts, "{")),
+        Arguments.of(
+            "null facts", true, (Damage) (tree, facts) -> Files.writeString(facts, "null")),
+        Arguments.of("no writers", true, (Damage) (tree, facts) -> Files.writeString(facts, "{}")),
+        Arguments.of(
+            "no number",
+            true,
+            (Damage)
+                (tree, facts) ->
+                    Files.writeString(facts, "{\"entries\":3,\"writers\":{\"w\":null}}")),
+        Arguments.of(
+            "no JSON",
+            true,
+            (Damage)
+                (tree, facts) -> {
+                  Files.writeString(tree, "{\"type\":\"SESSION\",,]}");
+                  Files.delete(facts);
+                }));
+  }
+
+  private interface Damage {
+    void to(Path tree, Path facts) throws IOException;
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("damagedTrees")
+  void completeSession_thatIsDamaged_canBeDeleted_andItsIdUsedAnew(
+      String name, boolean served, Damage damage) throws Exception {
+    try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
+      complete(store, "a");
+      complete(store, "b");
+      Path tree = folder.resolve("sessions").resolve(TreePath.of("a"));
+      damage.to(tree, TreePath.facts(tree));
+      if (served) {
+        store.tree("a").orElseThrow().close();
+      } else {
+        assertThatThrownBy(() -> store.tree("a")).isInstanceOf(IOException.class);
+      }
+      assertThat(store.state("a").phase()).isEqualTo(Phase.DAMAGED);
+      assertThat(store.list(Listing.Filter.ALL, null, 10).sessions())
+          .extracting(Listing.Listed::id)
+          .contains("b");
+      assertThat(store.healthy()).isTrue();
+
+      new Appender(store.open("a")).delete().assertStored();
+      assertThat(store.state("a")).isEqualTo(SessionState.NEW);
+      assertThat(store.tree("a")).isEmpty();
+      complete(store, "a");
+      assertThat(store.state("a").phase()).isEqualTo(Phase.COMPLETE);
+    }
+  }
+
+  private static void complete(LocalStore store, String id) throws Exception {
+    Appender session = new Appender(store.open(id));
+    session.append(message(start(1)), "w", 1);
+    session.append(message(event(2, "x"), end(3))).assertStored();
+  }
+
+  /** Damages the first child of each run of a session. Its place the run's index tells. */
+  private void damageRuns(String id) throws IOException {
+    for (Path path : Disk.real().list(folder.resolve("runs"))) {
+      RunFile run = RunFile.open(Disk.real(), path);
+      RunFile.Index index = run.index();
+      byte[] bytes = Files.readAllBytes(path);
+      for (RunEntry entry; (entry = index.next()) != null; ) {
+        if (entry.id().equals(id) && entry.length() > 0) {
+          bytes[(int) (entry.offset() + entry.length() - 1)] ^= 1;
+        }
+      }
+      run.release();
+      Files.write(path, bytes);
+    }
+  }
+
+  /** Leaves a folder with sessions a and b, parts of which are in run files; those of a damaged. */
+  private void leaveDamagedRuns() throws Exception {
+    try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
+      for (String id : List.of("a", "b")) {
+        new Appender(store.open(id)).append(message(start(1)), "w", 1).assertStored();
+      }
+      append(store, "b", 30);
+      append(store, "a", 30);
+      append(store, "b", 30);
+    }
+    damageRuns("a");
+  }
+
+  private static void append(LocalStore store, String id, int events) throws Exception {
+    Appender session = new Appender(store.open(id));
+    for (int i = 0; i < events; i++) {
+      session.append(message(event(i, "x".repeat(300)))).assertStored();
+    }
+  }
+
+  @Test
+  void endOfASessionWhoseRunsAreDamaged_isAnswered_andTheSessionCanBeDeleted() throws Exception {
+    leaveDamagedRuns();
+    try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
+      Appender session = new Appender(store.open("a"));
+      Answered ending = session.append(message(end(9)));
+      Answered behind = session.append(null);
+      ending.assertHeld();
+      ending.assertNoTree();
+      behind.assertNoTree();
+      assertDamaged(store);
+      assertNoTrouble(store, "b");
+    }
+    for (int i = 0; i < 2; i++) { // the damage is met at each start
+      try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
+        assertDamaged(store);
+        assertNoTrouble(store, "c" + i);
+      }
+    }
+    try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
+      new Appender(store.open("a")).delete().assertStored();
+      assertThat(store.state("a")).isEqualTo(SessionState.NEW);
+      complete(store, "a");
+    }
+    try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
+      assertThat(store.state("a").phase()).isEqualTo(Phase.COMPLETE);
+    }
+  }
+
+  private static void assertDamaged(LocalStore store) throws Exception {
+    Await.until("it is damaged", () -> store.state("a").phase() == Phase.DAMAGED);
+    assertThatThrownBy(() -> store.tree("a")).isInstanceOf(IOException.class);
+    assertThat(store.list(Listing.Filter.ALL, null, 100).sessions())
+        .extracting(Listing.Listed::id)
+        .doesNotContain("a");
+    assertThat(store.healthy()).isTrue();
+  }
+
+  /** More than log and memory hold is stored, merged, and swept of what is deleted. */
+  private static void assertNoTrouble(LocalStore store, String id) throws Exception {
+    if (store.state(id).phase() == Phase.NEW) {
+      new Appender(store.open(id)).append(message(start(1))).assertStored();
+    }
+    append(store, id, 200);
+    new Appender(store.open(id)).append(message(end(1_000))).assertStored();
+    assertThat(store.healthy()).isTrue();
+    new Appender(store.open(id)).delete().assertStored();
+  }
+
+  @Test
+  void deletionOfADamagedSession_survivesARestart() throws Exception {
+    leaveDamagedRuns();
+    try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
+      Appender session = new Appender(store.open("a"));
+      session.append(message(end(9)));
+      session.delete().assertStored();
+    }
+    for (int i = 0; i < 2; i++) {
+      try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
+        assertThat(store.state("a")).isEqualTo(SessionState.NEW);
+        assertThat(store.openSessions()).isEqualTo(1);
+      }
+    }
+  }
+
+  @Test
+  void openSession_thatIsDamaged_keepsNoOthersFromBeingMergedAndSwept() throws Exception {
+    leaveDamagedRuns();
+    LocalStore.Options swept =
+        new LocalStore.Options(
+            2_000, 16 << 10, 4, Duration.ofMillis(1), Duration.ofMillis(1), System::nanoTime);
+    try (LocalStore store = LocalStore.open(folder, swept, new Metrics())) {
+      for (int i = 0; i < 5; i++) {
+        assertNoTrouble(store, "c" + i);
+      }
+      assertNoTrouble(store, "b");
+      String runs = "no runs are left but those of a";
+      Await.until(runs, () -> sessionsInRuns().equals(Set.of("a")));
+      new Appender(store.open("a")).append(message(end(9))).assertNoTree();
+      new Appender(store.open("a")).delete().assertStored();
+      Await.until("no runs are left", () -> sessionsInRuns().isEmpty());
+      assertThat(store.healthy()).isTrue();
+    }
+  }
+
+  private Set<String> sessionsInRuns() throws IOException {
+    Set<String> ids = new HashSet<>();
+    for (Path path : Disk.real().list(folder.resolve("runs"))) {
+      try {
+        RunFile run = RunFile.open(Disk.real(), path);
+        RunFile.Index index = run.index();
+        for (RunEntry entry; (entry = index.next()) != null; ) {
+          ids.add(entry.id());
+        }
+        run.release();
+      } catch (NoSuchFileException e) {
+        // it was merged, or nobody needs it
+      }
+    }
+    return ids;
   }
 
   /** A store with one session, part of which is in a run file only: returns that. */

@@ -42,6 +42,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import sessiontree.Await;
 import sessiontree.Messages;
 import sessiontree.Watching;
 import sessiontree.event.Batch;
@@ -425,6 +426,36 @@ class LocalStoreTest extends SessionStoreContract {
     breakable.broken = false;
     ending.assertStored();
     assertThat(tree("a")).isEqualTo(Messages.tree(100, 101, List.of()));
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void deletion_ofASessionWhoseTreeCannotBePublished_isDone(boolean started) throws Exception {
+    store.close();
+    BreakableDisk breakable = new BreakableDisk();
+    store = LocalStore.open(breakable.disk, folder, options(), new Metrics());
+    Answered ending = appender("a").append(message(start(100), end(101)));
+    assertThat(breakable.refused.await(30, TimeUnit.SECONDS)).isTrue();
+    if (started) { // and it cannot be published by the next start either
+      store.close();
+      store = LocalStore.open(breakable.disk, folder, options(), new Metrics());
+    }
+    Appender session = appender("a");
+    Answered behind = session.append(null);
+    behind.assertHeld();
+    Await.until("the failure is noted", () -> !store.healthy());
+    session.delete().assertStored();
+    behind.assertNoTree();
+    if (!started) {
+      ending.assertNoTree();
+    }
+    assertThat(store.healthy()).isTrue();
+    breakable.broken = false;
+    for (int i = 0; i < 2; i++) {
+      assertThat(store.state("a")).isEqualTo(SessionState.NEW);
+      assertThat(store.tree("a")).isEmpty();
+      reopen();
+    }
   }
 
   @Test
