@@ -7,12 +7,14 @@ import static sessiontree.event.Problem.INVALID_MESSAGE;
 import static sessiontree.event.Problem.SESSION_ID_MISMATCH;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonFactoryBuilder;
 import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
+import com.fasterxml.jackson.core.util.JsonRecyclerPools;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -35,10 +37,15 @@ public final class MessageParser {
   /** Characters of one number. */
   public static final int MAX_NUMBER_LENGTH = 1_000;
 
-  private static final JsonFactory FACTORY =
-      JsonFactory.builder()
+  /**
+   * Builds a factory for each message: a factory keeps thousands of the member names that its
+   * parsers have read, of any length, and a recycler pool keeps buffers that have grown. So the
+   * memory that a message takes goes with it. Never changed, and so safe for several threads.
+   */
+  private static final JsonFactoryBuilder FACTORY_OF_ONE_MESSAGE =
+      new JsonFactoryBuilder()
           .enable(JsonReadFeature.ALLOW_TRAILING_COMMA)
-          // Names are the client's, and not worth to be kept for as long as the process lives.
+          .recyclerPool(JsonRecyclerPools.nonRecyclingPool())
           .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
           .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
           // A message has a size limit, so its strings need no other; numbers are measured here.
@@ -48,8 +55,7 @@ public final class MessageParser {
                   .maxNumberLength(Integer.MAX_VALUE)
                   .maxStringLength(Integer.MAX_VALUE)
                   .maxNameLength(Integer.MAX_VALUE)
-                  .build())
-          .build();
+                  .build());
 
   private static final byte[] NAME = ascii(",\"name\":");
 
@@ -121,7 +127,8 @@ public final class MessageParser {
             INVALID_JSON, "the message is not UTF-8 JSON: byte " + (i - offset) + " is 0");
       }
     }
-    try (JsonParser json = FACTORY.createParser(bytes, from, to - from)) {
+    JsonFactory factory = FACTORY_OF_ONE_MESSAGE.build();
+    try (JsonParser json = factory.createParser(bytes, from, to - from)) {
       return new MessageParser(json, bytes, from, to - from, sessionId).message();
     } catch (StreamConstraintsException e) {
       throw new ProblemException(

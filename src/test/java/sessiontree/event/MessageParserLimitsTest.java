@@ -2,6 +2,7 @@ package sessiontree.event;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static sessiontree.event.Messages.EVENT;
 import static sessiontree.event.Messages.START;
@@ -19,6 +20,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import sessiontree.Heap;
 
 /** How deep, long and many the parts of a message may be. */
 final class MessageParserLimitsTest {
@@ -168,6 +170,18 @@ final class MessageParserLimitsTest {
     assertKept(names);
     assertThat(childrenOf("[" + EVENT + "]"))
         .containsExactly(EVENT); // nor does the next one suffer
+  }
+
+  /** 100 MB of them, by Jackson: a trailing comma is not the quick scanner's. */
+  @Test
+  void parse_ofHugeNames_keepsNoneOfThem() throws Exception {
+    long before = Heap.usedBytes();
+    for (int i = 0; i < 100; i++) {
+      String name = i + "x".repeat(1_000_000);
+      String refused = event(",\"" + name + "\":1").replace("\"timestamp\":5,", "");
+      assertThatThrownBy(() -> parse("[" + refused + ",]")).isInstanceOf(ProblemException.class);
+    }
+    assertThat(Heap.usedBytes() - before).isLessThan(20_000_000);
   }
 
   private static void assertKept(Set<String> names) throws ProblemException {
