@@ -53,7 +53,7 @@ final class TreeFiles {
   /** Reads trees, whatever their members are: messages had their limits. */
   private static final JsonFactory TREES =
       JsonFactory.builder()
-          .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
+          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES) // the factory would keep them
           .streamReadConstraints(
               StreamReadConstraints.builder()
                   .maxNumberLength(Integer.MAX_VALUE)

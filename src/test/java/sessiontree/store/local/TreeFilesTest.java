@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import sessiontree.Heap;
 import sessiontree.TreeText;
 
 /** Trees on a disk that fails. */
@@ -83,5 +86,22 @@ class TreeFilesTest {
     assertThat(disk.list(Path.of("tmp"))).containsExactly(Path.of("tmp/forcing"));
     trees.force(unforced);
     assertThat(disk.list(Path.of("tmp"))).isEmpty();
+  }
+
+  /** 60 MB of names, in trees small enough to be counted by reading them. */
+  @Test
+  void treeWhoseEntriesAreCounted_leavesNoNamesInMemory(@TempDir Path folder) throws Exception {
+    Path sessions = Files.createDirectory(folder.resolve("sessions"));
+    TreeFiles trees = TreeFiles.open(Disk.real(), sessions, folder.resolve("tmp"), 0);
+    TreeFiles.Facts none = new TreeFiles.Facts(3, Map.of());
+    long before = Heap.usedBytes();
+    for (int i = 0; i < 500; i++) {
+      String tree = "{\"children\":[{\"" + i + "x".repeat(120_000) + "\":1}]}";
+      String id = "a" + i;
+      trees.publish(id, 1234, none, out -> out.write(tree.getBytes(StandardCharsets.US_ASCII)));
+      assertThat(trees.state(id).entries()).isEqualTo(3);
+      trees.delete(id);
+    }
+    assertThat(Heap.usedBytes() - before).isLessThan(20_000_000);
   }
 }
