@@ -304,14 +304,21 @@ public final class MessageParser {
     throw new ProblemException(
         INVALID_ENTRY,
         member("timestamp"),
-        key == Timestamp.LOOKS_LIKE_MILLIS
-            ? "a timestamp is in seconds since 1970; "
-                + shown
-                + " looks like milliseconds: divide it by 1000"
-            : "a timestamp is at least 0 and less than "
+        key == Timestamp.OUT_OF_RANGE
+            ? "a timestamp is at least 0 and less than "
                 + Timestamp.LIMIT_SECONDS
                 + " seconds since 1970; got "
-                + shown);
+                + shown
+            : "a timestamp is in seconds since 1970; " + shown + " looks like " + unit(key));
+  }
+
+  private static String unit(long key) {
+    if (key == Timestamp.LOOKS_LIKE_MILLIS) {
+      return "milliseconds: divide it by 1000";
+    }
+    return key == Timestamp.LOOKS_LIKE_MICROS
+        ? "microseconds: divide it by 1000000"
+        : "nanoseconds: divide it by 1000000000";
   }
 
   private Batch.Bound bound(long key) {

@@ -10,7 +10,10 @@ final class Timestamp {
   /** Timestamps are below it, so that nanoseconds fit into a long: the year 2262. */
   static final long LIMIT_SECONDS = 9_223_372_036L;
 
-  /** A number of so many digits before the point, 100000000000 or more, looks like milliseconds. */
+  /**
+   * A number of so many digits before the point looks like milliseconds: 100000000000 of them or
+   * more, which were in March 1973. Microseconds and nanoseconds of then have three and six more.
+   */
   private static final int MILLIS_DIGITS = 12;
 
   /** No timestamp. */
@@ -18,6 +21,12 @@ final class Timestamp {
 
   /** No timestamp, and so large that it looks like milliseconds. */
   static final long LOOKS_LIKE_MILLIS = -2;
+
+  /** No timestamp, and so large that it looks like microseconds. */
+  static final long LOOKS_LIKE_MICROS = -3;
+
+  /** No timestamp, and so large that it looks like nanoseconds. */
+  static final long LOOKS_LIKE_NANOS = -4;
 
   private static final int NANO_DIGITS = 9;
 
@@ -28,8 +37,8 @@ final class Timestamp {
   private Timestamp() {}
 
   /**
-   * Returns the nanoseconds, or {@link #OUT_OF_RANGE}, or {@link #LOOKS_LIKE_MILLIS}. The cost is
-   * the number's length, whatever its exponent.
+   * Returns the nanoseconds, or one of the negative values above. The cost is the number's length,
+   * whatever its exponent.
    *
    * @param number holds a well-formed JSON number from one position to another
    */
@@ -70,7 +79,9 @@ final class Timestamp {
     }
     long exponent = point + (i < to ? exponent(number, i + 1, to) : 0);
     if (exponent >= MILLIS_DIGITS) { // and the first digit is not zero
-      return LOOKS_LIKE_MILLIS;
+      return exponent < MILLIS_DIGITS + 3
+          ? LOOKS_LIKE_MILLIS
+          : exponent < MILLIS_DIGITS + 6 ? LOOKS_LIKE_MICROS : LOOKS_LIKE_NANOS;
     }
     long value = scaled(digits, count, (int) Math.max(exponent, -NANO_DIGITS) + NANO_DIGITS);
     if (value < LIMIT_SECONDS * 1_000_000_000L && value >= 0) {

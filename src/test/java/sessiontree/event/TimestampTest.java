@@ -72,12 +72,29 @@ final class TimestampTest {
         "0.1e12",
         "1569972083000",
         "1569972083000.125",
-        "1569972083000000",
-        "1e400",
-        "1e99999999999999999999"
+        "99999999999999.9"
       })
   void nanos_from100000000000On_looksLikeMillis(String number) {
     assertThat(nanos(number)).isEqualTo(Timestamp.LOOKS_LIKE_MILLIS);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"100000000000000", "1e14", "1569972083000000", "99999999999999999.9"})
+  void nanos_from100000000000000On_looksLikeMicros(String number) {
+    assertThat(nanos(number)).isEqualTo(Timestamp.LOOKS_LIKE_MICROS);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "100000000000000000",
+        "1e17",
+        "1569972083000000000",
+        "1e400",
+        "1e99999999999999999999"
+      })
+  void nanos_from100000000000000000On_looksLikeNanos(String number) {
+    assertThat(nanos(number)).isEqualTo(Timestamp.LOOKS_LIKE_NANOS);
   }
 
   @Test
@@ -86,7 +103,7 @@ final class TimestampTest {
     assertThat(nanos("1." + "9".repeat(998))).isEqualTo(1_999_999_999);
     assertThat(nanos("1" + "0".repeat(990) + "e-990")).isEqualTo(1_000_000_000);
     assertThat(nanos("0." + "0".repeat(990) + "1e991")).isEqualTo(1_000_000_000);
-    assertThat(nanos("9".repeat(1000))).isEqualTo(Timestamp.LOOKS_LIKE_MILLIS);
+    assertThat(nanos("9".repeat(1000))).isEqualTo(Timestamp.LOOKS_LIKE_NANOS);
   }
 
   @Test
@@ -122,7 +139,13 @@ final class TimestampTest {
     if (value.signum() < 0) {
       return Timestamp.OUT_OF_RANGE;
     }
-    if (value.compareTo(new BigDecimal("100000000000")) >= 0) {
+    if (value.compareTo(new BigDecimal("1e17")) >= 0) {
+      return Timestamp.LOOKS_LIKE_NANOS;
+    }
+    if (value.compareTo(new BigDecimal("1e14")) >= 0) {
+      return Timestamp.LOOKS_LIKE_MICROS;
+    }
+    if (value.compareTo(new BigDecimal("1e11")) >= 0) {
       return Timestamp.LOOKS_LIKE_MILLIS;
     }
     return value.compareTo(new BigDecimal("9223372036")) >= 0
