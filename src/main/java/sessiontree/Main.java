@@ -34,6 +34,7 @@ public final class Main {
 
   /** Starts the server, which runs until the process is asked to end. */
   public static void main(String[] args) {
+    OutOfMemory.endsTheProcess();
     spareLocales();
     try {
       CommandLine line = Config.parse(args);
@@ -149,16 +150,17 @@ public final class Main {
    * What was received is answered before the store is closed, and all that was answered is on disk.
    */
   private static void shutDown(Server server, Housekeeper housekeeper, SessionStore store) {
-    int code = STOPPED;
+    int code = FAILED;
     try {
       housekeeper.close();
       server.close();
       store.close();
+      code = STOPPED;
     } catch (Exception e) {
       System.err.println("sessiontree: did not stop in order: " + oneLine(e));
-      code = FAILED;
+    } finally {
+      Runtime.getRuntime().halt(code); // a JVM that is asked to end exits with 143 by itself
     }
-    Runtime.getRuntime().halt(code); // a JVM that is asked to end exits with 143 by itself
   }
 
   /** The version and the commit, from the jar's manifest. */

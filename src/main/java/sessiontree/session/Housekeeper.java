@@ -80,6 +80,9 @@ public final class Housekeeper implements AutoCloseable {
       LOG.warn("old sessions cannot be dealt with, tried again: {}", e.toString());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // the server stops
+    } catch (Error e) { // such as want of memory, which the scheduler would keep to itself
+      Thread thread = Thread.currentThread();
+      thread.getUncaughtExceptionHandler().uncaughtException(thread, e);
     }
   }
 

@@ -29,6 +29,7 @@ final class ProblemErrors extends ErrorHandler {
       String message,
       Throwable cause,
       Callback callback) {
+    Problems.endIfOutOfMemory(cause);
     byte[] body =
         switch (code) {
           case 400 -> unreadable(cause);

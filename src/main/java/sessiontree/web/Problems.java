@@ -54,6 +54,19 @@ final class Problems {
     };
   }
 
+  /**
+   * Gives want of memory, which Jetty and Javalin would catch, to the process's handler of uncaught
+   * exceptions, which ends it.
+   */
+  static void endIfOutOfMemory(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof OutOfMemoryError) {
+        Thread thread = Thread.currentThread();
+        thread.getUncaughtExceptionHandler().uncaughtException(thread, cause);
+      }
+    }
+  }
+
   /** The answer's body. */
   static byte[] body(ProblemException e) {
     ObjectNode json = JSON.objectNode();

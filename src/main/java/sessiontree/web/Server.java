@@ -8,6 +8,7 @@ import io.javalin.Javalin;
 import io.javalin.config.JavalinConfig;
 import io.javalin.http.Context;
 import io.javalin.http.HandlerType;
+import jakarta.servlet.http.HttpServletResponse;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -146,12 +147,16 @@ public final class Server implements AutoCloseable {
   }
 
   private void tick() {
-    time.tick();
-    long now = time.nanos();
-    connections.tick(now);
-    bodies.tick(now);
-    streams.tick(now);
-    outflow.tick(now);
+    try {
+      time.tick();
+      long now = time.nanos();
+      connections.tick(now);
+      bodies.tick(now);
+      streams.tick(now);
+      outflow.tick(now);
+    } catch (OutOfMemoryError e) { // which the scheduler would keep to itself
+      Problems.endIfOutOfMemory(e);
+    }
   }
 
   private void configure(JavalinConfig config) {
@@ -195,6 +200,7 @@ public final class Server implements AutoCloseable {
     config.routes.exception(ProblemException.class, (e, ctx) -> Problems.answer(ctx, e));
     config.routes.exception(IOException.class, this::answerStorageFailure);
     config.routes.exception(Exception.class, this::answerFailure);
+    config.router.javaLangErrorHandler(Server::answerError);
     config.routes.error(404, ctx -> answerUnrouted(ctx, Problem.NOT_FOUND));
     config.routes.error(405, ctx -> answerUnrouted(ctx, Problem.METHOD_NOT_ALLOWED));
   }
@@ -449,6 +455,12 @@ public final class Server implements AutoCloseable {
         .contentType(Problems.CONTENT_TYPE)
         .result(
             "{\"title\":\"The server failed\",\"status\":500,\"code\":\"internal\",\"detail\":\"see its log\"}");
+  }
+
+  private static void answerError(HttpServletResponse response, Error e) {
+    Problems.endIfOutOfMemory(e);
+    LOG.error("a request failed", e);
+    response.setStatus(500);
   }
 
   /** Only for requests that no route has answered: a route's own 404 has its body. */

@@ -216,14 +216,15 @@ final class Finisher {
   }
 
   private void retry(Runnable task) {
-    ScheduledFuture<?> unused = retries.schedule(task, retry.toMillis(), TimeUnit.MILLISECONDS);
+    ScheduledFuture<?> unused =
+        retries.schedule(LocalStore.vital(task), retry.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   /** Does something now and then. */
   void every(Duration time, Runnable task) {
     ScheduledFuture<?> unused =
         retries.scheduleWithFixedDelay(
-            task, time.toMillis(), time.toMillis(), TimeUnit.MILLISECONDS);
+            LocalStore.vital(task), time.toMillis(), time.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   /** Merges run files, if there is reason to, beside everything else. */

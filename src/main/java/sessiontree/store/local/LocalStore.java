@@ -28,7 +28,6 @@ import sessiontree.store.Tree;
 public final class LocalStore implements SessionStore {
   private static final Logger LOG = LoggerFactory.getLogger(LocalStore.class);
   private static final Duration CLOCK_WRITTEN = Duration.ofSeconds(10);
-  private static final int FATAL = 70;
 
   private final Closeable lock;
   private final Options options;
@@ -295,19 +294,27 @@ public final class LocalStore implements SessionStore {
   }
 
   /**
-   * Threads that the store cannot do without: an error in one, such as want of memory, ends the
-   * process. Nothing that was answered is lost by that.
+   * Threads that the store cannot do without. What one of them does not catch goes to the process's
+   * handler of uncaught exceptions, which ends it; nothing that was acknowledged is lost by that.
    */
   static ThreadFactory daemons(String name) {
     return task -> {
       Thread thread = new Thread(task, name);
       thread.setDaemon(true);
-      thread.setUncaughtExceptionHandler(
-          (failed, cause) -> {
-            LOG.error("thread {} failed; the process ends", name, cause);
-            Runtime.getRuntime().halt(FATAL);
-          });
       return thread;
+    };
+  }
+
+  /** A task whose error, such as want of memory, no scheduler and no future keeps to itself. */
+  static Runnable vital(Runnable task) {
+    return () -> {
+      try {
+        task.run();
+      } catch (Error e) {
+        Thread thread = Thread.currentThread();
+        thread.getUncaughtExceptionHandler().uncaughtException(thread, e);
+        throw e;
+      }
     };
   }
 }

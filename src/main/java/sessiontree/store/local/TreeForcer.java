@@ -153,7 +153,7 @@ final class TreeForcer {
       part.run();
     } else {
       CompletableFuture.allOf(
-              Stream.generate(() -> CompletableFuture.runAsync(part, forcers))
+              Stream.generate(() -> CompletableFuture.runAsync(LocalStore.vital(part), forcers))
                   .limit(FORCERS)
                   .toArray(CompletableFuture<?>[]::new))
           .join();

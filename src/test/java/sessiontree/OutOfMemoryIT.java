@@ -1,0 +1,97 @@
+package sessiontree;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static sessiontree.Entries.event;
+import static sessiontree.Entries.message;
+import static sessiontree.Entries.newId;
+import static sessiontree.Entries.start;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A server of 64 MB of heap, and clients that send more than that. */
+class OutOfMemoryIT {
+  private static final int FAULT = 70;
+
+  @TempDir private Path folder;
+
+  private JarServer.Launch server() {
+    return JarServer.of(folder.resolve("store")).java("-Xmx64m");
+  }
+
+  private static void assertOutOfMemory(JarServer server) throws Exception {
+    assertThat(server.awaitExit()).isEqualTo(FAULT);
+    assertThat(server.errors()).contains("sessiontree: out of memory, the process ends");
+  }
+
+  /** With the bound on events lifted. The store's threads and Jetty's have no memory. */
+  @Test
+  void eventsThatFillTheHeap_endTheProcess() throws Exception {
+    try (JarServer server = server().flags("--memory-bytes=1000000000").start()) {
+      String id = newId();
+      RawHttp.post(server.port(), "/sessions/" + id + "/events", message(start(id)));
+      String large = message(event("1", "x".repeat(200_000)));
+      try (Socket socket = RawHttp.open(server.port())) {
+        discardAnswers(socket);
+        for (int i = 0; i < 500; i++) {
+          socket.getOutputStream().write(post(id, large));
+        }
+      } catch (IOException e) {
+        // the process has ended
+      }
+      assertOutOfMemory(server);
+    }
+  }
+
+  /** With the bound on bytes received lifted. Only Jetty's threads have no memory. */
+  @Test
+  void messagesThatAreNotWhole_andFillTheHeap_endTheProcess() throws Exception {
+    List<RawStream> streams = new ArrayList<>();
+    try (JarServer server = server().flags("--inflow-bytes=1000000000").start()) {
+      try {
+        for (int i = 0; i < 120; i++) {
+          RawStream stream = RawStream.connect(server.port(), newId());
+          streams.add(stream);
+          stream.next("OPEN");
+          stream.send(RawStream.TEXT, false, new byte[900_000]);
+        }
+      } catch (IOException | AssertionError e) {
+        // the process has ended
+      }
+      assertOutOfMemory(server);
+    } finally {
+      for (RawStream stream : streams) {
+        stream.close();
+      }
+    }
+  }
+
+  private static byte[] post(String id, String message) {
+    String head = "POST /sessions/%s/events HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n";
+    return (head.formatted(id, message.length()) + message).getBytes(StandardCharsets.US_ASCII);
+  }
+
+  private static void discardAnswers(Socket socket) throws IOException {
+    InputStream answers = socket.getInputStream();
+    Thread reader =
+        new Thread(
+            () -> {
+              try {
+                answers.transferTo(OutputStream.nullOutputStream());
+              } catch (IOException e) {
+                // the connection is closed
+              }
+            },
+            "answers");
+    reader.setDaemon(true);
+    reader.start();
+  }
+}
