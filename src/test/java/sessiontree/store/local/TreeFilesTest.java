@@ -99,7 +99,7 @@ class TreeFilesTest {
       String tree = "{\"children\":[{\"" + i + "x".repeat(120_000) + "\":1}]}";
       String id = "a" + i;
       trees.publish(id, 1234, none, out -> out.write(tree.getBytes(StandardCharsets.US_ASCII)));
-      assertThat(trees.state(id).entries()).isEqualTo(3);
+      assertThat(trees.facts(id).entries()).isEqualTo(3);
       trees.delete(id);
     }
     assertThat(Heap.usedBytes() - before).isLessThan(20_000_000);
