@@ -1,7 +1,6 @@
 package sessiontree.store.local;
 
 import java.io.IOException;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -34,43 +33,18 @@ final class Checkpointer implements AutoCloseable {
   /** Sessions of one run file at most: its index is held in memory while it is written. */
   private static final int MAX_SOURCES = 1 << 17;
 
-  /**
-   * So many trees that are not forced begin a checkpoint of them: they take some 15 MB of memory,
-   * and some seconds.
-   */
-  private static final int UNFORCED_DUE = 100_000;
-
-  /**
-   * There may be one for so many bytes of the memory's bound. It takes 120 to 200 of them, which
-   * are not counted.
-   */
-  private static final int UNFORCED_BYTES = 256;
-
-  /** Trees of one call: the store closes after one. */
-  private static final int FORCED_AT_ONCE = 2_000;
-
   private final Runs runs;
   private final TreeFiles trees;
   private final WriteAheadLog log;
   private final OpenSessions sessions;
   private final long memoryBytes;
   private final long logBytes;
-  private final long maxUnforced;
-  private final long unforcedDue;
   private final long retryMillis;
   private final Runnable compaction;
   private final Runnable seal;
   private final Metrics metrics;
   private final long sweepNanos;
   private final LongSupplier nanoTime;
-
-  /**
-   * Trees that were published and not forced since, with the log record that is needed until they
-   * are. Guarded by this.
-   */
-  private final ArrayDeque<Unforced> unforced = new ArrayDeque<>();
-
-  private record Unforced(TreeFiles.Unforced tree, long firstLsn) {}
 
   private final Thread thread = LocalStore.daemons("spill").newThread(this::run);
 
@@ -109,8 +83,6 @@ final class Checkpointer implements AutoCloseable {
     this.sessions = sessions;
     this.memoryBytes = options.memoryBytes();
     this.logBytes = options.logBytes();
-    this.maxUnforced = options.memoryBytes() / UNFORCED_BYTES;
-    this.unforcedDue = Math.min(UNFORCED_DUE, maxUnforced / 2);
     this.retryMillis = options.retry().toMillis();
     this.compaction = compaction;
     this.seal = seal;
@@ -138,7 +110,7 @@ final class Checkpointer implements AutoCloseable {
    * room fails: then nothing can be taken.
    */
   synchronized boolean awaitRoom() {
-    while (memory > memoryBytes || log.sealedBytes() > logBytes || unforced.size() > maxUnforced) {
+    while (memory > memoryBytes || log.sealedBytes() > logBytes) {
       if (failing) {
         return false;
       }
@@ -151,19 +123,6 @@ final class Checkpointer implements AutoCloseable {
     }
     roomAwaited = false;
     return true;
-  }
-
-  /** The tree of the session was put in place. Before the session is forgotten. */
-  void published(LocalSession session, TreeFiles.Unforced tree) {
-    long firstLsn = session.firstLsn();
-    if (firstLsn != LocalSession.NONE) { // otherwise its runs are kept until it is forced
-      synchronized (this) {
-        unforced.add(new Unforced(tree, firstLsn));
-        if (unforced.size() > unforcedDue) {
-          notifyAll();
-        }
-      }
-    }
   }
 
   /** The log thread has a tombstone that is durable; its tree is about to be removed. */
@@ -205,7 +164,7 @@ final class Checkpointer implements AutoCloseable {
   }
 
   private boolean isDue() {
-    return isMemoryDue() || isLogDue() || unforced.size() > unforcedDue;
+    return isMemoryDue() || isLogDue();
   }
 
   /** Guarded by this. */
@@ -246,9 +205,6 @@ final class Checkpointer implements AutoCloseable {
         spill(largest());
         replaySpillBytes = 0;
       }
-      if (unforced() > maxUnforced) {
-        forceTrees(LocalSession.NONE);
-      }
     } catch (IOException e) { // on a full disk the store opens all the same
       LOG.warn("memory is over its bound, and cannot be spilled: {}", e.toString());
     }
@@ -266,9 +222,6 @@ final class Checkpointer implements AutoCloseable {
       }
       if (isLogDue()) {
         checkpoint(log.firstLsnOfNewest(logBytes / 2));
-      }
-      if (unforced() > unforcedDue) {
-        forceTrees(LocalSession.NONE);
       }
       if (isSweepDue()) {
         sweep();
@@ -326,26 +279,22 @@ final class Checkpointer implements AutoCloseable {
     for (LocalSession session : sessions.all()) {
       stillNeeded = Math.min(stillNeeded, session.neededLsn());
     }
-    // After the sessions: one that was published meanwhile is here now.
-    long unforcedLsn = forceTrees(lsn);
-    if (unforcedLsn < lsn) { // the store closes
-      return;
-    }
-    log.deleteBefore(bury(Math.max(lsn, Math.min(stillNeeded, unforcedLsn))));
+    log.deleteBefore(bury(Math.max(lsn, stillNeeded)));
   }
 
   /**
-   * Sees to it that nothing is left that tombstones before a record must hide. Returns that record,
-   * or one before it up to which it could be done now.
+   * Makes durable which trees there are, and sees to it that nothing is left that tombstones before
+   * a record must hide. Returns that record, or one before it up to which it could be done now.
    */
   private long bury(long lsn) throws IOException {
     long limit = notBeyond(removing, lsn);
+    // After the sessions and the removals: of what they tell, the names are there.
+    trees.syncFolders();
     synchronized (this) {
       if (firstTombstone >= limit) {
         return limit;
       }
     }
-    trees.forceRemovals();
     runs.purge(sessions::get);
     synchronized (this) {
       firstTombstone = lastTombstone < limit ? NONE : limit;
@@ -379,47 +328,6 @@ final class Checkpointer implements AutoCloseable {
     return firstTombstone;
   }
 
-  private synchronized int unforced() {
-    return unforced.size();
-  }
-
-  /**
-   * Forces the trees that need log records before that one; not all of them, if the store closes.
-   * Returns the first record that those which are not forced need.
-   */
-  private long forceTrees(long lsn) throws IOException {
-    for (int left = unforced(); left > 0; left -= FORCED_AT_ONCE) { // more come meanwhile
-      List<Unforced> some = takeUnforced(lsn);
-      if (some.isEmpty()) {
-        break;
-      }
-      try {
-        trees.force(some.stream().map(Unforced::tree).toList());
-      } catch (IOException | RuntimeException e) {
-        putBack(some);
-        throw e;
-      }
-    }
-    synchronized (this) {
-      return unforced.stream().mapToLong(Unforced::firstLsn).min().orElse(LocalSession.NONE);
-    }
-  }
-
-  private synchronized List<Unforced> takeUnforced(long lsn) {
-    List<Unforced> taken = new ArrayList<>();
-    List<Unforced> others = new ArrayList<>();
-    while (!closing && taken.size() < FORCED_AT_ONCE && !unforced.isEmpty()) {
-      Unforced one = unforced.remove();
-      (one.firstLsn() < lsn ? taken : others).add(one);
-    }
-    unforced.addAll(others);
-    return taken;
-  }
-
-  private synchronized void putBack(List<Unforced> taken) {
-    unforced.addAll(taken);
-  }
-
   private void spill(List<LocalSession> chosen) throws IOException {
     chosen.sort(Comparator.comparing(LocalSession::id));
     for (int from = 0; from < chosen.size(); from += MAX_SOURCES) {
@@ -447,7 +355,7 @@ final class Checkpointer implements AutoCloseable {
         grew(-spill.bytes());
       } else {
         runs.retire(
-            written.regions().get(i)); // complete: the log is needed until its tree is forced
+            written.regions().get(i)); // complete: the log has it until its tree's name is durable
       }
     }
     runs.admit(written.file());

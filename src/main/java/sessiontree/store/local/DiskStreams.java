@@ -4,24 +4,19 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
-import java.util.zip.CRC32C;
 
 /** Streams over files of a {@link Disk}, from their beginnings. Each is for one thread. */
 final class DiskStreams {
   private DiskStreams() {}
 
-  /** Counts and sums up what is written. */
-  private abstract static class Summed extends OutputStream {
-    final Disk.DiskFile file;
-    private final CRC32C crc = new CRC32C();
+  /** Writes a file from its beginning. */
+  static final class Output extends OutputStream {
+    private final Disk.DiskFile file;
     private long position;
 
-    Summed(Disk.DiskFile file) {
+    Output(Disk.DiskFile file) {
       this.file = file;
     }
-
-    /** Takes the bytes that belong there. */
-    abstract void take(byte[] bytes, int offset, int length, long position) throws IOException;
 
     @Override
     public void write(int b) throws IOException {
@@ -30,8 +25,7 @@ final class DiskStreams {
 
     @Override
     public void write(byte[] bytes, int offset, int length) throws IOException {
-      take(bytes, offset, length, position);
-      crc.update(bytes, offset, length);
+      file.write(ByteBuffer.wrap(bytes, offset, length), position);
       position += length;
     }
 
@@ -40,58 +34,14 @@ final class DiskStreams {
       return position;
     }
 
-    /** Their checksum. */
-    int crc() {
-      return (int) crc.getValue();
+    /** Makes them durable. */
+    void force() throws IOException {
+      file.force();
     }
 
     @Override
     public void close() throws IOException {
       file.close();
-    }
-  }
-
-  /** Writes a file from its beginning. */
-  static final class Output extends Summed {
-    Output(Disk.DiskFile file) {
-      super(file);
-    }
-
-    @Override
-    void take(byte[] bytes, int offset, int length, long position) throws IOException {
-      file.write(ByteBuffer.wrap(bytes, offset, length), position);
-    }
-  }
-
-  /** Compares what is written with what a file holds. */
-  static final class Comparison extends Summed {
-    private static final int BUFFER_BYTES = 1 << 16;
-
-    private boolean same = true;
-
-    Comparison(Disk.DiskFile file) {
-      super(file);
-    }
-
-    @Override
-    void take(byte[] bytes, int offset, int length, long position) throws IOException {
-      ByteBuffer there = ByteBuffer.allocate(Math.min(length, BUFFER_BYTES));
-      for (int at = 0; same && at < length; at += there.limit()) {
-        there.clear().limit(Math.min(there.capacity(), length - at));
-        int read = file.read(there, position + at);
-        same =
-            read == there.limit() && there.flip().equals(ByteBuffer.wrap(bytes, offset + at, read));
-      }
-    }
-
-    /** All was written. */
-    Comparison atEnd() throws IOException {
-      same &= file.size() == position();
-      return this;
-    }
-
-    boolean isSame() {
-      return same;
     }
   }
 

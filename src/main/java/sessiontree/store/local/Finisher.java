@@ -2,8 +2,10 @@ package sessiontree.store.local;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -26,7 +28,9 @@ import sessiontree.store.Append;
  */
 final class Finisher {
   private static final Logger LOG = LoggerFactory.getLogger(Finisher.class);
-  private static final int FINISHERS = 2;
+
+  /** Trees are forced by so many threads at once, which share the commits of the file system. */
+  private static final int FINISHERS = 8;
 
   /** What is not finished by then when the store closes, the next start finishes. */
   private static final long CLOSE_SECONDS = 3;
@@ -92,59 +96,48 @@ final class Finisher {
    * damaged never will have a tree, which is that session's trouble. One that is deleted needs
    * none.
    */
-  void finish(LocalSession session, Append.Answer answer) {
-    TreeFiles.Unforced tree = publish(session);
-    if (tree == null) {
+  private void finish(LocalSession session, Append.Answer answer) {
+    if (!publish(session)) {
       switch (session.phase()) {
         case ENDED -> retry(() -> finishLater(session, answer));
         case DAMAGED -> answer(session, answer, Append.Answer::noTree);
         default -> LOG.debug("session={} was deleted before it was finished", session.id());
       }
-      return;
-    }
-    if (session.hasRuns()) { // then its tree is forced, and nobody needs to wait for that
+    } else if (session.hasRuns()) { // nobody needs to wait until it is forgotten
       answer(session, answer, Append.Answer::stored);
-      forget(session, tree);
+      forget(session);
     } else {
-      forget(session, tree);
+      sessions.remove(session);
       answer(session, answer, Append.Answer::stored);
     }
-  }
-
-  /** Returns the tree that is to be forced; null if it could not be put in place. */
-  private TreeFiles.Unforced publish(LocalSession session) {
-    return publish(session, trees::publish);
   }
 
   /**
-   * Likewise for recovery, which keeps a tree that is there and right. Not that of a session with
-   * runs: such a tree is forced at once, so there are few.
+   * Finishes sessions that have ended, and returns when that was tried for each. What could not be
+   * done is tried again.
    */
-  TreeFiles.Unforced restore(LocalSession session) {
-    return session.hasRuns() ? publish(session) : publish(session, trees::restore);
+  void finishAll(List<LocalSession> ended) {
+    List<CompletableFuture<Void>> tried = new ArrayList<>();
+    for (LocalSession session : ended) {
+      tried.add(CompletableFuture.runAsync(() -> finish(session, null), finishers));
+    }
+    tried.forEach(CompletableFuture::join);
   }
 
-  private interface Publishing {
-    TreeFiles.Unforced publish(
-        String id, long completed, TreeFiles.Facts facts, TreeFiles.Content content)
-        throws IOException;
-  }
-
-  private TreeFiles.Unforced publish(LocalSession session, Publishing publishing) {
+  /** Returns whether the tree could be put in place. */
+  private boolean publish(LocalSession session) {
     if (!session.beginPublishing()) {
-      return null;
+      return false;
     }
     long began = System.nanoTime();
     long completed = session.end().epochMicros();
     try {
-      TreeFiles.Unforced tree =
-          publishing.publish(session.id(), completed, session.facts(), session::write);
+      trees.publish(session.id(), completed, session.facts(), session::write);
       unfinished.remove(session.id());
-      checkpointer.published(session, tree);
       checkpointer.grew(-session.published());
       completions.add(session.id(), completed);
       metrics.finishSeconds.observe((System.nanoTime() - began) / 1e9);
-      return tree;
+      return true;
     } catch (DamageException e) { // it is the same at each try, unlike a disk that fails
       session.damaged();
       unfinished.remove(session.id());
@@ -158,7 +151,7 @@ final class Finisher {
     } finally {
       session.endPublishing();
     }
-    return null;
+    return false;
   }
 
   /** The session needs no tree any more. */
@@ -173,23 +166,19 @@ final class Finisher {
     }
   }
 
-  /**
-   * Forgets a session that is published. If it has runs, they are needed until its tree is forced.
-   */
-  void forget(LocalSession session, TreeFiles.Unforced tree) {
-    if (session.hasRuns()) {
-      try {
-        trees.force(List.of(tree));
-      } catch (IOException e) {
-        LOG.warn(
-            "session={} its tree cannot be forced, tried again every second: {}",
-            session.id(),
-            e.toString());
-        retry(() -> heavy.execute(() -> forget(session, tree)));
-        return;
-      }
-      session.forgetRuns().forEach(runs::retire);
+  /** Forgets a session that is published, and its runs, when its tree's name is durable. */
+  private void forget(LocalSession session) {
+    try {
+      trees.syncFolder(session.id());
+    } catch (IOException e) {
+      LOG.warn(
+          "session={} the folder of its tree cannot be synced, tried again every second: {}",
+          session.id(),
+          e.toString());
+      retry(() -> heavy.execute(() -> forget(session)));
+      return;
     }
+    session.forgetRuns().forEach(runs::retire);
     sessions.remove(session);
   }
 

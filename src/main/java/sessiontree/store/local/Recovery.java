@@ -1,6 +1,7 @@
 package sessiontree.store.local;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -34,6 +35,9 @@ final class Recovery implements WriteAheadLog.Replay {
 
   /** The part of them that lies in runs. */
   private final Map<String, LocalSession> remainsInRuns = new HashMap<>();
+
+  /** Sessions whose trees are there; their runs are needed until the trees' names are durable. */
+  private final List<LocalSession> complete = new ArrayList<>();
 
   private long records;
   private long finished;
@@ -77,17 +81,24 @@ final class Recovery implements WriteAheadLog.Replay {
               + covered
               + ": the end of the log is missing");
     }
-    forgetRemains();
+    checkRemains();
+    List<LocalSession> ended = new ArrayList<>();
     for (LocalSession session : List.copyOf(sessions.all())) {
       if (session.phase() == Phase.ENDED) {
-        session.holdAnswers(null);
-        finisher.finish(session, null);
-        finished++;
+        if (!passOver(session)) {
+          session.holdAnswers(null);
+          ended.add(session);
+        }
       } else if (session.hasRuns() && trees.exists(session.id())) { // it was finished
-        forget(session);
+        sessions.remove(session);
+        complete.add(session);
       }
     }
-    trees.restored();
+    trees.syncFolders(); // before anything goes that they stand for
+    complete.forEach(this::forget);
+    remainsInRuns.values().forEach(this::forget);
+    finisher.finishAll(ended);
+    finished += ended.size();
     if (records > 0 || fromRuns > 0) {
       LOG.info(
           "recovered in {} ms: {} sessions from runs, {} log records replayed, {} sessions finished, {} open",
@@ -125,14 +136,25 @@ final class Recovery implements WriteAheadLog.Replay {
     }
     session = session == null ? store.add(record.id()) : session;
     checkpointer.grew(session.apply(record));
-    if (record.end() != null) { // now, so that its children need no memory
-      TreeFiles.Unforced tree = finisher.restore(session);
-      if (tree != null) {
-        finished++;
-        finisher.forget(session, tree);
-      }
+    if (record.end() != null) {
+      passOver(session);
     }
     checkpointer.makeRoomForReplay();
+  }
+
+  /**
+   * A session that has ended is complete if its tree is there, as that was forced before it was
+   * named. Returns whether it is. If the tree is that of a later session of the id, as of this one
+   * it was deleted, a tombstone follows in the log, and removes it.
+   */
+  private boolean passOver(LocalSession session) throws IOException {
+    if (!trees.isPublished(session.id(), session.facts())) {
+      return false;
+    }
+    checkpointer.grew(-session.published());
+    sessions.remove(session);
+    complete.add(session);
+    return true;
   }
 
   /**
@@ -166,7 +188,7 @@ final class Recovery implements WriteAheadLog.Replay {
     session.forgetRuns().forEach(runs::retire);
   }
 
-  private void forgetRemains() throws IOException {
+  private void checkRemains() throws IOException {
     for (String id : remains) {
       if (!trees.exists(id)) {
         throw new IOException(
@@ -178,6 +200,5 @@ final class Recovery implements WriteAheadLog.Replay {
                 + ", and it has no tree");
       }
     }
-    remainsInRuns.values().forEach(this::forget);
   }
 }

@@ -30,8 +30,9 @@ import sessiontree.store.MemoryTree;
 import sessiontree.store.Tree;
 
 /**
- * The trees of complete sessions, a file each, published by rename. Safe for several threads, one a
- * session.
+ * The trees of complete sessions, a file each, forced and then published by rename: a tree that has
+ * its name is whole and durable. The name itself is durable when {@link #syncFolders} has returned.
+ * Safe for several threads, one a session.
  *
  * <p>What a tree does not tell (its writers' numbers, and how many entries it has without counting
  * them) stands in a second file beside it, if it has named writers or is large.
@@ -80,22 +81,20 @@ final class TreeFiles {
   private final Disk disk;
   private final Path directory;
   private final Path temporary;
-  private final TreeForcer forcer;
   private final TreeCache cache;
 
-  /** Folders from which something was removed since they were synced. */
-  private final Set<Path> removed = ConcurrentHashMap.newKeySet();
+  /** Folders in which names were made or removed since they were synced. */
+  private final Set<Path> changed = ConcurrentHashMap.newKeySet();
 
   /** Sessions whose trees are damaged, and that the log names. */
   private final Set<String> damaged = ConcurrentHashMap.newKeySet();
 
   private final AtomicLong temporaries = new AtomicLong();
 
-  private TreeFiles(Disk disk, Path directory, Path temporary, TreeForcer forcer, TreeCache cache) {
+  private TreeFiles(Disk disk, Path directory, Path temporary, TreeCache cache) {
     this.disk = disk;
     this.directory = directory;
     this.temporary = temporary;
-    this.forcer = forcer;
     this.cache = cache;
   }
 
@@ -108,20 +107,10 @@ final class TreeFiles {
       throws IOException {
     disk.createDirectories(directory);
     disk.createDirectories(temporary);
-    boolean doubtful = false;
     for (Path file : disk.list(temporary)) {
-      if (file.endsWith(TreeForcer.MARK)) {
-        doubtful = true;
-      } else {
-        disk.delete(file);
-      }
+      disk.delete(file);
     }
-    return new TreeFiles(
-        disk,
-        directory,
-        temporary,
-        new TreeForcer(disk, directory, temporary, doubtful),
-        new TreeCache(cachedBytes));
+    return new TreeFiles(disk, directory, temporary, new TreeCache(cachedBytes));
   }
 
   /** The relative paths of a folder's trees, in order. */
@@ -151,37 +140,32 @@ final class TreeFiles {
   }
 
   /**
-   * A tree that was put in place and not forced since. There may be hundreds of thousands.
-   *
-   * @param crc checksum of what was written
-   * @param hasFacts whether there is a file beside it
-   * @param factsCrc checksum of that
-   */
-  record Unforced(String id, int crc, boolean hasFacts, int factsCrc) {}
-
-  /**
-   * Writes the session's tree, and puts it in place. It is whole then, but not durable: {@link
-   * #force} makes it so.
+   * Writes the session's tree and its facts, forces both, and gives them their names. When one step
+   * fails, what was written is thrown away: a second force of it might succeed and mean nothing.
    *
    * @param completed in microseconds since the UNIX epoch
    */
-  Unforced publish(String id, long completed, Facts facts, Content content) throws IOException {
+  void publish(String id, long completed, Facts facts, Content content) throws IOException {
     Path path = path(id);
-    Written tree = write(content);
+    Path tree = nextTemporary();
+    Path beside = nextTemporary();
     try {
-      boolean hasFacts = areWritten(facts, tree.bytes);
-      int factsCrc = 0;
+      boolean hasFacts = areWritten(facts, write(tree, content));
       if (hasFacts) {
-        Written beside = write(content(facts));
-        place(beside.file, TreePath.facts(path));
-        factsCrc = beside.crc;
+        write(beside, content(facts));
       }
-      disk.setModified(tree.file, completed);
-      place(tree.file, path);
-      forcer.replaced(id);
-      return new Unforced(id, tree.crc, hasFacts, factsCrc);
-    } catch (IOException e) {
-      delete(tree.file, e);
+      disk.setModified(tree, completed);
+      try {
+        if (hasFacts) {
+          place(beside, TreePath.facts(path));
+        }
+        place(tree, path);
+      } finally { // not before: a folder is taken for durable when it is synced
+        changed.add(path.getParent());
+      }
+    } catch (IOException | RuntimeException e) {
+      delete(tree, e);
+      delete(beside, e);
       throw e;
     }
   }
@@ -193,8 +177,36 @@ final class TreeFiles {
     } catch (NoSuchFileException e) {
       disk.createDirectory(directory);
       disk.createDirectory(target.getParent());
+      changed.add(directory);
       disk.rename(file, target);
     }
+  }
+
+  /**
+   * Whether the tree of a session that recovery knows to have ended is there, with its facts. It is
+   * whole then; its name is durable when the folders are synced. Another session's of the same id
+   * it cannot be, or a tombstone that is replayed later removes it, and it is made anew.
+   */
+  boolean isPublished(String id, Facts facts) throws IOException {
+    Path path = path(id);
+    try (Disk.DiskFile tree = disk.open(path)) {
+      if (areWritten(facts, tree.size()) && !facts.equals(readFacts(id))) {
+        return false; // of two names, loss of power may leave one
+      }
+      found(path);
+      return true;
+    } catch (NoSuchFileException e) {
+      return false;
+    } catch (JsonProcessingException | DamageException e) {
+      LOG.warn("session={} its tree is written again, as its facts are damaged", id);
+      return false;
+    }
+  }
+
+  /** What was there at the start may have been named just before the process before it ended. */
+  private void found(Path tree) {
+    changed.add(tree.getParent());
+    changed.add(directory);
   }
 
   private static boolean areWritten(Facts facts, long treeBytes) {
@@ -205,90 +217,54 @@ final class TreeFiles {
     return out -> out.write(Json.MAPPER.writeValueAsBytes(facts));
   }
 
-  /**
-   * Publishes the tree, unless just that is there already; then it counts as one that was put in
-   * place now. For the thread that opens the store.
-   */
-  Unforced restore(String id, long completed, Facts facts, Content content) throws IOException {
-    forcer.found(id);
-    Unforced found = find(id, completed, facts, content);
-    return found != null ? found : publish(id, completed, facts, content);
-  }
-
-  /** The tree, if it, its facts and its time are the same; or null. */
-  private Unforced find(String id, long completed, Facts facts, Content content) {
-    Path path = path(id);
-    try {
-      if (disk.modified(path) != completed) {
-        return null;
-      }
-      DiskStreams.Comparison tree = compare(path, content);
-      boolean hasFacts = areWritten(facts, tree.position());
-      DiskStreams.Comparison beside =
-          hasFacts ? compare(TreePath.facts(path), content(facts)) : null;
-      return tree.isSame() && (!hasFacts || beside.isSame())
-          ? new Unforced(id, tree.crc(), hasFacts, hasFacts ? beside.crc() : 0)
-          : null;
-    } catch (NoSuchFileException e) {
-      return null;
-    } catch (IOException e) { // if that is not only for want of what is there, publishing tells
-      LOG.warn("session={} its tree is written again: {}", id, e.toString());
-      return null;
-    }
-  }
-
-  private DiskStreams.Comparison compare(Path path, Content content) throws IOException {
-    try (DiskStreams.Comparison comparison = new DiskStreams.Comparison(disk.open(path))) {
-      content.write(comparison);
-      return comparison.atEnd();
-    }
-  }
-
-  /** Removes a tree; for good, when the removal was made durable. */
+  /** Removes a tree; for good, when the folders are synced. */
   void delete(String id) throws IOException {
     Path path = path(id);
-    synchronized (forcer.lock(id)) {
-      try {
-        disk.delete(path);
-        disk.delete(TreePath.facts(path));
-        forcer.replaced(id);
-      } finally { // not before: it is taken for done when it is synced
-        removed.add(path.getParent());
-        cache.remove(id);
-        damaged.remove(id);
-      }
+    try {
+      disk.delete(path);
+      disk.delete(TreePath.facts(path));
+    } finally {
+      changed.add(path.getParent());
+      cache.remove(id);
+      damaged.remove(id);
     }
   }
 
-  /** Makes removals durable. */
-  void forceRemovals() throws IOException {
-    for (Path folder : List.copyOf(removed)) {
-      removed.remove(folder);
+  /** Makes the names of all trees durable, and their removal. By one thread at a time. */
+  void syncFolders() throws IOException {
+    for (Path folder : List.copyOf(changed)) {
+      changed.remove(folder);
       try {
         disk.sync(folder);
       } catch (NoSuchFileException e) {
         LOG.debug("{} was never made", folder);
       } catch (IOException e) {
-        removed.add(folder);
+        changed.add(folder);
         throw e;
       }
     }
   }
 
-  private record Written(Path file, long bytes, int crc) {}
+  /** Makes the name of one tree durable. */
+  void syncFolder(String id) throws IOException {
+    disk.sync(path(id).getParent());
+    disk.sync(directory); // for the folder itself
+  }
 
-  private Written write(Content content) throws IOException {
-    Path file = temporary.resolve(Long.toString(temporaries.incrementAndGet()));
+  private Path nextTemporary() {
+    return temporary.resolve(Long.toString(temporaries.incrementAndGet()));
+  }
+
+  /** Writes a file and forces it. Returns its length. */
+  private long write(Path file, Content content) throws IOException {
     try (DiskStreams.Output out = new DiskStreams.Output(disk.createTemporary(file))) {
       content.write(out);
-      return new Written(file, out.position(), out.crc());
-    } catch (IOException e) {
-      delete(file, e);
-      throw e;
+      out.force();
+      return out.position();
     }
   }
 
-  private void delete(Path file, IOException cause) {
+  private void delete(Path file, Exception cause) {
     try {
       disk.delete(file);
     } catch (IOException e) { // the next start does
@@ -296,19 +272,11 @@ final class TreeFiles {
     }
   }
 
-  /** Makes trees durable. Those that are not there any more are passed over. */
-  void force(List<Unforced> trees) throws IOException {
-    forcer.force(trees);
-  }
-
-  /** All trees that need it were restored: no other is in doubt. */
-  void restored() {
-    forcer.restored();
-  }
-
+  /** Whether the tree is there. Its name is durable when the folders are synced. */
   boolean exists(String id) throws IOException {
     try {
       disk.open(path(id)).close();
+      found(path(id));
       return true;
     } catch (NoSuchFileException e) {
       return false;

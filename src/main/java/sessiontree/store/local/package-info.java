@@ -12,7 +12,6 @@
  *   sessions/5c/ID.facts              beside a tree that has named writers, or is large: its entries, its writers
  *   clock                             for how many milliseconds servers have run on the folder: 8 bytes, checksum
  *   tmp/                              files that are being written; emptied at every start
- *   tmp/forcing                       there while trees are being forced, and while a force that failed is not made good
  * </pre>
  *
  * <p>Numbers are big-endian. A checksum is CRC32C. A <em>bound</em> (SESSION_START or SESSION_END)
@@ -95,12 +94,14 @@
  * <ul>
  *   <li>An append is answered when its record has been forced. Then the session changes, and
  *       nothing else ever changes it.
- *   <li>What a log record holds is in a forced run, or in a forced tree, before its segment is
- *       deleted.
- *   <li>A run is needed until its session's tree is forced. A run file that nobody needs is
- *       deleted.
- *   <li>Runs and trees are written under tmp/ and renamed: under their names they are whole, unless
- *       the power failed and they were not forced; a run file is forced before it is renamed.
+ *   <li>Runs, trees and facts are written under tmp/, forced, and only then renamed: a file that
+ *       has its name is whole and durable. Facts are renamed before their tree. SESSION_END is
+ *       answered when the tree has its name.
+ *   <li>What a log record holds is in a run, or in a tree, whose name is durable, before its
+ *       segment is deleted: the folders in which trees were named or removed are synced before
+ *       that.
+ *   <li>A run is needed until the name of its session's tree is durable. A run file that nobody
+ *       needs is deleted.
  *   <li>A deletion is answered when its tombstone has been forced and the tree is unlinked. All
  *       that is stored under its id later lies behind the tombstone in the log. So the tombstone's
  *       segment is deleted only when the unlinking is durable, and every run file that has anything
@@ -121,10 +122,11 @@
  *   <tr><td>after its rename<td>a run file, and the same in the log: the log's records up to the entry's number are passed
  *       over. If the spill was told that it failed, and came again, the later run covers the earlier one, which goes
  *   <tr><td>while run files are merged<td>the merged file and some it was made of: these are deleted
- *   <tr><td>after SESSION_END is durable<td>a session that has ended, with or without a tree: what the tree must be is
- * made again, and compared with what is there, as that may be anything after loss of power. If it differs in a
- *       byte, in its time or in its facts, it is written again; if not, it is kept, and forced before the log forgets it
- *   <tr><td>after a tree was forced<td>some of its runs, some of its log records: passed over, as there is a tree
+ *   <tr><td>while a tree is written or forced<td>files in tmp/: deleted, and the tree is made anew from log and runs. The same
+ *       if only the facts have their name
+ *   <tr><td>after the rename of a tree<td>a tree, and all its records in log and runs: the session is complete, and the records
+ *       are passed over. Loss of power may take the name back, or that of the facts alone: then it is made anew
+ *   <tr><td>after its folder was synced<td>a tree, and some of its runs and log records: passed over, as there is a tree
  *   <tr><td>while segments are deleted<td>any of those before the checkpoint: deleted
  * </table>
  *
@@ -140,16 +142,20 @@
  * the log need not wait for it; each start finds the damage again. What is damaged is repaired by
  * nobody but a person, who puts the file of a backup there while no server runs.
  *
- * <p>Recovery reads the indexes of the run files, the log, and the trees of sessions that ended in
- * it; not the runs, and not a tree that a session with runs may have: that one is written again.
- * Before anything is made of them, their directories are synced, and the bytes of the newest
- * segment are written and forced once more: what was named, or what a force failed for, just before
- * the process ended can be read, and is yet not on the disk.
+ * <p>Recovery reads the indexes of the run files, the log, and the facts of sessions that ended in
+ * it; not the runs, and no tree. Before anything is made of them, the directories of log and runs
+ * are synced, and the bytes of the newest segment are written and forced once more: what was named,
+ * or what a force failed for, just before the process ended can be read, and is yet not on the
+ * disk. A tree that can be read is on the disk, but perhaps not its name: its folder is synced
+ * before anything goes that the tree stands for.
  *
  * <p>A tombstone in the log removes what was found of its session so far, in runs, in the log and
- * as a tree, whoever made that tree: what the id may be now is all behind it. Of a session that the
- * runs tell only in part, or that the log has only later records of, the tree must be there, unless
- * a tombstone comes; or the start is refused.
+ * as a tree, whoever made that tree: what the id may be now is all behind it. So the tree that is
+ * there when an end is replayed is that session's, or there is a tombstone between the two, which
+ * is replayed as well: one before the end has removed an older tree by then, one behind it will
+ * remove a younger one, which is then made anew from its own records. Of a session that the runs
+ * tell only in part, or that the log has only later records of, the tree must be there, unless a
+ * tombstone comes; or the start is refused.
  *
  * <p>Five minutes after the first tombstone the active segment is sealed, and a checkpoint made up
  * to it; after a start with tombstones in the log at once. So what was deleted leaves the disk.
@@ -159,12 +165,9 @@
  * <p>A write that fails, on a full disk say, changes nothing: the log is cut back to the last
  * commit, durably, and only then the group is refused, as a crash might bring back what was refused
  * and sent again. After a failed force the segment is opened anew, and its records verified, before
- * that. Until the log can be cut back, answers wait. A tree of which a force failed is not forced
- * again, but copied, if what can be read still has the checksum of what was written. The process
- * that knows of which tree the force failed may be killed before it has copied it, and the page
- * cache has what the disk has not. So {@code tmp/forcing} is made before the first tree is forced,
- * and deleted when all are durable: a start that finds it copies each tree that it keeps, in place
- * of forcing it. After loss of power the file tells nothing, but then what can be read is on disk.
+ * that. Until the log can be cut back, answers wait. A tree of which a force failed is thrown away
+ * before it has a name, and made anew from what log, buffers and runs hold: another force of the
+ * same file might succeed, and mean nothing.
  *
  * <h2>Bounds</h2>
  *
@@ -172,11 +175,8 @@
  * bound. Spills begin at three quarters of it. To bring a buffer into order takes 32 bytes a child
  * more, for the one that is being spilled and each one that is being finished. Small trees that
  * were read: an eighth of {@code memoryBytes}. Sealed segments: {@code logBytes}; checkpoints begin
- * at three quarters of it, and leave half. Trees that are not forced: one for each 256 bytes of
- * {@code memoryBytes}, of which each takes about 125, and 170 if it has to be copied; from 100,000
- * of them, or half of that bound, they are forced. At the bound the log thread waits, and recovery
- * forces them itself. A session has at most one run in each run file, and there are fewer than the
- * fan-in of a level.
+ * at three quarters of it, and leave half. A session has at most one run in each run file, and
+ * there are fewer than the fan-in of a level.
  *
  * <h2>Assumptions</h2>
  *

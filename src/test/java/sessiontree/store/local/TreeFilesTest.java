@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -26,17 +25,62 @@ class TreeFilesTest {
     return TreeFiles.open(on, Path.of("sessions"), Path.of("tmp"), 0);
   }
 
+  /** What a failed force left can be read, and another force of it would not tell. */
   @Test
-  void treeOfWhichAForceFailed_keepsItsTime_andSurvivesLossOfPower() throws Exception {
+  void treeOfWhichAForceFailed_hasNoName_andSurvivesLossOfPower_whenItIsMadeAnew()
+      throws Exception {
+    for (int fails = 0; fails < 9; fails++) { // twice create, write, force; time, twice rename
+      FaultyDisk disk = FaultyDisk.create(new Random(fails));
+      TreeFiles trees = open(disk);
+      disk.failAt(fails, 1);
+      assertThatIOException().isThrownBy(() -> trees.publish("a", 1234, FACTS, TREE));
+      assertThat(trees.isPublished("a", FACTS)).as("%d", fails).isFalse();
+      assertThat(disk.list(Path.of("tmp"))).as("%d", fails).isEmpty();
+      trees.publish("a", 1234, FACTS, TREE);
+      trees.syncFolders();
+      assertIsThere(open(disk.losePower()), "%d".formatted(fails));
+    }
+  }
+
+  private static void assertIsThere(TreeFiles trees, String as) throws Exception {
+    assertThat(TreeText.of(trees.tree("a").orElseThrow())).as(as).isEqualTo("{\"children\":[{}]}");
+    assertThat(trees.facts("a").writers()).as(as).isEqualTo(FACTS.writers());
+    assertThat(trees.isPublished("a", FACTS)).as(as).isTrue();
+    assertThat(trees.completed("a")).as(as).isEqualTo(1234);
+  }
+
+  @Test
+  void folder_isSyncedAgain_ifThatFailed() throws Exception {
     TreeFiles trees = open(disk);
-    List<TreeFiles.Unforced> unforced = List.of(trees.publish("a", 1234, FACTS, TREE));
-    disk.failAt(2, 1); // after the mark, and its facts
-    assertThatIOException().isThrownBy(() -> trees.force(unforced));
-    trees.force(unforced);
-    assertThat(trees.completed("a")).isEqualTo(1234);
-    TreeFiles after = open(disk.losePower());
-    assertThat(after.completed("a")).isEqualTo(1234);
-    assertThat(after.facts("a").writers()).isEqualTo(FACTS.writers());
+    trees.publish("a", 1234, FACTS, TREE);
+    disk.failAt(0, 1);
+    assertThatIOException().isThrownBy(trees::syncFolders);
+    trees.syncFolders();
+    assertIsThere(open(disk.losePower()), "after loss of power");
+  }
+
+  /** Of two names, loss of power may leave one. */
+  @Test
+  void treeWithoutItsFacts_isNotTakenForPublished() throws Exception {
+    TreeFiles trees = open(disk);
+    trees.publish("a", 1234, FACTS, TREE);
+    disk.delete(TreePath.facts(Path.of("sessions").resolve(TreePath.of("a"))));
+    assertThat(trees.isPublished("a", FACTS)).isFalse();
+    assertThat(trees.isPublished("a", new TreeFiles.Facts(3, Map.of()))).isTrue();
+    trees.publish("a", 1234, new TreeFiles.Facts(3, Map.of("w", 2L)), TREE);
+    assertThat(trees.isPublished("a", FACTS)).isFalse();
+  }
+
+  /** It was named when it was durable, but its name may not be, until the folders are synced. */
+  @Test
+  void treeThatAKilledProcessNamed_survivesLossOfPower_whenItWasFoundAndTheFoldersAreSynced()
+      throws Exception {
+    open(disk).publish("a", 1234, FACTS, TREE);
+    FaultyDisk killed = disk.kill();
+    TreeFiles after = open(killed);
+    assertThat(after.isPublished("a", FACTS)).isTrue();
+    after.syncFolders();
+    assertIsThere(open(killed.losePower()), "after loss of power");
   }
 
   @Test
@@ -52,40 +96,6 @@ class TreeFilesTest {
     trees.publish("a", 5678, FACTS, out -> out.write("[{}]}".getBytes(StandardCharsets.US_ASCII)));
     assertThat(TreeText.of(trees.tree("a").orElseThrow())).isEqualTo("[{}]}");
     assertThat(TreeText.of(trees.cached("a"))).isEqualTo("[{}]}");
-  }
-
-  /** What can be read may not be on the disk, and another force would not tell. */
-  @Test
-  void treeOfWhichAForceFailed_beforeTheProcessWasKilled_survivesLossOfPower() throws Exception {
-    for (int fails = 0; fails < 4; fails++) {
-      FaultyDisk disk = FaultyDisk.create(new Random(fails));
-      TreeFiles before = open(disk);
-      List<TreeFiles.Unforced> unforced = List.of(before.publish("a", 1234, FACTS, TREE));
-      disk.failAt(1 + fails, 1); // after the mark: facts, tree, folders
-      assertThatIOException().isThrownBy(() -> before.force(unforced));
-      disk = disk.kill();
-      TreeFiles after = open(disk);
-      List<TreeFiles.Unforced> kept = List.of(after.restore("a", 1234, FACTS, TREE));
-      after.restored();
-      after.force(kept);
-      disk = disk.losePower();
-      TreeFiles last = open(disk);
-      assertThat(TreeText.of(last.tree("a").orElseThrow())).isEqualTo("{\"children\":[{}]}");
-      assertThat(last.facts("a").writers()).isEqualTo(FACTS.writers());
-      assertThat(last.completed("a")).isEqualTo(1234);
-    }
-  }
-
-  @Test
-  void mark_isThereWhileAForceFailed_andTheTreeWasNotCopied() throws Exception {
-    TreeFiles trees = open(disk);
-    List<TreeFiles.Unforced> unforced = List.of(trees.publish("a", 1234, FACTS, TREE));
-    assertThat(disk.list(Path.of("tmp"))).isEmpty();
-    disk.failAt(1, 1);
-    assertThatIOException().isThrownBy(() -> trees.force(unforced));
-    assertThat(disk.list(Path.of("tmp"))).containsExactly(Path.of("tmp/forcing"));
-    trees.force(unforced);
-    assertThat(disk.list(Path.of("tmp"))).isEmpty();
   }
 
   /** 60 MB of names, in trees small enough to be counted by reading them. */
