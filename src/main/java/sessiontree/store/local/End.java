@@ -6,7 +6,7 @@ import sessiontree.event.Batch;
 /**
  * How a session ended.
  *
- * @param epochMicros the time of day when it was appended, which tells its tree from an earlier one
+ * @param epochMicros the time of day when it was appended
  * @param abandoned whether the server ended it, for want of anything new
  */
 record End(Batch.Bound bound, long epochMicros, boolean abandoned) {

@@ -455,8 +455,9 @@ final class LocalSession implements StoredSession {
     }
   }
 
+  /** Of a session that has ended: its last record is its end. */
   synchronized TreeFiles.Facts facts() {
-    return new TreeFiles.Facts(entries, Map.copyOf(writers));
+    return new TreeFiles.Facts(lastLsn, entries, Map.copyOf(writers));
   }
 
   /** Writes the tree of a session that has ended: nothing is added to it any more. */

@@ -14,7 +14,10 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -39,9 +42,13 @@ import sessiontree.store.Tree;
  */
 final class TreeFiles {
   /**
-   * Whoever opens a tree up to this size counts its entries; larger ones have them written down.
+   * Of a tree up to this size the entries are counted, and a hash is its tag: it is read whole
+   * anyway. Larger ones have facts.
    */
-  private static final long COUNTED_BYTES = 256 << 10;
+  private static final long COUNTED_BYTES = TreeCache.MAX_TREE_BYTES;
+
+  /** Of a hash, that are enough to tell trees apart. */
+  private static final int HASH_BYTES = 12;
 
   /** How a tree begins; a timestamp has at most a thousand characters. */
   private static final Pattern HEAD =
@@ -70,8 +77,14 @@ final class TreeFiles {
         new ObjectMapper().enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS);
   }
 
-  /** What stands beside a tree. Public members are its JSON. */
-  record Facts(long entries, Map<String, Long> writers) {}
+  /**
+   * What stands beside a tree. Public members are its JSON, in this order.
+   *
+   * @param lsn the number of the log record that ended the session; 0 in facts of earlier versions
+   */
+  record Facts(long lsn, long entries, Map<String, Long> writers) {
+    private static final String LSN = "lsn";
+  }
 
   /** Writes a tree. */
   interface Content {
@@ -288,38 +301,30 @@ final class TreeFiles {
     if (cached != null) {
       return Optional.of(cached);
     }
-    long removals = cache.removals();
-    OpenTree tree = open(id);
-    if (tree == null || tree.bytes > TreeCache.MAX_TREE_BYTES) {
-      return Optional.ofNullable(tree);
-    }
-    try (tree) {
-      ByteBuffer json = ByteBuffer.allocate((int) tree.bytes);
-      tree.read(json, 0);
-      if (json.hasRemaining()) {
-        throw damage(id, path(id), "the file ends before offset " + tree.bytes);
+    Path path = path(id);
+    try {
+      while (true) {
+        long removals = cache.removals();
+        OpenTree tree = open(id, path);
+        if (tree.bytes <= TreeCache.MAX_TREE_BYTES) {
+          MemoryTree read = readWhole(id, path, tree);
+          cache.put(id, read, removals);
+          return Optional.of(read);
+        }
+        Tree tagged = tagged(path, tree);
+        if (removals == cache.removals()) {
+          return Optional.of(tagged);
+        }
+        tree.close(); // it may have been replaced before its tag was read
       }
-      MemoryTree read = new MemoryTree(json.array(), tree.tag);
-      cache.put(id, read, removals);
-      return Optional.of(read);
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
     }
   }
 
   /** The tree, if it is in memory; or null. */
   Tree cached(String id) {
     return cache.get(id);
-  }
-
-  private OpenTree open(String id) throws IOException {
-    Path path = path(id);
-    try {
-      // If it is replaced between the two, it is told under the old tag, and a cache gets it again
-      // under its own. No harm, while no part of a tree can be asked for.
-      long completed = disk.modified(path);
-      return open(id, path, disk.open(path), completed);
-    } catch (NoSuchFileException e) {
-      return null;
-    }
   }
 
   /** Names it in the log, once. */
@@ -331,8 +336,65 @@ final class TreeFiles {
     return damage;
   }
 
-  private OpenTree open(String id, Path path, Disk.DiskFile file, long completed)
-      throws IOException {
+  private MemoryTree readWhole(String id, Path path, OpenTree tree) throws IOException {
+    try (tree) {
+      ByteBuffer json = ByteBuffer.allocate((int) tree.bytes);
+      tree.read(json, 0);
+      if (json.hasRemaining()) {
+        throw damage(id, path, "the file ends before offset " + tree.bytes);
+      }
+      return new MemoryTree(json.array(), tag(path, json.array()));
+    }
+  }
+
+  private Tree tagged(Path path, OpenTree tree) throws IOException {
+    try {
+      return new OpenTree(tree.file, tree.bytes, tag(path, tree.bytes));
+    } catch (IOException e) {
+      tree.close();
+      throw e;
+    }
+  }
+
+  /** A small tree's: two that differ have different hashes, whatever the clock does. */
+  private String tag(Path path, byte[] json) throws IOException {
+    try {
+      byte[] hash = MessageDigest.getInstance("SHA-256").digest(json);
+      return HexFormat.of().formatHex(hash, 0, HASH_BYTES) + modified(path);
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java has it", e);
+    }
+  }
+
+  /**
+   * A large tree's: its facts tell the number of the record that ended it, which has fewer digits
+   * than a hash. Those that an earlier version wrote do not; then its size must do.
+   */
+  private String tag(Path path, long bytes) throws IOException {
+    try (JsonParser facts = TREES.createParser(input(TreePath.facts(path)))) {
+      facts.nextToken();
+      if (Facts.LSN.equals(facts.nextFieldName())) {
+        return Long.toHexString(facts.nextLongValue(0)) + modified(path);
+      }
+    } catch (NoSuchFileException | JsonProcessingException e) {
+      LOG.debug("{} has no facts that can be read: {}", path.getFileName(), e.toString());
+    }
+    return "0-" + Long.toHexString(bytes) + modified(path);
+  }
+
+  /** Tells trees apart that have the same bytes, where the clock goes on. */
+  private String modified(Path path) throws IOException {
+    return "-" + Long.toHexString(disk.modified(path));
+  }
+
+  private InputStream input(Path path) throws IOException {
+    Disk.DiskFile file = disk.open(path);
+    return new DiskStreams.Input(file, file.size());
+  }
+
+  /** Opens a tree; throws NoSuchFileException if there is none. */
+  private OpenTree open(String id, Path path) throws IOException {
+    Disk.DiskFile file = disk.open(path);
     try {
       long size = file.size();
       ByteBuffer last = ByteBuffer.allocate(2);
@@ -340,7 +402,7 @@ final class TreeFiles {
       if (last.get(0) != ']' || last.get(1) != '}') {
         throw damage(id, path, "expected to end with ]}, at offset " + size);
       }
-      return new OpenTree(file, size, Long.toHexString(completed) + "-" + Long.toHexString(size));
+      return new OpenTree(file, size, null);
     } catch (IOException e) {
       file.close();
       throw e;
@@ -361,10 +423,7 @@ final class TreeFiles {
 
   /** What a page tells of a complete session; null if it is none, or its tree cannot be read. */
   Listing.Listed listed(String id) {
-    try (OpenTree tree = open(id)) {
-      if (tree == null) {
-        return null;
-      }
+    try (OpenTree tree = open(id, path(id))) {
       ByteBuffer head = ByteBuffer.allocate((int) Math.min(MAX_HEAD_BYTES, tree.bytes));
       tree.read(head, 0);
       Matcher bounds =
@@ -373,7 +432,7 @@ final class TreeFiles {
         return new Listing.Listed(id, true, bounds.group(1), bounds.group(2), 0, tree.bytes);
       }
       throw damage(id, path(id), "expected to begin as a tree does, at offset 0");
-    } catch (DamageException e) { // the others can be listed
+    } catch (NoSuchFileException | DamageException e) { // the others can be listed
       return null;
     } catch (IOException e) {
       LOG.warn("a tree is not listed: {}", e.toString());
@@ -383,38 +442,27 @@ final class TreeFiles {
 
   /** What stands beside a complete session's tree, or would; null if it is not complete. */
   Facts facts(String id) throws IOException {
-    try {
-      return read(id);
+    try (OpenTree tree = open(id, path(id))) {
+      Facts facts = readFacts(id);
+      return facts != null
+          ? facts
+          : new Facts(0, countEntries(new DiskStreams.Input(tree.file, tree.bytes)), Map.of());
+    } catch (NoSuchFileException e) {
+      return null;
     } catch (JsonProcessingException e) {
       throw damage(id, path(id), "its tree or its facts are no JSON: " + e.getOriginalMessage());
     }
   }
 
-  private Facts read(String id) throws IOException {
-    try (OpenTree tree = open(id)) {
-      if (tree == null) {
-        return null;
-      }
-      Facts facts = readFacts(id);
-      return facts != null
-          ? facts
-          : new Facts(countEntries(new DiskStreams.Input(tree.file, tree.bytes)), Map.of());
-    }
-  }
-
   private Facts readFacts(String id) throws IOException {
-    Disk.DiskFile file;
-    try {
-      file = disk.open(TreePath.facts(path(id)));
-    } catch (NoSuchFileException e) {
-      return null;
-    }
-    try (InputStream in = new DiskStreams.Input(file, file.size())) {
+    try (InputStream in = input(TreePath.facts(path(id)))) {
       Facts facts = Json.MAPPER.readValue(in, Facts.class);
       if (facts == null || facts.writers == null || facts.writers.containsValue(null)) {
         throw damage(id, path(id), "its facts are not what was written");
       }
       return facts;
+    } catch (NoSuchFileException e) {
+      return null;
     }
   }
 

@@ -9,7 +9,8 @@
  *   log/checkpoint                    records before this number may be missing from the log
  *   runs/0000000000000001-00000001.run  sorted runs that one spill wrote, or one merge: number, generation
  *   sessions/5c/ID.json               a tree: the bytes that GET answers
- *   sessions/5c/ID.facts              beside a tree that has named writers, or is large: its entries, its writers
+ *   sessions/5c/ID.facts              beside a tree that has named writers, or more than 64 KiB: the number of the
+ *                                     record that ended it, its entries, its writers
  *   clock                             for how many milliseconds servers have run on the folder: 8 bytes, checksum
  *   tmp/                              files that are being written; emptied at every start
  * </pre>
@@ -109,6 +110,11 @@
  *   <li>A session's runs are ordered by age, and merged only with neighbours; so the order stored
  *       is kept.
  * </ul>
+ *
+ * <p>A tree's tag is what identifies it to everybody. Of a tree of more than 64 KiB it is the
+ * number of the record that ended the session, of a smaller one a hash of its bytes: so two trees
+ * that differ never share a tag, whatever the clock does. The time of the file follows, so that a
+ * tree that was made anew, byte for byte, has another where the clock goes on.
  *
  * <h2>What a crash can leave, and what recovery does</h2>
  *

@@ -21,6 +21,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -259,6 +260,46 @@ class LocalStoreTest extends SessionStoreContract {
     assertThat(store.completedBefore(after, 10)).containsExactly("a");
   }
 
+  /** As where the clock stands still, or the file system keeps no times. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, TreeCache.MAX_TREE_BYTES})
+  void treesOfOneLengthAndTime_haveOtherTags_andKeepThem(int length) throws Exception {
+    store.close();
+    Disk still =
+        (Disk)
+            Proxy.newProxyInstance(
+                Disk.class.getClassLoader(),
+                new Class<?>[] {Disk.class},
+                (proxy, method, arguments) -> {
+                  try {
+                    Object result = method.invoke(Disk.real(), arguments);
+                    return method.getName().equals("modified") ? 0L : result;
+                  } catch (InvocationTargetException e) {
+                    throw e.getCause();
+                  }
+                });
+    store = LocalStore.open(still, folder, options(), new Metrics());
+    Set<String> tags = new HashSet<>();
+    for (String name : List.of("x", "y", "z")) {
+      complete("a", message(start(1), event(2, name.repeat(length)), end(3)));
+      assertThat(tags.add(tag("a"))).isTrue();
+      store.close();
+      store = LocalStore.open(still, folder, options(), new Metrics());
+      assertThat(tags).contains(tag("a"));
+      appender("a").delete().assertStored();
+    }
+  }
+
+  @Test
+  void treeThatIsMadeAnew_byteForByte_hasAnotherTag() throws Exception {
+    Batch batch = message(start(1), event(2, "x"), end(3));
+    complete("a", batch);
+    String tag = tag("a");
+    appender("a").delete().assertStored();
+    complete("a", batch);
+    assertThat(tag("a")).isNotEqualTo(tag);
+  }
+
   @Test
   void abandonedSession_isSoAfterReopen_alsoWhenSpilled() throws Exception {
     store.close();
@@ -301,7 +342,7 @@ class LocalStoreTest extends SessionStoreContract {
     Batch batch = message(nested, event(1, "x".repeat(1000)));
     IntStream.range(0, events).forEach(i -> session.append(batch, named ? "v" : null, 1 + i));
     session.append(message(end(2))).assertStored();
-    assertThat(tree("a").length() > 256 << 10).isEqualTo(events == 400);
+    assertThat(tree("a").length() > TreeCache.MAX_TREE_BYTES).isEqualTo(events == 400);
 
     reopen();
     SessionState state = store.state("a");

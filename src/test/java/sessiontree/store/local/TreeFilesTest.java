@@ -15,7 +15,7 @@ import sessiontree.TreeText;
 
 /** Trees on a disk that fails. */
 class TreeFilesTest {
-  private static final TreeFiles.Facts FACTS = new TreeFiles.Facts(3, Map.of("w", 1L, "v", 2L));
+  private static final TreeFiles.Facts FACTS = new TreeFiles.Facts(9, 3, Map.of("w", 1L, "v", 2L));
   private static final TreeFiles.Content TREE =
       out -> out.write("{\"children\":[{}]}".getBytes(StandardCharsets.US_ASCII));
 
@@ -66,8 +66,8 @@ class TreeFilesTest {
     trees.publish("a", 1234, FACTS, TREE);
     disk.delete(TreePath.facts(Path.of("sessions").resolve(TreePath.of("a"))));
     assertThat(trees.isPublished("a", FACTS)).isFalse();
-    assertThat(trees.isPublished("a", new TreeFiles.Facts(3, Map.of()))).isTrue();
-    trees.publish("a", 1234, new TreeFiles.Facts(3, Map.of("w", 2L)), TREE);
+    assertThat(trees.isPublished("a", new TreeFiles.Facts(9, 3, Map.of()))).isTrue();
+    trees.publish("a", 1234, new TreeFiles.Facts(9, 3, Map.of("w", 2L)), TREE);
     assertThat(trees.isPublished("a", FACTS)).isFalse();
   }
 
@@ -103,10 +103,10 @@ class TreeFilesTest {
   void treeWhoseEntriesAreCounted_leavesNoNamesInMemory(@TempDir Path folder) throws Exception {
     Path sessions = Files.createDirectory(folder.resolve("sessions"));
     TreeFiles trees = TreeFiles.open(Disk.real(), sessions, folder.resolve("tmp"), 0);
-    TreeFiles.Facts none = new TreeFiles.Facts(3, Map.of());
+    TreeFiles.Facts none = new TreeFiles.Facts(0, 3, Map.of());
     long before = Heap.usedBytes();
-    for (int i = 0; i < 500; i++) {
-      String tree = "{\"children\":[{\"" + i + "x".repeat(120_000) + "\":1}]}";
+    for (int i = 0; i < 1_500; i++) {
+      String tree = "{\"children\":[{\"" + i + "x".repeat(40_000) + "\":1}]}";
       String id = "a" + i;
       trees.publish(id, 1234, none, out -> out.write(tree.getBytes(StandardCharsets.US_ASCII)));
       assertThat(trees.facts(id).entries()).isEqualTo(3);
