@@ -42,6 +42,7 @@ for ((try = 1; try <= TRIES; try++)); do
   before=$(newest)
   copy --delete "$store/runs/" "$to/runs/" || continue
   copy --delete "$store/sessions/" "$to/sessions/" || : # sessions that vanish are told of by the log's end
+  copy -I --delete "$store/journal/" "$to/journal/" || : # files that vanish tell of what was deleted
   copy -I --include=/clock --exclude='*' "$store/" "$to/" || :
   copy -I --exclude='checkpoint*' "$store/log/" "$to/log/" || :
   cut_tail

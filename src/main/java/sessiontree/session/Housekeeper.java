@@ -3,7 +3,6 @@ package sessiontree.session;
 import io.prometheus.metrics.core.metrics.Counter;
 import java.io.IOException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -52,7 +51,8 @@ public final class Housekeeper implements AutoCloseable {
    *
    * @param abandonAfter how long after its last message an open session is ended, in time that the
    *     server runs; or null for never
-   * @param deleteAfter how long after its completion a session is deleted, or null for never
+   * @param deleteAfter how long after its completion a session is deleted, in time that the server
+   *     runs; or null for never
    */
   public static Housekeeper start(
       SessionStore store, Sessions sessions, Duration abandonAfter, Duration deleteAfter) {
@@ -87,7 +87,7 @@ public final class Housekeeper implements AutoCloseable {
   }
 
   private List<String> completedLongAgo() throws IOException {
-    return store.completedBefore(Instant.now().minus(deleteAfter), AT_A_TIME);
+    return store.completeFor(deleteAfter, AT_A_TIME).stream().map(SessionStore.Seen::id).toList();
   }
 
   private interface Deed {

@@ -3,11 +3,11 @@ package sessiontree.store;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutorService;
@@ -91,10 +91,11 @@ public final class MemoryStore implements SessionStore {
   }
 
   @Override
-  public List<String> completedBefore(Instant time, int limit) {
+  public List<Seen> completeFor(Duration time, int limit) {
     return sessions.values().stream()
-        .filter(session -> session.tree != null && session.completed.isBefore(time))
-        .map(session -> session.id)
+        .filter(session -> session.tree != null && session.idle().compareTo(time) >= 0)
+        .map(MemorySession::seen)
+        .filter(Objects::nonNull)
         .limit(limit)
         .toList();
   }
@@ -130,7 +131,6 @@ public final class MemoryStore implements SessionStore {
     private Batch.Bound start;
     private Batch.Bound end;
     private long appendedNanos = System.nanoTime();
-    private Instant completed; // set before the tree
     private volatile MemoryTree tree;
 
     MemorySession(String id) {
@@ -160,6 +160,11 @@ public final class MemoryStore implements SessionStore {
       return tree == null
           ? new Listing.Listed(id, false, start.text(), null, entries, 0)
           : new Listing.Listed(id, true, start.text(), end.text(), 0, tree.bytes());
+    }
+
+    /** Null unless it is complete. */
+    synchronized Seen seen() {
+      return tree == null ? null : new Seen(id, tree.tag());
     }
 
     synchronized Duration idle() {
@@ -231,7 +236,6 @@ public final class MemoryStore implements SessionStore {
         throw new AssertionError("memory does no I/O", e);
       }
       end = at;
-      completed = Instant.now();
       tree = new MemoryTree(out.toByteArray(), "m" + trees.incrementAndGet());
       buffer = new SessionBuffer();
       open.decrementAndGet();

@@ -2,7 +2,6 @@ package sessiontree.store;
 
 import java.io.IOException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import sessiontree.event.Batch;
@@ -53,8 +52,18 @@ public interface SessionStore extends AutoCloseable {
    */
   List<String> idle(Duration time, int limit);
 
-  /** Sessions that completed before then. Called by one thread. */
-  List<String> completedBefore(Instant time, int limit) throws IOException;
+  /**
+   * Sessions that have been complete for that long. Only time in which the store was open counts,
+   * so no clock that is set makes one due. Called by one thread.
+   */
+  List<Seen> completeFor(Duration time, int limit) throws IOException;
+
+  /**
+   * A session that was seen.
+   *
+   * @param version of what was stored then: of a complete session its tree's tag
+   */
+  record Seen(String id, String version) {}
 
   /** How many sessions are stored and not complete. */
   int openSessions();

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import java.io.IOException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -72,7 +71,7 @@ class SessionsTest {
     }
 
     @Override
-    public List<String> completedBefore(Instant time, int limit) {
+    public List<Seen> completeFor(Duration time, int limit) {
       return List.of();
     }
 

@@ -9,7 +9,6 @@ import static sessiontree.Messages.start;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -36,6 +35,7 @@ import sessiontree.Messages;
 import sessiontree.TreeText;
 import sessiontree.event.Batch;
 import sessiontree.store.SessionState.Phase;
+import sessiontree.store.SessionStore.Seen;
 
 /** What every store promises. */
 public abstract class SessionStoreContract {
@@ -434,18 +434,22 @@ public abstract class SessionStoreContract {
   }
 
   @Test
-  void sessionsCompletedBeforeATime_areToldUntilTheyAreDeleted() throws Exception {
-    Instant before = Instant.now().minusSeconds(1);
+  void completeSessions_areTold_withTheirTags_untilTheyAreDeleted() throws Exception {
     appender("open").append(message(start(1))).assertStored();
     complete("a", message(start(1), end(2)));
-    assertThat(store.completedBefore(before, 10)).isEmpty();
-    Instant after = Instant.now().plusSeconds(1);
-    assertThat(store.completedBefore(after, 10)).containsExactly("a");
+    assertThat(store.completeFor(Duration.ofHours(1), 10)).isEmpty();
+    assertThat(store.completeFor(Duration.ZERO, 10)).containsExactly(new Seen("a", tag("a")));
     complete("B", message(start(1), end(2)));
-    assertThat(store.completedBefore(after, 10)).containsExactlyInAnyOrder("a", "B");
-    assertThat(store.completedBefore(after, 1)).hasSize(1);
+    for (int i = 0; i < 2; i++) {
+      assertThat(store.completeFor(Duration.ZERO, 10))
+          .containsExactlyInAnyOrder(new Seen("a", tag("a")), new Seen("B", tag("B")));
+      assertThat(store.completeFor(Duration.ZERO, 1)).hasSize(1);
+    }
     appender("a").delete().assertStored();
-    assertThat(store.completedBefore(after, 10)).containsExactly("B");
+    assertThat(store.completeFor(Duration.ZERO, 10)).extracting(Seen::id).containsExactly("B");
+    complete("a", message(start(1), end(3)));
+    assertThat(store.completeFor(Duration.ZERO, 10))
+        .containsExactlyInAnyOrder(new Seen("a", tag("a")), new Seen("B", tag("B")));
   }
 
   @ParameterizedTest

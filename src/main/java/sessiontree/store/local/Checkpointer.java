@@ -30,15 +30,25 @@ final class Checkpointer implements AutoCloseable {
 
   private static final long SWEEP_RETRY_NANOS = 100_000_000;
 
+  /**
+   * The ids of so many deleted sessions may be in memory, and more: one for so many bytes of the
+   * memory's bound. It takes some 150 of them.
+   */
+  private static final int MIN_DELETIONS = 1_000;
+
+  private static final int DELETION_BYTES = 1 << 10;
+
   /** Sessions of one run file at most: its index is held in memory while it is written. */
   private static final int MAX_SOURCES = 1 << 17;
 
   private final Runs runs;
   private final TreeFiles trees;
+  private final Journal journal;
   private final WriteAheadLog log;
   private final OpenSessions sessions;
   private final long memoryBytes;
   private final long logBytes;
+  private final long maxDeletions;
   private final long retryMillis;
   private final Runnable compaction;
   private final Runnable seal;
@@ -71,6 +81,7 @@ final class Checkpointer implements AutoCloseable {
   Checkpointer(
       Runs runs,
       TreeFiles trees,
+      Journal journal,
       WriteAheadLog log,
       OpenSessions sessions,
       LocalStore.Options options,
@@ -79,10 +90,12 @@ final class Checkpointer implements AutoCloseable {
       Metrics metrics) {
     this.runs = runs;
     this.trees = trees;
+    this.journal = journal;
     this.log = log;
     this.sessions = sessions;
     this.memoryBytes = options.memoryBytes();
     this.logBytes = options.logBytes();
+    this.maxDeletions = Math.max(MIN_DELETIONS, options.memoryBytes() / DELETION_BYTES);
     this.retryMillis = options.retry().toMillis();
     this.compaction = compaction;
     this.seal = seal;
@@ -164,7 +177,7 @@ final class Checkpointer implements AutoCloseable {
   }
 
   private boolean isDue() {
-    return isMemoryDue() || isLogDue();
+    return isMemoryDue() || isLogDue() || isJournalDue();
   }
 
   /** Guarded by this. */
@@ -174,6 +187,11 @@ final class Checkpointer implements AutoCloseable {
 
   private boolean isLogDue() {
     return log.sealedBytes() > logBytes / 4 * 3;
+  }
+
+  /** What was deleted is in memory until the journal is rewritten without it. */
+  private boolean isJournalDue() {
+    return journal.deletions() > maxDeletions;
   }
 
   private void run() {
@@ -222,6 +240,9 @@ final class Checkpointer implements AutoCloseable {
       }
       if (isLogDue()) {
         checkpoint(log.firstLsnOfNewest(logBytes / 2));
+      }
+      if (isJournalDue()) {
+        journal.purge();
       }
       if (isSweepDue()) {
         sweep();
@@ -283,19 +304,22 @@ final class Checkpointer implements AutoCloseable {
   }
 
   /**
-   * Makes durable which trees there are, and sees to it that nothing is left that tombstones before
-   * a record must hide. Returns that record, or one before it up to which it could be done now.
+   * Makes durable which trees there are, and their lines in the journal, and sees to it that
+   * nothing is left that tombstones before a record must hide. Returns that record, or one before
+   * it up to which it could be done now.
    */
   private long bury(long lsn) throws IOException {
     long limit = notBeyond(removing, lsn);
     // After the sessions and the removals: of what they tell, the names are there.
     trees.syncFolders();
+    journal.force();
     synchronized (this) {
       if (firstTombstone >= limit) {
         return limit;
       }
     }
     runs.purge(sessions::get);
+    journal.purge();
     synchronized (this) {
       firstTombstone = lastTombstone < limit ? NONE : limit;
     }

@@ -39,7 +39,7 @@ final class Finisher {
   private final TreeFiles trees;
   private final Runs runs;
   private final Checkpointer checkpointer;
-  private final Completions completions;
+  private final Journal journal;
   private final Duration retry;
   private final Metrics metrics;
 
@@ -64,14 +64,14 @@ final class Finisher {
       TreeFiles trees,
       Runs runs,
       Checkpointer checkpointer,
-      Completions completions,
+      Journal journal,
       Duration retry,
       Metrics metrics) {
     this.sessions = sessions;
     this.trees = trees;
     this.runs = runs;
     this.checkpointer = checkpointer;
-    this.completions = completions;
+    this.journal = journal;
     this.retry = retry;
     this.metrics = metrics;
   }
@@ -133,9 +133,9 @@ final class Finisher {
     long completed = session.end().epochMicros();
     try {
       trees.publish(session.id(), completed, session.facts(), session::write);
+      journal.add(session.line());
       unfinished.remove(session.id());
       checkpointer.grew(-session.published());
-      completions.add(session.id(), completed);
       metrics.finishSeconds.observe((System.nanoTime() - began) / 1e9);
       return true;
     } catch (DamageException e) { // it is the same at each try, unlike a disk that fails
@@ -166,13 +166,17 @@ final class Finisher {
     }
   }
 
-  /** Forgets a session that is published, and its runs, when its tree's name is durable. */
+  /**
+   * Forgets a session that is published, and its runs, when its tree's name and its line in the
+   * journal are durable.
+   */
   private void forget(LocalSession session) {
     try {
       trees.syncFolder(session.id());
+      journal.force();
     } catch (IOException e) {
       LOG.warn(
-          "session={} the folder of its tree cannot be synced, tried again every second: {}",
+          "session={} its tree's name or line cannot be made durable, tried again every second: {}",
           session.id(),
           e.toString());
       retry(() -> heavy.execute(() -> forget(session)));

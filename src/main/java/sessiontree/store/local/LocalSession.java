@@ -455,6 +455,11 @@ final class LocalSession implements StoredSession {
     }
   }
 
+  /** The line of a session that has ended. */
+  synchronized JournalLine line() {
+    return JournalLine.of(lastMillis, end.epochMicros(), lastLsn, id);
+  }
+
   /** Of a session that has ended: its last record is its end. */
   synchronized TreeFiles.Facts facts() {
     return new TreeFiles.Facts(lastLsn, entries, Map.copyOf(writers));

@@ -4,8 +4,6 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ThreadFactory;
@@ -36,7 +34,7 @@ public final class LocalStore implements SessionStore {
   private final TreeFiles trees;
   private final Runs runs;
   private final WriteAheadLog log;
-  private final Completions completions;
+  private final Journal journal;
   private final Checkpointer checkpointer;
   private final Finisher finisher;
   private final GroupCommit commit;
@@ -60,6 +58,7 @@ public final class LocalStore implements SessionStore {
       Duration sweep,
       LongSupplier nanoTime) {
     private static final long MAX_SEGMENT_BYTES = 16 << 20;
+    private static final long MAX_JOURNAL_BYTES = 256 << 10;
 
     /** With merges of 32 runs, a try every second, and a sweep every five minutes. */
     public Options(long memoryBytes, long logBytes) {
@@ -75,6 +74,11 @@ public final class LocalStore implements SessionStore {
     /** Of trees that were read, in memory; beside the children. */
     long cachedBytes() {
       return memoryBytes / 8;
+    }
+
+    /** A file of the journal takes no more lines when it has reached this. */
+    long journalBytes() {
+      return Math.min(MAX_JOURNAL_BYTES, logBytes / 16);
     }
 
     /** A segment of the log takes no more records when it has reached this. */
@@ -116,7 +120,8 @@ public final class LocalStore implements SessionStore {
     Path temporary = folder.resolve("tmp");
     trees = TreeFiles.open(disk, folder.resolve("sessions"), temporary, options.cachedBytes());
     running = RunningTime.resume(disk, folder.resolve("clock"), temporary, options.nanoTime());
-    completions = new Completions(trees);
+    journal = Journal.open(disk, folder.resolve("journal"), temporary, options.journalBytes());
+    running.atLeast(journal.lastMillis());
     log = WriteAheadLog.of(disk, folder.resolve("log"), options.segmentBytes());
     runs =
         Runs.open(
@@ -126,9 +131,9 @@ public final class LocalStore implements SessionStore {
             options.fanIn(),
             (entry, region) -> add(entry.id()).load(entry, region));
     checkpointer =
-        new Checkpointer(runs, trees, log, sessions, options, this::compact, this::seal, metrics);
-    finisher =
-        new Finisher(sessions, trees, runs, checkpointer, completions, options.retry(), metrics);
+        new Checkpointer(
+            runs, trees, journal, log, sessions, options, this::compact, this::seal, metrics);
+    finisher = new Finisher(sessions, trees, runs, checkpointer, journal, options.retry(), metrics);
     commit =
         new GroupCommit(
             log,
@@ -141,7 +146,7 @@ public final class LocalStore implements SessionStore {
   }
 
   private void recover(long beganNanos, Metrics metrics) throws IOException {
-    new Recovery(this, sessions, trees, runs, checkpointer, finisher, running, beganNanos)
+    new Recovery(this, sessions, trees, runs, journal, checkpointer, finisher, running, beganNanos)
         .replay(log);
     double seconds = (System.nanoTime() - beganNanos) / 1e9;
     metrics.gauge("recovery_seconds", "How long the start took to recover.", () -> seconds);
@@ -194,6 +199,7 @@ public final class LocalStore implements SessionStore {
       if (record.type() == LogRecord.Type.DELETION) {
         LocalSession.Deleted deleted = session.delete();
         sessions.remove(session);
+        journal.delete(session.id(), record.lsn());
         checkpointer.removing(record.lsn());
         deleted.regions().forEach(runs::retire);
         return -deleted.bytes();
@@ -264,8 +270,19 @@ public final class LocalStore implements SessionStore {
   }
 
   @Override
-  public List<String> completedBefore(Instant time, int limit) throws IOException {
-    return completions.before(ChronoUnit.MICROS.between(Instant.EPOCH, time), limit);
+  public List<Seen> completeFor(Duration time, int limit) throws IOException {
+    return journal.endedBefore(running.millis() - time.toMillis(), limit, this::complete);
+  }
+
+  /** The session of a line, if it is that one still; of a damaged one too, which can be deleted. */
+  private Seen complete(JournalLine line) {
+    try {
+      String tag = journal.isDeleted(line) ? null : trees.tag(line.id());
+      return tag == null || journal.isDeleted(line) ? null : new Seen(line.id(), tag);
+    } catch (IOException e) { // the others can be told of
+      LOG.warn("session={} its tree cannot be read: {}", line.id(), e.toString());
+      return new Seen(line.id(), "");
+    }
   }
 
   @Override
@@ -288,6 +305,11 @@ public final class LocalStore implements SessionStore {
       Thread.currentThread().interrupt();
     }
     writeClock();
+    try {
+      journal.force();
+    } catch (IOException e) { // the next start adds the lines again
+      LOG.debug("the journal cannot be written: {}", e.toString());
+    }
     runs.close();
     log.close();
     lock.close();

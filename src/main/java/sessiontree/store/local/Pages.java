@@ -13,7 +13,6 @@ import sessiontree.store.Listing;
  * sessions that is a 256th of their names. Safe for several threads.
  */
 final class Pages {
-  private static final int FOLDERS = 256;
   private static final Pattern POSITION = Pattern.compile("[0-9a-f]{2}/[0-9a-z._~+-]{1,200}");
 
   private final OpenSessions open;
@@ -30,7 +29,9 @@ final class Pages {
     }
     List<Listing.Listed> page = new ArrayList<>();
     String last = after == null ? "" : after;
-    for (int folder = after == null ? 0 : TreePath.folder(after); folder < FOLDERS; folder++) {
+    for (int folder = after == null ? 0 : TreePath.folder(after);
+        folder < TreePath.FOLDERS;
+        folder++) {
       for (Iterator<String> paths = paths(filter, folder, last); paths.hasNext(); ) {
         String path = paths.next();
         Listing.Listed listed = listed(filter, path);

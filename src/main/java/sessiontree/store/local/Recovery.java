@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.store.SessionState.Phase;
@@ -22,6 +23,7 @@ final class Recovery implements WriteAheadLog.Replay {
   private final OpenSessions sessions;
   private final TreeFiles trees;
   private final Runs runs;
+  private final Journal journal;
   private final Checkpointer checkpointer;
   private final Finisher finisher;
   private final RunningTime running;
@@ -47,6 +49,7 @@ final class Recovery implements WriteAheadLog.Replay {
       OpenSessions sessions,
       TreeFiles trees,
       Runs runs,
+      Journal journal,
       Checkpointer checkpointer,
       Finisher finisher,
       RunningTime running,
@@ -55,6 +58,7 @@ final class Recovery implements WriteAheadLog.Replay {
     this.sessions = sessions;
     this.trees = trees;
     this.runs = runs;
+    this.journal = journal;
     this.checkpointer = checkpointer;
     this.finisher = finisher;
     this.running = running;
@@ -95,10 +99,13 @@ final class Recovery implements WriteAheadLog.Replay {
       }
     }
     trees.syncFolders(); // before anything goes that they stand for
+    beginJournal();
+    journal.force();
     complete.forEach(this::forget);
     remainsInRuns.values().forEach(this::forget);
     finisher.finishAll(ended);
     finished += ended.size();
+    journal.recovered();
     if (records > 0 || fromRuns > 0) {
       LOG.info(
           "recovered in {} ms: {} sessions from runs, {} log records replayed, {} sessions finished, {} open",
@@ -148,9 +155,14 @@ final class Recovery implements WriteAheadLog.Replay {
    * it was deleted, a tombstone follows in the log, and removes it.
    */
   private boolean passOver(LocalSession session) throws IOException {
+    if (journal.isNew()) { // an earlier version named trees that were not durable
+      trees.delete(session.id());
+      return false;
+    }
     if (!trees.isPublished(session.id(), session.facts())) {
       return false;
     }
+    journal.add(session.line());
     checkpointer.grew(-session.published());
     sessions.remove(session);
     complete.add(session);
@@ -174,7 +186,35 @@ final class Recovery implements WriteAheadLog.Replay {
     }
     remains.remove(record.id());
     trees.delete(record.id());
+    journal.delete(record.id(), record.lsn());
     checkpointer.deletedBefore(record.lsn());
+  }
+
+  /**
+   * Of a folder that has no journal, the trees tell which sessions are complete; for how long, they
+   * do not, as a clock may have been wrong: that counts from now on.
+   */
+  private void beginJournal() throws IOException {
+    if (!journal.isNew()) {
+      return;
+    }
+    long now = running.millis();
+    AtomicLong count = new AtomicLong();
+    journal.begin(
+        to -> {
+          for (int folder = 0; folder < TreePath.FOLDERS; folder++) {
+            for (String path : trees.list(folder)) {
+              String id = TreePath.id(path);
+              to.line(JournalLine.of(now, trees.completed(id), 0, id));
+              count.incrementAndGet();
+            }
+          }
+        });
+    if (count.get() > 0) {
+      LOG.info(
+          "the journal begins with {} sessions that an earlier version completed; --delete-after counts from now on for them",
+          count);
+    }
   }
 
   private void setAside(LocalSession session) {

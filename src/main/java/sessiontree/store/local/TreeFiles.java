@@ -126,7 +126,7 @@ final class TreeFiles {
     return new TreeFiles(disk, directory, temporary, new TreeCache(cachedBytes));
   }
 
-  /** The relative paths of a folder's trees, in order. */
+  /** The relative paths of a folder's trees, in order. Files that are none are passed over. */
   List<String> list(int folder) throws IOException {
     String prefix = TreePath.folder(folder);
     List<String> paths = new ArrayList<>();
@@ -353,6 +353,22 @@ final class TreeFiles {
     } catch (IOException e) {
       tree.close();
       throw e;
+    }
+  }
+
+  /** The tag of the tree that is there, be it damaged or not; null if there is none. */
+  String tag(String id) throws IOException {
+    Path path = path(id);
+    try (Disk.DiskFile file = disk.open(path)) {
+      long bytes = file.size();
+      if (bytes > TreeCache.MAX_TREE_BYTES) {
+        return tag(path, bytes);
+      }
+      ByteBuffer json = ByteBuffer.allocate((int) bytes);
+      file.read(json, 0);
+      return tag(path, json.array());
+    } catch (NoSuchFileException e) {
+      return null;
     }
   }
 

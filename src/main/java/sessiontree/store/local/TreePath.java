@@ -13,6 +13,7 @@ import sessiontree.event.SessionId;
  */
 final class TreePath {
   static final String SUFFIX = ".json";
+  static final int FOLDERS = 256;
   private static final HexFormat HEX = HexFormat.of();
 
   private TreePath() {}

@@ -11,6 +11,8 @@
  *   sessions/5c/ID.json               a tree: the bytes that GET answers
  *   sessions/5c/ID.facts              beside a tree that has named writers, or more than 64 KiB: the number of the
  *                                     record that ended it, its entries, its writers
+ *   journal/0000000000000001.txt      lines of completed sessions; the name is the number of a log record, in hex: files
+ *                                     before it have no later ends. 0000000000000000.txt: of an earlier version's
  *   clock                             for how many milliseconds servers have run on the folder: 8 bytes, checksum
  *   tmp/                              files that are being written; emptied at every start
  * </pre>
@@ -90,6 +92,20 @@
  *    4  checksum of these 28 bytes
  * </pre>
  *
+ * <h2>Journal</h2>
+ *
+ * <p>Lines of ASCII, one for each session that completed, in the order in which they were finished:
+ *
+ * <pre>
+ *   5120 2026-03-01T09:12:44.021337Z 2 a 63069746
+ * </pre>
+ *
+ * <p>When it ended, in milliseconds that servers have run on the folder; when that was by the
+ * clock; the number of the log record that ended it; its id; and the checksum of all this, in hex.
+ * What is no such line is passed over. A line is of what is stored unless a tombstone of its id has
+ * a greater number, or there is no tree. The lines that are due are read from the oldest file on;
+ * one of which no session is left goes, but not the newest.
+ *
  * <h2>Invariants</h2>
  *
  * <ul>
@@ -103,6 +119,9 @@
  *       that.
  *   <li>A run is needed until the name of its session's tree is durable. A run file that nobody
  *       needs is deleted.
+ *   <li>The line of a session is durable before the last segment or run goes that tells of its end:
+ *       until then it waits in memory, and recovery adds it again, unless it is there. A line
+ *       leaves the journal, durably, before the tombstone of its session leaves the log.
  *   <li>A deletion is answered when its tombstone has been forced and the tree is unlinked. All
  *       that is stored under its id later lies behind the tombstone in the log. So the tombstone's
  *       segment is deleted only when the unlinking is durable, and every run file that has anything
@@ -133,8 +152,15 @@
  *   <tr><td>after the rename of a tree<td>a tree, and all its records in log and runs: the session is complete, and the records
  *       are passed over. Loss of power may take the name back, or that of the facts alone: then it is made anew
  *   <tr><td>after its folder was synced<td>a tree, and some of its runs and log records: passed over, as there is a tree
+ *   <tr><td>while lines are added<td>some lines, the last of them torn: the newest file is written anew, with those that are whole.
+ *       Those that are missing are added when their ends are found in log and runs
+ *   <tr><td>while a file of the journal is rewritten<td>a file in tmp/: deleted
  *   <tr><td>while segments are deleted<td>any of those before the checkpoint: deleted
  * </table>
+ *
+ * <p>A folder without a journal is an earlier version's, or new. The trees that it has are the
+ * first lines of its journal, complete from now on. Trees of sessions that ended in its log are
+ * removed, and made anew, as that version named trees before they were durable.
  *
  * <p>Anything else stops the start with a message that names the file and, where there is one, the
  * offset: a damaged record, a segment, a run file or a record that is missing, a damaged index.
@@ -181,8 +207,9 @@
  * bound. Spills begin at three quarters of it. To bring a buffer into order takes 32 bytes a child
  * more, for the one that is being spilled and each one that is being finished. Small trees that
  * were read: an eighth of {@code memoryBytes}. Sealed segments: {@code logBytes}; checkpoints begin
- * at three quarters of it, and leave half. A session has at most one run in each run file, and
- * there are fewer than the fan-in of a level.
+ * at three quarters of it, and leave half. Ids of deleted sessions: one for each KiB of {@code
+ * memoryBytes}, or 1,000; then the journal is rewritten without them. A session has at most one run
+ * in each run file, and there are fewer than the fan-in of a level.
  *
  * <h2>Assumptions</h2>
  *

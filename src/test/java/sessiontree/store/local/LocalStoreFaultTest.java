@@ -28,6 +28,7 @@ import sessiontree.session.Session;
 import sessiontree.session.Sessions;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
+import sessiontree.store.SessionStore;
 
 /**
  * Random sessions on a disk that fails and forgets, and what must be there afterwards: every entry
@@ -310,6 +311,9 @@ class LocalStoreFaultTest {
     for (int i = 0; i < messages; i++) {
       int which = random.nextInt(clients.size());
       Client client = clients.get(which);
+      if (random.nextInt(20) == 0) {
+        lookForDue(store);
+      }
       if (client.deletion != null) {
         continue;
       }
@@ -328,6 +332,15 @@ class LocalStoreFaultTest {
           one.told.get(1, TimeUnit.MINUTES);
         }
       }
+    }
+  }
+
+  /** As when what is due is to be deleted: files of the journal go. */
+  private static void lookForDue(LocalStore store) {
+    try {
+      assertThat(store.completeFor(Duration.ZERO, 2)).hasSizeLessThanOrEqualTo(2);
+    } catch (IOException e) {
+      assertThat(e).hasMessageStartingWith("injected");
     }
   }
 
@@ -352,6 +365,10 @@ class LocalStoreFaultTest {
         }
         assertThat(store.state(client.id).phase()).as(where).isEqualTo(Phase.COMPLETE);
       }
+      assertThat(store.completeFor(Duration.ZERO, 100))
+          .as(where)
+          .extracting(SessionStore.Seen::id)
+          .containsExactlyInAnyOrderElementsOf(clients.stream().map(c -> c.id).toList());
     }
   }
 }

@@ -16,8 +16,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -27,6 +27,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -249,15 +250,112 @@ class LocalStoreTest extends SessionStoreContract {
   }
 
   @Test
-  void completionTimesAndTags_surviveReopen_alsoWhereTreesAreWrittenAgain() throws Exception {
-    Instant before = Instant.now();
+  void timeSinceCompletion_isThatWhichTheStoreWasOpen_andTagsSurvive() throws Exception {
+    store.close();
+    AtomicLong nanos = new AtomicLong(500);
+    LocalStore.Options options =
+        new LocalStore.Options(
+            1 << 20, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), nanos::get);
+    store = LocalStore.open(folder, options, new Metrics());
+    nanos.addAndGet(7_000_000_000L);
     complete("a", message(start(1), event(2, "x"), end(3)));
-    Instant after = Instant.now().plusMillis(1);
     String tag = tag("a");
-    reopen();
+    nanos.addAndGet(10_000_000_000L);
+    store.close();
+    nanos.addAndGet(3_600_000_000_000L);
+    Path tree = folder.resolve("sessions").resolve(TreePath.of("a"));
+    FileTime time = Files.getLastModifiedTime(tree);
+    Files.setLastModifiedTime(tree, FileTime.fromMillis(1)); // as a clock that is wrong sets it
+    store = LocalStore.open(folder, options, new Metrics());
+    assertThat(store.completeFor(Duration.ofSeconds(11), 10)).isEmpty();
+    nanos.addAndGet(1_000_000_000L);
+    assertThat(store.completeFor(Duration.ofSeconds(11), 10)).hasSize(1);
+    assertThat(store.completeFor(Duration.ofSeconds(12), 10)).isEmpty();
+    Files.setLastModifiedTime(tree, time);
     assertThat(tag("a")).isEqualTo(tag);
-    assertThat(store.completedBefore(before, 10)).isEmpty();
-    assertThat(store.completedBefore(after, 10)).containsExactly("a");
+  }
+
+  @Test
+  void treesOfAFolderWithoutAJournal_areCompleteFromNowOn_andFilesThatAreNoneArePassedOver()
+      throws Exception {
+    complete("a", message(start(1), end(2)));
+    complete("Bb", message(start(1), end(2)));
+    store.close();
+    for (String left : List.of("log", "runs", "journal", "clock")) {
+      delete(folder.resolve(left));
+    }
+    Path beside = folder.resolve("sessions").resolve(TreePath.of("a")).getParent();
+    for (String name :
+        List.of("notes.json", "x+.json", "x+zz.json", "+1.json", ".json", "a b.json")) {
+      Files.writeString(beside.resolve(name), "{}");
+    }
+    AtomicLong nanos = new AtomicLong();
+    LocalStore.Options options =
+        new LocalStore.Options(
+            1 << 20, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), nanos::get);
+    for (int i = 0; i < 2; i++) {
+      store = LocalStore.open(folder, options, new Metrics());
+      assertThat(listed(Listing.Filter.ALL, 10)).containsExactlyInAnyOrder("a", "Bb");
+      assertThat(store.completeFor(Duration.ofSeconds(1 + i), 10)).isEmpty();
+      nanos.addAndGet(1_000_000_000L);
+      assertThat(store.completeFor(Duration.ofSeconds(1 + i), 10)).hasSize(2);
+      store.close();
+    }
+  }
+
+  private static void delete(Path file) throws IOException {
+    if (Files.isDirectory(file)) {
+      try (var files = Files.list(file)) {
+        for (Path one : files.toList()) {
+          delete(one);
+        }
+      }
+    }
+    Files.delete(file);
+  }
+
+  /** The journal's lines are lost with a kill, and made again from the log and from runs. */
+  @ParameterizedTest
+  @MethodSource("seeds")
+  void completeSessions_areToldOnce_afterKills_andUntilTheyAreDeleted(long seed) throws Exception {
+    store.close();
+    Random random = new Random(seed);
+    LocalStore.Options small =
+        new LocalStore.Options(
+            4_000, 32 << 10, 4, Duration.ofMillis(1), Duration.ofMillis(20), System::nanoTime);
+    FaultyDisk disk = FaultyDisk.create(random);
+    Set<String> complete = new TreeSet<>();
+    int next = 0;
+    for (int life = 0; life < 4; life++) {
+      store = LocalStore.open(disk, folder, small, new Metrics());
+      assertThat(store.completeFor(Duration.ZERO, 10_000))
+          .as("seed %d, life %d", seed, life)
+          .extracting(SessionStore.Seen::id)
+          .containsExactlyInAnyOrderElementsOf(complete);
+      for (int i = random.nextInt(150); i > 0; i--) {
+        String id = "s" + (random.nextInt(4) == 0 ? random.nextInt(next + 1) : next++);
+        if (complete.remove(id)) {
+          appender(id).delete().assertStored();
+        }
+        if (random.nextInt(5) > 0) {
+          complete(id, message(start(1), event(2, "x".repeat(1 + random.nextInt(200))), end(3)));
+          complete.add(id);
+        }
+        if (random.nextInt(40) == 0) {
+          assertThat(store.completeFor(Duration.ZERO, 1 + random.nextInt(20))).isNotNull();
+        }
+      }
+      int end = random.nextInt(3);
+      FaultyDisk before = disk;
+      disk = end == 0 ? disk : end == 1 ? disk.kill() : disk.losePower();
+      assertThat(disk == before).isEqualTo(end == 0);
+      store.close();
+    }
+    store = LocalStore.open(disk, folder, small, new Metrics());
+    assertThat(store.completeFor(Duration.ZERO, 10_000))
+        .as("seed %d", seed)
+        .extracting(SessionStore.Seen::id)
+        .containsExactlyInAnyOrderElementsOf(complete);
   }
 
   /** As where the clock stands still, or the file system keeps no times. */
@@ -533,6 +631,7 @@ class LocalStoreTest extends SessionStoreContract {
 
   /** The real disk; notes what is put in place. */
   private static final class WatchedDisk {
+    private final Path folder;
     private final Set<String> placed = ConcurrentHashMap.newKeySet();
 
     private final Disk disk =
@@ -540,8 +639,12 @@ class LocalStoreTest extends SessionStoreContract {
             Proxy.newProxyInstance(
                 Disk.class.getClassLoader(), new Class<?>[] {Disk.class}, this::call);
 
+    WatchedDisk(Path folder) {
+      this.folder = folder;
+    }
+
     private Object call(Object proxy, Method method, Object[] arguments) throws Throwable {
-      if (method.getName().equals("rename")) {
+      if (method.getName().equals("rename") && ((Path) arguments[1]).startsWith(folder)) {
         placed.add(((Path) arguments[1]).getFileName().toString());
       }
       try {
@@ -592,10 +695,10 @@ class LocalStoreTest extends SessionStoreContract {
       store.close();
       Path path = folder.resolve("sessions").resolve(TreePath.of(id));
       damage.to(path, path.resolveSibling(id + ".facts"));
-      WatchedDisk watched = new WatchedDisk();
+      WatchedDisk watched = new WatchedDisk(folder.resolve("sessions"));
       store = LocalStore.open(watched.disk, folder, large, new Metrics());
       assertThat(watched.placed.remove(id + ".json")).isEqualTo(again);
-      watched.placed.removeAll(List.of(id + ".facts", "clock"));
+      watched.placed.remove(id + ".facts");
       assertThat(watched.placed).isEmpty();
       assertThat(tree(id)).isEqualTo(tree);
       assertThat(tag(id)).isEqualTo(tag);

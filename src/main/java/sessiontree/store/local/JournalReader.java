@@ -1,0 +1,65 @@
+package sessiontree.store.local;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+
+/** Reads lines of a journal's file, and passes over what is none. For one thread. */
+final class JournalReader implements Closeable {
+  private final Disk.DiskFile file;
+  private final long end;
+  private final ByteBuffer buffer = ByteBuffer.allocate(16 << 10).limit(0);
+
+  /** Of the buffer's first byte that was not read. */
+  private long position;
+
+  /** Reads from one offset to another, or to the file's end. */
+  JournalReader(Disk.DiskFile file, long from, long to) throws IOException {
+    this.file = file;
+    this.position = from;
+    this.end = Math.min(to, file.size());
+  }
+
+  /** Null at the end. What has no end of line there is not read. */
+  JournalLine next() throws IOException {
+    do {
+      for (int at = buffer.position(); at < buffer.limit(); at++) {
+        if (buffer.get(at) == '\n') {
+          JournalLine line = JournalLine.read(buffer.array(), buffer.position(), at);
+          skip(at + 1 - buffer.position());
+          if (line != null) {
+            return line;
+          }
+        }
+      }
+    } while (fill());
+    return null;
+  }
+
+  /** Behind the line that was read last. */
+  long position() {
+    return position;
+  }
+
+  private void skip(int bytes) {
+    buffer.position(buffer.position() + bytes);
+    position += bytes;
+  }
+
+  private boolean fill() throws IOException {
+    if (buffer.remaining() == buffer.capacity()) { // no line is so long
+      skip(buffer.remaining());
+    }
+    buffer.compact();
+    long from = position + buffer.position();
+    buffer.limit((int) Math.min(buffer.capacity(), buffer.position() + Math.max(0, end - from)));
+    int read = file.read(buffer, from);
+    buffer.flip();
+    return read > 0;
+  }
+
+  @Override
+  public void close() throws IOException {
+    file.close();
+  }
+}

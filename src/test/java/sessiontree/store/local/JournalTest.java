@@ -1,0 +1,185 @@
+package sessiontree.store.local;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIOException;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import sessiontree.store.SessionStore.Seen;
+
+/** Lines of completed sessions, on a disk that fails and forgets. */
+class JournalTest {
+  private static final Path FOLDER = Path.of("journal");
+  private static final int FILE_BYTES = 1 << 10;
+
+  private FaultyDisk disk = FaultyDisk.create(new Random(1));
+
+  private Journal open() throws IOException {
+    Journal journal = Journal.open(disk, FOLDER, Path.of("tmp"), FILE_BYTES);
+    if (journal.isNew()) {
+      journal.begin(to -> {});
+    }
+    return journal;
+  }
+
+  /** A journal with lines of the records from one to another, the ids s1, s2 and so on. */
+  private Journal written(int from, int to) throws IOException {
+    Journal journal = open();
+    journal.recovered();
+    add(journal, from, to);
+    journal.force();
+    return journal;
+  }
+
+  private static void add(Journal journal, int from, int to) throws IOException {
+    for (int i = from; i < to; i++) {
+      journal.add(JournalLine.of(i * 1000L, 1_700_000_000_000_000L + i, i, "s" + i));
+    }
+  }
+
+  private static List<String> due(Journal journal) throws IOException {
+    return journal
+        .endedBefore(
+            Long.MAX_VALUE, 1000, line -> journal.isDeleted(line) ? null : new Seen(line.id(), ""))
+        .stream()
+        .map(Seen::id)
+        .toList();
+  }
+
+  private static List<String> ids(int from, int to) {
+    return IntStream.range(from, to).mapToObj(i -> "s" + i).toList();
+  }
+
+  private String text(Path file) throws IOException {
+    try (Disk.DiskFile from = disk.open(file)) {
+      ByteBuffer bytes = ByteBuffer.allocate((int) from.size());
+      from.read(bytes, 0);
+      return new String(bytes.array(), StandardCharsets.US_ASCII);
+    }
+  }
+
+  private void write(Path file, String text) throws IOException {
+    try (Disk.DiskFile to = disk.create(file)) {
+      to.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.US_ASCII)), 0);
+    }
+  }
+
+  @Test
+  void line_isReadableText() throws Exception {
+    written(7, 8);
+    List<Path> files = disk.list(FOLDER);
+    assertThat(files.get(1)).hasFileName("0000000000000008.txt");
+    assertThat(text(files.get(1))).matches("7000 2023-11-14T22:13:20\\.000007Z 7 s7 [0-9a-f]{8}\n");
+  }
+
+  /** One that is torn is the last; whatever is damaged, the others are used. */
+  @Test
+  void newestFile_cutAnywhereOrDamaged_losesTheLinesThatAreConcerned_andIsGoneOnWith()
+      throws Exception {
+    written(1, 4);
+    Path newest = disk.list(FOLDER).get(1);
+    String sound = text(newest);
+    for (int at = 0; at < sound.length(); at++) {
+      int line = (int) sound.substring(0, at).chars().filter(c -> c == '\n').count();
+      write(newest, sound.substring(0, at));
+      Journal cut = written(4, 5);
+      List<String> left = new ArrayList<>(ids(1, 1 + line));
+      left.add("s4");
+      assertThat(due(cut)).as("cut at %d", at).isEqualTo(left);
+
+      write(newest, sound.substring(0, at) + "?" + sound.substring(at + 1));
+      List<String> others = new ArrayList<>(ids(1, 5));
+      others.remove("s" + (line + 1));
+      if (sound.charAt(at) == '\n' && line < 2) { // then it runs into the next
+        others.remove("s" + (line + 2));
+      }
+      assertThat(due(written(4, 5))).as("damaged at %d", at).isEqualTo(others);
+      write(newest, sound);
+    }
+  }
+
+  @Test
+  void lines_survive_whereAStepFailed_andIsDoneAgain() throws Exception {
+    for (int fails = 0; fails < 4; fails++) {
+      disk = FaultyDisk.create(new Random(fails));
+      Journal journal = open();
+      journal.recovered();
+      add(journal, 1, 3);
+      disk.failAt(fails, 1); // create, write, force, sync
+      assertThatIOException().isThrownBy(journal::force);
+      journal.add(JournalLine.of(1, 1, 3, "s3"));
+      journal.force();
+      disk = disk.losePower();
+      assertThat(due(open())).as("%d", fails).isEqualTo(ids(1, 4));
+    }
+  }
+
+  /** What can be read of the newest file may not be on the disk, and another force not tell. */
+  @Test
+  void lines_thatAFailedForceLeft_beforeAKill_areOnTheDiskAfterTheNextStart() throws Exception {
+    Journal journal = written(1, 3);
+    add(journal, 3, 5);
+    disk.failAt(1, 1);
+    assertThatIOException().isThrownBy(journal::force);
+    disk = disk.kill();
+    open();
+    disk = disk.losePower();
+    assertThat(due(open())).isEqualTo(ids(1, 5));
+  }
+
+  @Test
+  void lineThatRecoveryAddsAgain_isThereOnce_howeverFarBack() throws Exception {
+    written(1, 100);
+    assertThat(disk.list(FOLDER)).hasSizeGreaterThan(4);
+    Journal again = open();
+    add(again, 1, 120);
+    again.recovered();
+    again.force();
+    assertThat(due(again)).isEqualTo(ids(1, 120));
+  }
+
+  @Test
+  void deletedIds_leaveAllFiles_andTheirNextSessionsStay() throws Exception {
+    Journal journal = written(1, 100);
+    for (int i : new int[] {1, 50, 99}) {
+      journal.delete("s" + i, 100 + i);
+    }
+    journal.add(JournalLine.of(300_000, 1, 300, "s50"));
+    List<String> left = new ArrayList<>(ids(2, 99));
+    left.remove("s50");
+    left.add("s50");
+    assertThat(due(journal)).isEqualTo(left);
+    journal.purge();
+    assertThat(journal.deletions()).isZero();
+    disk = disk.losePower();
+    assertThat(due(open())).isEqualTo(left);
+    for (Path file : disk.list(FOLDER)) {
+      assertThat(text(file)).doesNotContain(" s1 ", " s99 ");
+    }
+  }
+
+  @Test
+  void filesOfWhichNothingIsLeft_areDeleted_butTheNewest() throws Exception {
+    Journal journal = written(1, 100);
+    assertThat(due(journal)).isEqualTo(ids(1, 100));
+    List<Path> files = disk.list(FOLDER);
+    for (int i = 1; i < 100; i++) {
+      if (i != 40) {
+        journal.delete("s" + i, 100);
+      }
+    }
+    assertThat(due(journal)).containsExactly("s40");
+    assertThat(disk.list(FOLDER)).hasSize(2).contains(files.get(files.size() - 1));
+    add(journal, 100, 101);
+    assertThat(due(journal)).containsExactly("s100", "s40");
+    journal.purge();
+    assertThat(due(open())).containsExactly("s40", "s100");
+  }
+}
