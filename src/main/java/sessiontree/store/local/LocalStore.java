@@ -25,6 +25,7 @@ import sessiontree.store.Tree;
  */
 public final class LocalStore implements SessionStore {
   private static final Logger LOG = LoggerFactory.getLogger(LocalStore.class);
+  private static final Duration CLOCK_READ = Duration.ofSeconds(1);
   private static final Duration CLOCK_WRITTEN = Duration.ofSeconds(10);
 
   private final Closeable lock;
@@ -158,6 +159,7 @@ public final class LocalStore implements SessionStore {
     metrics.gauge("run_files", "Files of sorted events of open sessions.", runs::count);
     checkpointer.start();
     commit.start();
+    finisher.every(CLOCK_READ, running::millis);
     finisher.every(CLOCK_WRITTEN, this::writeClock);
     finisher.every(options.retry(), commit::isInPlace);
   }

@@ -7,12 +7,13 @@ import java.nio.file.Path;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import sessiontree.store.RunningClock;
 
 /**
  * For how long, in milliseconds, stores have been open on the folder, one after another: a clock
- * that stands still while the server does. It is written down now and then, and not forced: after a
- * crash it is behind by the time since, or since the last record of the log. Safe for several
- * threads.
+ * that stands still while the server does, or is stopped. It is written down now and then, and not
+ * forced: after a crash it is behind by the time since, or since the last record of the log. Safe
+ * for several threads.
  */
 final class RunningTime {
   private static final Logger LOG = LoggerFactory.getLogger(RunningTime.class);
@@ -21,16 +22,14 @@ final class RunningTime {
   private final Disk disk;
   private final Path file;
   private final Path temporary;
-  private final LongSupplier nanoTime;
-  private final long beganNanos;
+  private final RunningClock clock;
   private volatile long before;
 
   private RunningTime(Disk disk, Path file, Path temporary, LongSupplier nanoTime, long before) {
     this.disk = disk;
     this.file = file;
     this.temporary = temporary;
-    this.nanoTime = nanoTime;
-    this.beganNanos = nanoTime.getAsLong();
+    this.clock = new RunningClock(nanoTime);
     this.before = before;
   }
 
@@ -59,8 +58,9 @@ final class RunningTime {
     before = Math.max(before, millis);
   }
 
+  /** To be asked every second or so: see {@link RunningClock}. */
   long millis() {
-    return before + (nanoTime.getAsLong() - beganNanos) / 1_000_000;
+    return before + clock.millis();
   }
 
   /** Writes it down. Called by one thread at a time. */

@@ -227,6 +227,33 @@ class LocalStoreTest extends SessionStoreContract {
     }
   }
 
+  /** Lets time go by, second by second, as it does while the process runs. */
+  private void run(AtomicLong nanos, int seconds) {
+    for (int i = 0; i < seconds; i++) {
+      nanos.addAndGet(1_000_000_000L);
+      assertThat(store.idle(Duration.ofDays(1), 1)).isEmpty();
+    }
+  }
+
+  /** As after SIGSTOP and SIGCONT, or when a laptop or a virtual machine was suspended. */
+  @Test
+  void timeInWhichTheProcessDidNotRun_makesNothingDue() throws Exception {
+    store.close();
+    AtomicLong nanos = new AtomicLong();
+    LocalStore.Options options =
+        new LocalStore.Options(
+            1 << 20, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), nanos::get);
+    store = LocalStore.open(folder, options, new Metrics());
+    appender("open").append(message(start(1))).assertStored();
+    complete("complete", message(start(1), end(2)));
+    nanos.addAndGet(65_000_000_000L);
+    assertThat(store.idle(Duration.ofSeconds(10), 10)).isEmpty();
+    assertThat(store.completeFor(Duration.ofSeconds(10), 10)).isEmpty();
+    run(nanos, 10);
+    assertThat(store.idle(Duration.ofSeconds(10), 10)).hasSize(1);
+    assertThat(store.completeFor(Duration.ofSeconds(10), 10)).hasSize(1);
+  }
+
   @Test
   void idleTime_isThatWhichTheStoreWasOpen() throws Exception {
     store.close();
@@ -235,15 +262,15 @@ class LocalStoreTest extends SessionStoreContract {
         new LocalStore.Options(
             1 << 20, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), nanos::get);
     store = LocalStore.open(folder, options, new Metrics());
-    nanos.addAndGet(7_000_000_000L);
+    run(nanos, 7);
     appender("a").append(message(start(1))).assertStored();
-    nanos.addAndGet(10_000_000_000L);
+    run(nanos, 10);
     store.close();
     nanos.addAndGet(3_600_000_000_000L);
     store = LocalStore.open(folder, options, new Metrics());
     assertThat(store.idle(Duration.ofSeconds(11), 10)).isEmpty();
     nanos.addAndGet(1_000_000_000L);
-    assertThat(store.idle(Duration.ofSeconds(11), 10)).containsExactly("a");
+    assertThat(store.idle(Duration.ofSeconds(11), 10)).hasSize(1);
     assertThat(store.idle(Duration.ofSeconds(12), 10)).isEmpty();
     appender("a").append(message(event(2, "x"))).assertStored();
     assertThat(store.idle(Duration.ofSeconds(1), 10)).isEmpty();
@@ -257,10 +284,10 @@ class LocalStoreTest extends SessionStoreContract {
         new LocalStore.Options(
             1 << 20, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), nanos::get);
     store = LocalStore.open(folder, options, new Metrics());
-    nanos.addAndGet(7_000_000_000L);
+    run(nanos, 7);
     complete("a", message(start(1), event(2, "x"), end(3)));
     String tag = tag("a");
-    nanos.addAndGet(10_000_000_000L);
+    run(nanos, 10);
     store.close();
     nanos.addAndGet(3_600_000_000_000L);
     Path tree = folder.resolve("sessions").resolve(TreePath.of("a"));
