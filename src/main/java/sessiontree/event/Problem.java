@@ -26,6 +26,7 @@ public enum Problem {
   UNSUPPORTED_ENCODING("The body's encoding is not supported"),
   REQUEST_TIMEOUT("The request did not come in time"),
   MESSAGE_OUT_OF_ORDER("A message number was skipped"),
+  PRECONDITION_FAILED("The precondition does not hold"),
   UNAUTHORIZED("A token is needed"),
   FORBIDDEN("The token does not allow this"),
   ORIGIN_NOT_ALLOWED("The origin is not allowed"),

@@ -14,10 +14,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.event.ProblemException;
 import sessiontree.store.SessionStore;
+import sessiontree.store.SessionStore.Seen;
 
 /**
  * Ends sessions that have been left alone, and deletes those that completed long ago; each some
- * seconds after its time. Both go the way of every other append, so no client can come between.
+ * seconds after its time. Both go the way of every other append, and only if the session is what it
+ * was when it was found to be due, so no client can come between.
  */
 public final class Housekeeper implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Housekeeper.class);
@@ -74,9 +76,10 @@ public final class Housekeeper implements AutoCloseable {
       }
       if (deleteAfter != null) {
         Counter expired = sessions.metrics().sessionsExpired;
-        while (each(completedLongAgo(), Session::delete, expired) == AT_A_TIME) {}
+        while (each(store.completeFor(deleteAfter, AT_A_TIME), Session::delete, expired)
+            == AT_A_TIME) {}
       }
-    } catch (IOException | ProblemException | RuntimeException e) {
+    } catch (IOException | RuntimeException e) {
       LOG.warn("old sessions cannot be dealt with, tried again: {}", e.toString());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // the server stops
@@ -86,25 +89,27 @@ public final class Housekeeper implements AutoCloseable {
     }
   }
 
-  private List<String> completedLongAgo() throws IOException {
-    return store.completeFor(deleteAfter, AT_A_TIME).stream().map(SessionStore.Seen::id).toList();
-  }
-
-  private interface Deed {
-    void on(Session session, Reply reply) throws IOException;
+  private interface Action {
+    void on(Session session, String version, Reply reply);
   }
 
   /** Returns for how many it was done, when it is known for all. */
-  private int each(List<String> ids, Deed deed, Counter counter)
-      throws IOException, ProblemException, InterruptedException {
+  private int each(List<Seen> seen, Action action, Counter counter) throws InterruptedException {
     Semaphore known = new Semaphore(0);
     AtomicInteger done = new AtomicInteger();
     int asked = 0;
-    for (String id : ids) {
-      Session session = sessions.acquire(id);
+    for (Seen one : seen) {
+      Session session;
+      try {
+        session = sessions.acquire(one.id());
+      } catch (IOException | ProblemException e) { // the others do not wait for it
+        LOG.warn("session={} cannot be dealt with, tried again: {}", one.id(), e.toString());
+        continue;
+      }
       asked++;
-      deed.on(
+      action.on(
           session,
+          one.version(),
           new Reply() {
             @Override
             public void stored(int messages, long entries, boolean complete) {
@@ -114,7 +119,7 @@ public final class Housekeeper implements AutoCloseable {
 
             @Override
             public void refused(ProblemException problem) {
-              LOG.debug("session={} is left: {}", id, problem.detail());
+              LOG.debug("session={} is left: {}", one.id(), problem.detail());
             }
 
             @Override

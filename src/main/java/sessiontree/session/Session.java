@@ -1,6 +1,7 @@
 package sessiontree.session;
 
 import static sessiontree.event.Problem.MESSAGE_OUT_OF_ORDER;
+import static sessiontree.event.Problem.PRECONDITION_FAILED;
 import static sessiontree.event.Problem.SESSION_ALREADY_STARTED;
 import static sessiontree.event.Problem.SESSION_COMPLETE;
 import static sessiontree.event.Problem.SESSION_DELETED;
@@ -435,13 +436,34 @@ public final class Session {
    * @param reply its stored() tells that nothing of the session can be read any more
    */
   public void delete(Reply reply) {
-    synchronized (this) {
-      if (phase != Phase.NEW && !deleted) {
-        queueDeletion(reply);
-        return;
+    delete(null, reply);
+  }
+
+  /**
+   * Likewise, but only if it is complete with a tree of that tag, unless the tag is null. What is
+   * stored under the id changes by appends to this session alone, in their order: so the condition
+   * holds when the deletion is stored, or that is refused.
+   */
+  public void delete(String expectedTag, Reply reply) {
+    ProblemException problem;
+    try {
+      String tag = expectedTag == null ? null : stored.version();
+      synchronized (this) {
+        boolean there = phase != Phase.NEW && !deleted;
+        if (there
+            && (expectedTag == null || (phase == Phase.COMPLETE && expectedTag.equals(tag)))) {
+          queueDeletion(reply);
+          return;
+        }
+        problem =
+            there
+                ? new ProblemException(PRECONDITION_FAILED, "the session has no tree of that tag")
+                : new ProblemException(SESSION_NOT_FOUND, "nothing is stored of session " + id);
       }
+    } catch (IOException e) {
+      problem = new ProblemException(STORAGE_UNAVAILABLE, "the tree cannot be read");
     }
-    reply.refused(new ProblemException(SESSION_NOT_FOUND, "nothing is stored of session " + id));
+    reply.refused(problem);
     reply.flush();
   }
 
@@ -454,18 +476,21 @@ public final class Session {
   }
 
   /**
-   * Ends the session in its client's place, with the greatest timestamp that is stored; unless
-   * something is appended meanwhile, which refuses it.
+   * Ends the session in its client's place, with the greatest timestamp that is stored; unless it
+   * is of another version than the one that was seen, or something is appended meanwhile.
    */
-  public void abandon(Reply reply) {
+  public void abandon(String seenVersion, Reply reply) {
     try {
       long before;
+      boolean same;
       synchronized (this) {
         before = sequence;
+        same = phase == Phase.OPEN && queued == 0;
       }
-      Batch.Bound end = stored.latest();
+      same = same && seenVersion.equals(stored.version());
+      Batch.Bound end = same ? stored.latest() : null;
       synchronized (this) {
-        if (phase == Phase.OPEN && queued == 0 && sequence == before && !deleted) {
+        if (same && phase == Phase.OPEN && queued == 0 && sequence == before && !deleted) {
           Queued answer = new Queued(reply, null, true);
           append(Append.abandonment(sequence, end, answer), answer);
           return;

@@ -28,7 +28,8 @@ public final class MemoryStore implements SessionStore {
   private final ConcurrentSkipListMap<String, MemorySession> sessions =
       new ConcurrentSkipListMap<>();
   private final AtomicInteger open = new AtomicInteger();
-  private final AtomicLong trees = new AtomicLong();
+  private final AtomicLong versions = new AtomicLong();
+  private final RunningClock clock = new RunningClock(System::nanoTime);
   private final ExecutorService answers =
       Executors.newSingleThreadExecutor(
           task -> {
@@ -82,10 +83,10 @@ public final class MemoryStore implements SessionStore {
   }
 
   @Override
-  public List<String> idle(Duration time, int limit) {
+  public List<Seen> idle(Duration time, int limit) {
     return sessions.values().stream()
-        .filter(session -> session.tree == null && session.idle().compareTo(time) >= 0)
-        .map(session -> session.id)
+        .map(session -> session.quietFor(time, false))
+        .filter(Objects::nonNull)
         .limit(limit)
         .toList();
   }
@@ -93,8 +94,7 @@ public final class MemoryStore implements SessionStore {
   @Override
   public List<Seen> completeFor(Duration time, int limit) {
     return sessions.values().stream()
-        .filter(session -> session.tree != null && session.idle().compareTo(time) >= 0)
-        .map(MemorySession::seen)
+        .map(session -> session.quietFor(time, true))
         .filter(Objects::nonNull)
         .limit(limit)
         .toList();
@@ -130,7 +130,8 @@ public final class MemoryStore implements SessionStore {
     private long entries;
     private Batch.Bound start;
     private Batch.Bound end;
-    private long appendedNanos = System.nanoTime();
+    private long appendedMillis;
+    private String version;
     private volatile MemoryTree tree;
 
     MemorySession(String id) {
@@ -162,13 +163,15 @@ public final class MemoryStore implements SessionStore {
           : new Listing.Listed(id, true, start.text(), end.text(), 0, tree.bytes());
     }
 
-    /** Null unless it is complete. */
-    synchronized Seen seen() {
-      return tree == null ? null : new Seen(id, tree.tag());
+    /** Null unless it is complete, or is not, and nothing was appended for that long. */
+    synchronized Seen quietFor(Duration time, boolean complete) {
+      boolean quiet = clock.millis() - appendedMillis >= time.toMillis();
+      return quiet && start != null && (tree != null) == complete ? new Seen(id, version()) : null;
     }
 
-    synchronized Duration idle() {
-      return Duration.ofNanos(System.nanoTime() - appendedNanos);
+    @Override
+    public synchronized String version() {
+      return tree != null ? tree.tag() : start != null ? version : null;
     }
 
     @Override
@@ -207,7 +210,8 @@ public final class MemoryStore implements SessionStore {
       }
       Batch batch = append.batch();
       entries += append.entries();
-      appendedNanos = System.nanoTime();
+      appendedMillis = clock.millis();
+      version = "m" + versions.incrementAndGet();
       if (append.keepsStart()) {
         start = batch.start();
         sessions.put(id, this);
@@ -236,7 +240,7 @@ public final class MemoryStore implements SessionStore {
         throw new AssertionError("memory does no I/O", e);
       }
       end = at;
-      tree = new MemoryTree(out.toByteArray(), "m" + trees.incrementAndGet());
+      tree = new MemoryTree(out.toByteArray(), version);
       buffer = new SessionBuffer();
       open.decrementAndGet();
     }

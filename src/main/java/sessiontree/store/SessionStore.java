@@ -50,7 +50,7 @@ public interface SessionStore extends AutoCloseable {
    * Open sessions to which nothing was appended for that long. Only time in which the store was
    * open counts.
    */
-  List<String> idle(Duration time, int limit);
+  List<Seen> idle(Duration time, int limit);
 
   /**
    * Sessions that have been complete for that long. Only time in which the store was open counts,
@@ -59,9 +59,8 @@ public interface SessionStore extends AutoCloseable {
   List<Seen> completeFor(Duration time, int limit) throws IOException;
 
   /**
-   * A session that was seen.
-   *
-   * @param version of what was stored then: of a complete session its tree's tag
+   * A session that was seen, and the {@link StoredSession#version} that it was of: what follows
+   * from it is done only if it still is.
    */
   record Seen(String id, String version) {}
 
@@ -89,6 +88,14 @@ public interface SessionStore extends AutoCloseable {
 
     /** How many named writers have stored something. */
     int writers();
+
+    /**
+     * Tells what is stored from all that was stored under the id before, or will be, also after it
+     * was deleted: of a complete session it is the tree's tag. Null if nothing is stored.
+     *
+     * @throws IOException if the tree cannot be read
+     */
+    String version() throws IOException;
 
     /** The greatest timestamp of an open session's entries; it may have to read all of them. */
     Batch.Bound latest() throws IOException;

@@ -44,6 +44,11 @@ final class FakeStored implements StoredSession {
   }
 
   @Override
+  public String version() {
+    return phase + "-" + sequence;
+  }
+
+  @Override
   public Batch.Bound latest() {
     return new Batch.Bound(startKey, "0");
   }

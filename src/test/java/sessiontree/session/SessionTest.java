@@ -694,6 +694,43 @@ class SessionTest {
   }
 
   @Test
+  void deletion_ofAnotherTag_isRefused_alsoIfItWaitedForTheTree() {
+    given(START);
+    session.delete("COMPLETE-2", new Told("open"));
+    submit("end", END);
+    session.delete("COMPLETE-1", new Told("other"));
+    session.delete("COMPLETE-2", new Told("same"));
+    stored.storeAll();
+    session.delete("COMPLETE-2", new Told("again"));
+    assertThat(told)
+        .containsExactly(
+            "open: precondition_failed",
+            "end: complete 2",
+            "other: precondition_failed",
+            "same: complete 2",
+            "again: session_not_found");
+  }
+
+  /** The version that is stored is still the one that was seen, and the message will be in it. */
+  @Test
+  void abandonment_whileAMessageIsQueued_isRefused() {
+    given(START);
+    String seen = stored.version();
+    submit("event", EVENT);
+    session.abandon(seen, new Told("abandonment"));
+    stored.storeAll();
+    session.abandon(seen, new Told("late"));
+    session.abandon(stored.version(), new Told("now"));
+    stored.storeAll();
+    assertThat(told)
+        .containsExactly(
+            "abandonment: session_in_progress",
+            "event: stored 2",
+            "late: session_in_progress",
+            "now: complete 3");
+  }
+
+  @Test
   void session_goesOnWithWhatIsStored() {
     submit("start", "w", 3, START);
     stored.storeAll();

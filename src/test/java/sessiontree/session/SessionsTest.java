@@ -66,7 +66,7 @@ class SessionsTest {
     }
 
     @Override
-    public List<String> idle(Duration time, int limit) {
+    public List<Seen> idle(Duration time, int limit) {
       return List.of();
     }
 

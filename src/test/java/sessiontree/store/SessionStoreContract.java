@@ -23,6 +23,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
@@ -34,6 +35,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 import sessiontree.Messages;
 import sessiontree.TreeText;
 import sessiontree.event.Batch;
+import sessiontree.event.Problem;
+import sessiontree.event.ProblemException;
+import sessiontree.metrics.Metrics;
+import sessiontree.session.Reply;
+import sessiontree.session.Session;
+import sessiontree.session.Sessions;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore.Seen;
 
@@ -428,7 +435,7 @@ public abstract class SessionStoreContract {
   void idleSessions_areThoseThatAreOpen() throws Exception {
     appender("open").append(message(start(1))).assertStored();
     complete("complete", message(start(1), end(2)));
-    assertThat(store.idle(Duration.ZERO, 10)).containsExactly("open");
+    assertThat(store.idle(Duration.ZERO, 10)).extracting(Seen::id).containsExactly("open");
     assertThat(store.idle(Duration.ofHours(1), 10)).isEmpty();
     assertThat(store.openSessions()).isEqualTo(1);
   }
@@ -450,6 +457,71 @@ public abstract class SessionStoreContract {
     complete("a", message(start(1), end(3)));
     assertThat(store.completeFor(Duration.ZERO, 10))
         .containsExactlyInAnyOrder(new Seen("a", tag("a")), new Seen("B", tag("B")));
+  }
+
+  /** What is done to what was seen before goes the way of clients' messages, through a session. */
+  private Problem refusal(String id, BiConsumer<Session, Reply> action) throws Exception {
+    Sessions sessions = new Sessions(store, Integer.MAX_VALUE, new Metrics());
+    CompletableFuture<Problem> told = new CompletableFuture<>();
+    action.accept(
+        sessions.acquire(id),
+        new Reply() {
+          @Override
+          public void stored(int messages, long entries, boolean complete) {
+            told.complete(null);
+          }
+
+          @Override
+          public void refused(ProblemException problem) {
+            told.complete(problem.problem());
+          }
+
+          @Override
+          public void flush() {}
+        });
+    return told.get(30, TimeUnit.SECONDS);
+  }
+
+  @Test
+  void completeSessionThatWasSeen_isDeleted_unlessItIsAnotherByNow() throws Exception {
+    complete("a", message(start(1), event(2, "x"), end(3)));
+    Seen seen = store.completeFor(Duration.ZERO, 10).get(0);
+    appender("a").delete().assertStored();
+    assertThat(refusal("a", (session, reply) -> session.delete(seen.version(), reply)))
+        .isEqualTo(Problem.SESSION_NOT_FOUND);
+    Appender anew = appender("a");
+    anew.append(message(start(1), event(2, "y"))).assertStored();
+    assertThat(refusal("a", (session, reply) -> session.delete(seen.version(), reply)))
+        .isEqualTo(Problem.PRECONDITION_FAILED);
+    anew.append(message(end(3))).assertStored();
+    assertThat(refusal("a", (session, reply) -> session.delete(seen.version(), reply)))
+        .isEqualTo(Problem.PRECONDITION_FAILED);
+    assertThat(tree("a")).isEqualTo(Messages.tree(1, 3, List.of(event(2, "y"))));
+    Seen again = store.completeFor(Duration.ZERO, 10).get(0);
+    assertThat(again).isEqualTo(new Seen("a", tag("a")));
+    assertThat(refusal("a", (session, reply) -> session.delete(again.version(), reply))).isNull();
+    assertThat(store.state("a")).isEqualTo(SessionState.NEW);
+  }
+
+  @Test
+  void idleSessionThatWasSeen_isEnded_unlessItGotAMessage_orIsAnotherByNow() throws Exception {
+    Appender session = appender("a");
+    session.append(message(start(1), event(2, "x"))).assertStored();
+    Seen first = store.idle(Duration.ZERO, 10).get(0);
+    session.append(message(event(3, "y"))).assertStored();
+    assertThat(refusal("a", (of, reply) -> of.abandon(first.version(), reply)))
+        .isEqualTo(Problem.SESSION_IN_PROGRESS);
+    Seen second = store.idle(Duration.ZERO, 10).get(0);
+    session.delete().assertStored();
+    Appender anew = appender("a"); // with as many appends
+    anew.append(message(start(1), event(2, "x"))).assertStored();
+    anew.append(message(event(3, "y"))).assertStored();
+    assertThat(refusal("a", (of, reply) -> of.abandon(second.version(), reply)))
+        .isEqualTo(Problem.SESSION_IN_PROGRESS);
+    assertThat(store.state("a").phase()).isEqualTo(Phase.OPEN);
+    Seen third = store.idle(Duration.ZERO, 10).get(0);
+    assertThat(refusal("a", (of, reply) -> of.abandon(third.version(), reply))).isNull();
+    assertThat(store.state("a").phase()).isEqualTo(Phase.COMPLETE);
   }
 
   @ParameterizedTest

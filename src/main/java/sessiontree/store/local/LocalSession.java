@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import sessiontree.event.Batch;
 import sessiontree.event.Children;
@@ -18,6 +17,7 @@ import sessiontree.store.Append;
 import sessiontree.store.Listing;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
+import sessiontree.store.SessionStore.Seen;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**
@@ -28,7 +28,7 @@ import sessiontree.store.SessionStore.StoredSession;
 final class LocalSession implements StoredSession {
   static final long NONE = Long.MAX_VALUE;
 
-  private final BiConsumer<LocalSession, Append> log;
+  private final Owner owner;
   private final String id;
 
   /** The sequence when what is in the log thread's hands is durable; that thread's own. */
@@ -58,13 +58,21 @@ final class LocalSession implements StoredSession {
   private long firstLsn = NONE; // of the oldest log record that no run covers
   private long firstLsnSince = NONE; // likewise, of those that came since the spill under way began
 
+  /** The store. */
+  interface Owner {
+    void append(LocalSession session, Append append);
+
+    /** Of the tree of that id; null if there is none. */
+    String tag(String id) throws IOException;
+  }
+
   /**
    * A session that is new, or complete.
    *
    * @param facts what stands beside its tree; null for a new one
    */
-  LocalSession(BiConsumer<LocalSession, Append> log, String id, TreeFiles.Facts facts) {
-    this.log = log;
+  LocalSession(Owner owner, String id, TreeFiles.Facts facts) {
+    this.owner = owner;
     this.id = id;
     this.phase = facts == null ? Phase.NEW : Phase.COMPLETE;
     this.entries = facts == null ? 0 : facts.entries();
@@ -101,7 +109,7 @@ final class LocalSession implements StoredSession {
 
   @Override
   public void append(Append append) {
-    log.accept(this, append);
+    owner.append(this, append);
   }
 
   /** What a page tells of it; null when it is complete, or there is nothing. */
@@ -116,9 +124,24 @@ final class LocalSession implements StoredSession {
     return lastMillis;
   }
 
-  /** Whether it is open, and nothing was appended since that running time. */
-  synchronized boolean isIdleSince(long millis) {
-    return phase == Phase.OPEN && lastMillis <= millis;
+  /** Null unless it is open, and nothing was appended since that running time. */
+  synchronized Seen idleSince(long millis) {
+    return phase == Phase.OPEN && lastMillis <= millis ? new Seen(id, lastRecord()) : null;
+  }
+
+  /** No other record of the log has its number. */
+  private String lastRecord() {
+    return Long.toHexString(lastLsn);
+  }
+
+  @Override
+  public String version() throws IOException {
+    synchronized (this) {
+      if (phase != Phase.COMPLETE) {
+        return phase == Phase.NEW ? null : lastRecord();
+      }
+    }
+    return owner.tag(id);
   }
 
   /** Nothing of what is in the log thread's hands became durable. */

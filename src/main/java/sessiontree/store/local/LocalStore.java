@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ThreadFactory;
 import java.util.function.LongSupplier;
@@ -39,6 +40,19 @@ public final class LocalStore implements SessionStore {
   private final Checkpointer checkpointer;
   private final Finisher finisher;
   private final GroupCommit commit;
+
+  private final LocalSession.Owner owner =
+      new LocalSession.Owner() {
+        @Override
+        public void append(LocalSession session, Append append) {
+          commit.queue(session, append);
+        }
+
+        @Override
+        public String tag(String id) throws IOException {
+          return trees.tag(id);
+        }
+      };
 
   /**
    * How the store uses memory and disk.
@@ -168,14 +182,10 @@ public final class LocalStore implements SessionStore {
   LocalSession add(String id) {
     LocalSession session = sessions.get(id);
     if (session == null) {
-      session = new LocalSession(this::queue, id, null);
+      session = new LocalSession(owner, id, null);
       sessions.add(session);
     }
     return session;
-  }
-
-  private void queue(LocalSession session, Append append) {
-    commit.queue(session, append);
   }
 
   private void compact() {
@@ -229,9 +239,9 @@ public final class LocalStore implements SessionStore {
       return session;
     }
     try {
-      return new LocalSession(this::queue, id, trees.facts(id));
+      return new LocalSession(owner, id, trees.facts(id));
     } catch (DamageException e) {
-      LocalSession damaged = new LocalSession(this::queue, id, null);
+      LocalSession damaged = new LocalSession(owner, id, null);
       damaged.damaged();
       return damaged;
     }
@@ -262,11 +272,11 @@ public final class LocalStore implements SessionStore {
   }
 
   @Override
-  public List<String> idle(Duration time, int limit) {
+  public List<Seen> idle(Duration time, int limit) {
     long since = running.millis() - time.toMillis();
     return sessions.all().stream()
-        .filter(session -> session.isIdleSince(since))
-        .map(LocalSession::id)
+        .map(session -> session.idleSince(since))
+        .filter(Objects::nonNull)
         .limit(limit)
         .toList();
   }

@@ -8,7 +8,7 @@ import sessiontree.event.Batch;
 
 /** What the run files of a folder tell of a session. */
 class LocalSessionTest {
-  private final LocalSession session = new LocalSession((of, append) -> {}, "a", null);
+  private final LocalSession session = new LocalSession(null, "a", null);
 
   /** A run file tells of records after one, up to another; the session had so many entries then. */
   private void load(long fromLsn, long lsn, long entries, int children) {
