@@ -15,7 +15,6 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Base64;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -40,8 +39,6 @@ import sessiontree.event.SessionId;
 import sessiontree.event.Utf8;
 import sessiontree.metrics.Metrics;
 import sessiontree.session.Message;
-import sessiontree.session.Reply;
-import sessiontree.session.Session;
 import sessiontree.session.Sessions;
 import sessiontree.store.Listing;
 import sessiontree.store.SessionStore;
@@ -77,13 +74,13 @@ public final class Server implements AutoCloseable {
   private static final int MAX_LIMIT = 1_000;
 
   private final SessionStore store;
-  private final Sessions sessions;
   private final Settings settings;
   private final Metrics metrics;
   private final Connections connections;
   private final Bodies bodies;
   private final Streams streams;
   private final Outflow outflow;
+  private final Posting posting;
   private final Trees trees;
   private final Javalin javalin;
   private final RunningClock time = new RunningClock();
@@ -100,7 +97,6 @@ public final class Server implements AutoCloseable {
 
   private Server(SessionStore store, Sessions sessions, Settings settings, Metrics metrics) {
     this.store = store;
-    this.sessions = sessions;
     this.settings = settings;
     this.metrics = metrics;
     this.connections =
@@ -110,6 +106,7 @@ public final class Server implements AutoCloseable {
     this.bodies =
         new Bodies(
             streams.inflow(), settings.maxMessageBytes(), settings.patience(), time, metrics);
+    this.posting = new Posting(sessions, task -> pool.execute(task));
     this.outflow = new Outflow(settings.maxOutflowBytes(), time, metrics);
     this.trees = new Trees(store, sessions, outflow);
     this.javalin = Javalin.create(this::configure);
@@ -154,6 +151,7 @@ public final class Server implements AutoCloseable {
       bodies.tick(now);
       streams.tick(now);
       outflow.tick(now);
+      posting.tick(System.nanoTime());
     } catch (OutOfMemoryError e) { // which the scheduler would keep to itself
       Problems.endIfOutOfMemory(e);
     }
@@ -299,13 +297,12 @@ public final class Server implements AutoCloseable {
   }
 
   private void deleteSession(Context ctx) throws ProblemException, IOException {
-    Session session = sessions.acquire(SessionId.check(ctx.pathParam("id")));
-    Replied replied = new Replied(session);
-    session.delete(replied);
+    CompletableFuture<Posting.Outcome> deleted =
+        posting.delete(SessionId.check(ctx.pathParam("id")));
     ctx.future(
         () ->
-            replied.future.thenAccept(
-                answer -> answer.write(ctx, () -> ctx.status(204).res().setContentType(null))));
+            deleted.thenAccept(
+                outcome -> answer(ctx, outcome, () -> ctx.status(204).res().setContentType(null))));
   }
 
   private void postEvents(Context ctx) throws ProblemException, IOException {
@@ -324,34 +321,29 @@ public final class Server implements AutoCloseable {
     } catch (ProblemException e) {
       unreadable = e;
     }
-    CompletableFuture<Replied> replied = submit(id, writer, new Message(number, batch, unreadable));
+    CompletableFuture<Posting.Outcome> posted =
+        posting.post(id, writer, new Message(number, batch, unreadable));
     ctx.future(
-        () -> replied.thenAccept(answer -> answer.write(ctx, () -> writePosted(ctx, id, answer))));
+        () ->
+            posted.thenAccept(
+                outcome -> answer(ctx, outcome, () -> writePosted(ctx, id, outcome))));
   }
 
-  /** Of a session that is deleted meanwhile, the message comes after that: it is the id's next. */
-  private CompletableFuture<Replied> submit(String id, String writer, Message message) {
-    Session session;
-    try {
-      session = sessions.acquire(id);
-    } catch (ProblemException | IOException e) {
-      return CompletableFuture.failedFuture(e);
+  /** Writes the response, if what was asked for was done. */
+  private static void answer(Context ctx, Posting.Outcome outcome, Runnable response) {
+    if (outcome.problem() != null) {
+      Problems.answer(ctx, outcome.problem());
+    } else {
+      response.run();
     }
-    Replied replied = new Replied(session);
-    session.submit(writer, true, List.of(message), replied);
-    return replied.future.thenCompose(
-        answer ->
-            answer.isOfDeleted()
-                ? submit(id, writer, message)
-                : CompletableFuture.completedFuture(answer));
   }
 
-  private static void writePosted(Context ctx, String id, Replied answer) {
-    if (answer.complete) {
+  private static void writePosted(Context ctx, String id, Posting.Outcome outcome) {
+    if (outcome.complete()) {
       ctx.header("Location", "/sessions/" + id);
     }
     ObjectNode json = JSON.objectNode().put("session_id", id);
-    json.put("state", answer.complete ? "complete" : "open").put("entries", answer.entries);
+    json.put("state", outcome.complete() ? "complete" : "open").put("entries", outcome.entries());
     ctx.contentType("application/json").result(json.toString());
   }
 
@@ -367,49 +359,6 @@ public final class Server implements AutoCloseable {
       throw invalid("message is a whole number from 1 on");
     }
     return Long.parseLong(message);
-  }
-
-  /** What becomes of what a request asked for. */
-  private final class Replied implements Reply {
-    private final Session session;
-    private final CompletableFuture<Replied> future = new CompletableFuture<>();
-    private long entries;
-    private boolean complete;
-    private ProblemException problem;
-
-    Replied(Session session) {
-      this.session = session;
-    }
-
-    @Override
-    public void stored(int messages, long entries, boolean complete) {
-      this.entries = entries;
-      this.complete = complete;
-    }
-
-    @Override
-    public void refused(ProblemException problem) {
-      this.problem = problem;
-    }
-
-    @Override
-    public void flush() {
-      sessions.release(session);
-      pool.execute(() -> future.complete(this)); // not here: others wait for their answers
-    }
-
-    boolean isOfDeleted() {
-      return problem != null && problem.problem() == Problem.SESSION_DELETED;
-    }
-
-    /** Writes the answer, if what was asked for was done. */
-    void write(Context ctx, Runnable answer) {
-      if (problem != null) {
-        Problems.answer(ctx, problem);
-      } else {
-        answer.run();
-      }
-    }
   }
 
   private void refuseStream(Context ctx) throws ProblemException {

@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
@@ -28,6 +27,7 @@ import sessiontree.store.Answered;
 import sessiontree.store.Appender;
 import sessiontree.store.Listing;
 import sessiontree.store.SessionState.Phase;
+import sessiontree.store.SessionStore;
 
 /** A folder to which somebody does something while a store uses it. */
 class LocalStoreFolderTest {
@@ -141,7 +141,9 @@ class LocalStoreFolderTest {
         Files.writeString(directory.resolve(name), "{}");
       }
     }
-    assertThat(store.completedBefore(Instant.now().plusSeconds(60), 10)).containsExactly("a");
+    assertThat(store.completeFor(Duration.ZERO, 10))
+        .extracting(SessionStore.Seen::id)
+        .containsExactly("a");
     Files.createDirectories(q);
     Files.createDirectories(trees.resolve("zz").resolve("more"));
 

@@ -1,0 +1,196 @@
+package sessiontree.web;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import sessiontree.event.Problem;
+import sessiontree.event.ProblemException;
+import sessiontree.session.Message;
+import sessiontree.session.Reply;
+import sessiontree.session.Session;
+import sessiontree.session.Sessions;
+
+/**
+ * Has sessions changed for HTTP requests, and says what became of that within some ten seconds,
+ * whatever the disk does. A reply that comes later is dropped. Safe for several threads.
+ */
+final class Posting {
+  private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+  private final Sessions sessions;
+  private final Executor executor;
+  private final Set<Asked> waiting = ConcurrentHashMap.newKeySet();
+
+  /**
+   * By session, a POST whose reply has not come in time. The session takes no further ones until it
+   * has: or clients that come again and again would fill the memory.
+   */
+  private final ConcurrentHashMap<String, Asked> late = new ConcurrentHashMap<>();
+
+  /**
+   * Changes sessions.
+   *
+   * @param executor completes futures, as the thread that gives a reply must not wait for a client
+   */
+  Posting(Sessions sessions, Executor executor) {
+    this.sessions = sessions;
+    this.executor = executor;
+  }
+
+  /**
+   * What became of a request.
+   *
+   * @param problem why it was refused, or what is known so far; null if it was done
+   */
+  record Outcome(long entries, boolean complete, ProblemException problem) {}
+
+  /**
+   * Stores a message. Of a session that is deleted meanwhile, it comes after that: it is the id's
+   * next.
+   */
+  CompletableFuture<Outcome> post(String id, String writer, Message message)
+      throws ProblemException, IOException {
+    Asked before = late.get(id);
+    if (before != null) {
+      throw before.refusal();
+    }
+    return post(id, writer, message, System.nanoTime());
+  }
+
+  private CompletableFuture<Outcome> post(
+      String id, String writer, Message message, long sinceNanos)
+      throws ProblemException, IOException {
+    Asked asked = new Asked(sessions.acquire(id), false, sinceNanos);
+    waiting.add(asked);
+    asked.session.submit(writer, true, List.of(message), asked);
+    return asked.known.thenCompose(
+        unused -> {
+          Outcome outcome = asked.outcome();
+          if (outcome.problem != null && outcome.problem.problem() == Problem.SESSION_DELETED) {
+            try {
+              return post(id, writer, message, sinceNanos);
+            } catch (ProblemException | IOException e) {
+              return CompletableFuture.failedFuture(e);
+            }
+          }
+          return CompletableFuture.completedFuture(outcome);
+        });
+  }
+
+  /** Deletes a session. */
+  CompletableFuture<Outcome> delete(String id) throws ProblemException, IOException {
+    Asked asked = new Asked(sessions.acquire(id), true, System.nanoTime());
+    waiting.add(asked);
+    asked.session.delete(asked);
+    return asked.known.thenApply(unused -> asked.outcome());
+  }
+
+  /** Called about once a second. */
+  void tick(long nowNanos) {
+    for (Asked asked : waiting) {
+      if (nowNanos - asked.sinceNanos > PATIENCE_NANOS) {
+        asked.settle();
+      }
+    }
+  }
+
+  /** What a request has asked of its session. */
+  private final class Asked implements Reply {
+    private final Session session;
+    private final boolean deletion;
+    private final long sinceNanos;
+    private final CompletableFuture<Void> known = new CompletableFuture<>();
+
+    // All guarded by this.
+    private long entries;
+    private boolean complete;
+    private ProblemException problem;
+    private boolean held; // it is decided, but not replied yet
+    private boolean replied;
+
+    Asked(Session session, boolean deletion, long sinceNanos) {
+      this.session = session;
+      this.deletion = deletion;
+      this.sinceNanos = sinceNanos;
+    }
+
+    @Override
+    public synchronized void stored(int messages, long entries, boolean complete) {
+      this.entries = entries;
+      this.complete = complete;
+    }
+
+    @Override
+    public synchronized void refused(ProblemException problem) {
+      this.problem = problem;
+    }
+
+    @Override
+    public synchronized void held(ProblemException problem) {
+      this.held = true;
+      this.problem = problem;
+    }
+
+    @Override
+    public void flush() {
+      sessions.release(session);
+      synchronized (this) {
+        replied = true;
+      }
+      late.remove(session.id(), this);
+      settle();
+    }
+
+    /** Not by this thread: others wait for their replies. */
+    void settle() {
+      waiting.remove(this);
+      executor.execute(() -> known.complete(null));
+    }
+
+    /** What is known now. */
+    synchronized Outcome outcome() {
+      if (replied) {
+        return new Outcome(entries, complete, problem);
+      }
+      if (!deletion) {
+        late.put(session.id(), this); // while this is held, so that flush() comes before or after
+      }
+      return new Outcome(0, false, unanswered());
+    }
+
+    private ProblemException unanswered() {
+      if (problem != null) {
+        return problem.problem() == Problem.SESSION_DELETED
+            ? unavailable("nothing of the message is stored: the session is still being deleted")
+            : problem;
+      }
+      if (deletion) {
+        return unavailable(
+            held
+                ? "the deletion is stored, and what the session had is still being removed"
+                : "it is not known whether the session is deleted: the disk has not responded");
+      }
+      return unavailable(
+          held
+              ? "SESSION_END is stored, and the tree is still being made"
+              : "it is not known whether the message is stored: the disk has not responded;"
+                  + " with writer and message it may be sent again");
+    }
+
+    /** For those who send more to the session. */
+    synchronized ProblemException refusal() {
+      return unavailable(
+          held && problem == null
+              ? "nothing of the message is stored: SESSION_END is, and the tree is still being made"
+              : "nothing of the message is stored: an earlier one still waits for the disk");
+    }
+  }
+
+  private static ProblemException unavailable(String detail) {
+    return new ProblemException(Problem.STORAGE_UNAVAILABLE, detail);
+  }
+}

@@ -1,0 +1,86 @@
+package sessiontree;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static sessiontree.Entries.end;
+import static sessiontree.Entries.event;
+import static sessiontree.Entries.message;
+import static sessiontree.Entries.start;
+import static sessiontree.ProblemDetails.assertProblem;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Sessions that end while no tree can be written, though the log can, as on a disk all but full.
+ */
+class StuckIT {
+  @TempDir Path folder;
+  private Path temporary;
+  private JarServer server;
+
+  @BeforeEach
+  void startServer() throws Exception {
+    temporary = folder.resolve("store").resolve("tmp");
+    server = JarServer.start(folder.resolve("store"));
+    post("a", message(start("a"), event("1", "x"))); // so that what it needs in tmp/ is there
+    post("b", message(start("b"), event("1", "x")));
+    for (Path file : Files.list(temporary).toList()) {
+      Files.delete(file);
+    }
+    Files.delete(temporary);
+    Files.writeString(temporary, "in the place of a folder");
+  }
+
+  @AfterEach
+  void stopServer() throws Exception {
+    server.close();
+  }
+
+  private RawHttp post(String id, String message) throws IOException {
+    return RawHttp.post(server.port(), "/sessions/" + id + "/events", message);
+  }
+
+  private int status(String requestLine) throws IOException {
+    return RawHttp.send(server.port(), requestLine, "", "").status();
+  }
+
+  @Test
+  void endIsAnswered_saysWhatIsStored_andCanBeSentAgain() throws Exception {
+    String end = "/sessions/a/events?writer=w&message=1";
+    RawHttp answer = RawHttp.post(server.port(), end, message(end("a")));
+    assertThat(assertProblem(answer, 503, "storage_unavailable").path("detail").asText())
+        .contains("SESSION_END is stored");
+    answer = RawHttp.post(server.port(), end, message(end("a")));
+    assertThat(assertProblem(answer, 503, "storage_unavailable").path("detail").asText())
+        .contains("SESSION_END is");
+    assertThat(status("GET /health")).isEqualTo(503);
+    assertThat(status("GET /sessions/a")).isEqualTo(409);
+    assertThat(post("b", message(event("2", "y"))).status()).as("another session").isEqualTo(200);
+
+    Files.delete(temporary);
+    Await.until("its tree is made", () -> status("GET /sessions/a") == 200);
+    answer = RawHttp.post(server.port(), end, message(end("a")));
+    assertThat(answer.status()).isEqualTo(200);
+    assertThat(answer.body()).contains("\"state\":\"complete\"", "\"entries\":3");
+    Await.until("it is healthy", () -> status("GET /health") == 200);
+  }
+
+  @Test
+  void sessionThatHasNoTreeYet_canBeDeleted_andBegunAnew() throws Exception {
+    try (RawStream stream = RawStream.connect(server.port(), "a")) {
+      stream.next("OPEN");
+      stream.send(message(end("a")));
+      Await.until("it has ended", () -> status("GET /health") == 503);
+      assertThat(status("DELETE /sessions/a")).isEqualTo(204);
+      assertThat(stream.next("ERROR").path("code").asText()).isEqualTo("session_deleted");
+    }
+    assertThat(status("GET /sessions/a")).isEqualTo(404);
+    Await.until("it is healthy", () -> status("GET /health") == 200);
+    assertThat(post("a", message(start("a"))).status()).isEqualTo(200);
+  }
+}

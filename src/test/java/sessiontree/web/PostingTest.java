@@ -1,0 +1,183 @@
+package sessiontree.web;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static sessiontree.Messages.end;
+import static sessiontree.Messages.message;
+import static sessiontree.Messages.start;
+
+import java.lang.reflect.Proxy;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import sessiontree.event.Batch;
+import sessiontree.event.Problem;
+import sessiontree.event.ProblemException;
+import sessiontree.metrics.Metrics;
+import sessiontree.session.Message;
+import sessiontree.session.Sessions;
+import sessiontree.store.Append;
+import sessiontree.store.SessionState;
+import sessiontree.store.SessionStore;
+
+/** What a request is told of a store that does not respond, or late. */
+class PostingTest {
+  private static final Batch BEGIN = message(start(1));
+  private static final Batch WHOLE = message(start(1), end(2));
+
+  private final Deque<Append> appends = new ArrayDeque<>();
+  private int opened;
+
+  private final Posting posting =
+      new Posting(new Sessions(store(), Integer.MAX_VALUE, new Metrics()), Runnable::run);
+
+  /** A store that keeps nothing, and in which the test answers. */
+  private SessionStore store() {
+    return (SessionStore)
+        Proxy.newProxyInstance(
+            SessionStore.class.getClassLoader(),
+            new Class<?>[] {SessionStore.class},
+            (proxy, method, arguments) ->
+                switch (method.getName()) {
+                  case "open" -> {
+                    opened++;
+                    yield new Stored();
+                  }
+                  case "openSessions" -> 0;
+                  default -> throw new AssertionError(method);
+                });
+  }
+
+  private final class Stored implements SessionStore.StoredSession {
+    @Override
+    public String version() {
+      return null;
+    }
+
+    @Override
+    public SessionState state() {
+      return SessionState.NEW;
+    }
+
+    @Override
+    public long lastNumber(String writer) {
+      return 0;
+    }
+
+    @Override
+    public int writers() {
+      return 0;
+    }
+
+    @Override
+    public Batch.Bound latest() {
+      throw new AssertionError("nobody abandons it");
+    }
+
+    @Override
+    public void append(Append append) {
+      appends.add(append);
+    }
+  }
+
+  private CompletableFuture<Posting.Outcome> post(Batch batch) throws Exception {
+    return posting.post("a", null, new Message(0, batch, null));
+  }
+
+  private void passTenSeconds() {
+    posting.tick(System.nanoTime() + TimeUnit.SECONDS.toNanos(11));
+  }
+
+  private static void assertUnavailable(CompletableFuture<Posting.Outcome> asked, String detail) {
+    assertThat(asked).isCompleted();
+    ProblemException problem = asked.join().problem();
+    assertThat(problem.problem()).isEqualTo(Problem.STORAGE_UNAVAILABLE);
+    assertThat(problem.detail()).contains(detail);
+  }
+
+  private void stored() {
+    Append.Answer answer = appends.remove().answer();
+    answer.stored();
+    answer.flush();
+  }
+
+  @Test
+  void postThatIsStored_isToldSo_howeverOftenTimePasses() throws Exception {
+    CompletableFuture<Posting.Outcome> posted = post(WHOLE);
+    posting.tick(System.nanoTime());
+    assertThat(posted).isNotDone();
+    stored();
+    passTenSeconds();
+    assertThat(posted.join()).isEqualTo(new Posting.Outcome(2, true, null));
+  }
+
+  @Test
+  void postWithoutAReply_isToldThatNothingIsKnown() throws Exception {
+    CompletableFuture<Posting.Outcome> posted = post(WHOLE);
+    passTenSeconds();
+    assertUnavailable(posted, "not known whether the message is stored");
+  }
+
+  @Test
+  void endWhoseTreeIsBeingMade_isToldThatItIsStored() throws Exception {
+    CompletableFuture<Posting.Outcome> posted = post(WHOLE);
+    CompletableFuture<Posting.Outcome> behind = post(BEGIN);
+    appends.forEach(append -> append.answer().held());
+    passTenSeconds();
+    assertUnavailable(posted, "SESSION_END is stored, and the tree is still being made");
+    assertThat(behind.join().problem().problem()).isEqualTo(Problem.SESSION_COMPLETE);
+  }
+
+  @Test
+  void sessionWithALateReply_takesNoPosts_untilItHasCome_andIsReleasedThen() throws Exception {
+    CompletableFuture<Posting.Outcome> posted = post(BEGIN);
+    passTenSeconds();
+    assertUnavailable(posted, "not known");
+    assertThatThrownBy(() -> post(BEGIN)).hasMessageContaining("nothing of the message is stored");
+    assertThat(appends).hasSize(1);
+    stored();
+    assertUnavailable(posted, "not known");
+
+    CompletableFuture<Posting.Outcome> next = post(BEGIN);
+    assertThat(opened).as("the session was released").isEqualTo(2);
+    stored();
+    assertThat(next.join().problem()).isNull();
+    post(BEGIN);
+    assertThat(opened).as("once").isEqualTo(3);
+  }
+
+  @Test
+  void deletionThatWaits_isTold_andLetsPostsWait() throws Exception {
+    CompletableFuture<Posting.Outcome> begun = post(BEGIN);
+    CompletableFuture<Posting.Outcome> unknown = posting.delete("a");
+    CompletableFuture<Posting.Outcome> behind = post(WHOLE);
+    stored();
+    passTenSeconds();
+    assertThat(begun.join().problem()).isNull();
+    assertUnavailable(unknown, "not known whether the session is deleted");
+    assertUnavailable(behind, "not known");
+  }
+
+  @Test
+  void messageBehindADeletion_isNotStoredLater_whenItsSenderWasToldThatNothingIs()
+      throws Exception {
+    CompletableFuture<Posting.Outcome> begun = post(BEGIN);
+    stored();
+    assertThat(begun).isCompleted();
+    CompletableFuture<Posting.Outcome> first = post(BEGIN);
+    CompletableFuture<Posting.Outcome> deleted = posting.delete("a");
+    CompletableFuture<Posting.Outcome> behind = post(WHOLE);
+    stored();
+    assertThat(first).isCompleted();
+    appends.forEach(append -> append.answer().held());
+    passTenSeconds();
+    assertUnavailable(deleted, "the deletion is stored");
+    assertUnavailable(
+        behind, "nothing of the message is stored: the session is still being deleted");
+    stored();
+    stored();
+    assertThat(appends).isEmpty();
+  }
+}
