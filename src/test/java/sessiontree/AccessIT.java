@@ -78,6 +78,7 @@ class AccessIT {
   @CsvSource({
     "POST,    /sessions/a/events, w-token.~+/=1, 400",
     "GET,     /sessions/a/stream, w-token.~+/=1, 426",
+    "HEAD,    /sessions/a/stream, w-token.~+/=1, 426",
     "UPGRADE, /sessions/a/stream, w-token.~+/=1, 101",
     "GET,     /sessions/secret-session, r-token, 200",
     "HEAD,    /sessions/secret-session, r-token, 200",
@@ -772,6 +773,7 @@ class AccessIT {
     RawHttp unreadable = RawHttp.send(plain.port(), "GET /health", "A bad header\r\n", "");
     RawHttp upgraded = RawHttp.upgrade(plain.port(), "/sessions/" + id + "/stream");
     for (RawHttp answer : List.of(answers.get(0), answers.get(6), unreadable, upgraded)) {
+      assertThat(answer.headers()).containsEntry("x-content-type-options", "nosniff");
       assertThat(answer.headers()).doesNotContainKeys("server", "x-powered-by");
       assertThat(answer.body()).doesNotContainIgnoringCase("jetty").doesNotContain("javalin");
     }

@@ -21,7 +21,8 @@ record DocumentedResponse(ApiDocument document, JsonNode definition) {
           "content-length",
           "transfer-encoding",
           "connection",
-          "x-content-type-options");
+          "x-content-type-options",
+          "cache-control");
 
   static DocumentedResponse of(Operation operation, int status) {
     JsonNode response = operation.definition().path("responses").path("" + status);
@@ -71,6 +72,9 @@ record DocumentedResponse(ApiDocument document, JsonNode definition) {
       boolean number = documented.path("schema").path("type").asText().equals("integer");
       JsonNode json = number ? new IntNode(Integer.parseInt(value)) : new TextNode(value);
       assertThat(document.violations(documented.path("schema"), json)).as(name).isEmpty();
+    }
+    if (!definition.path("headers").has("Cache-Control")) {
+      assertThat(answer.headers()).containsEntry("cache-control", "no-store");
     }
     assertThat(undocumented).as("headers that are not documented, of %s", answer).isEmpty();
   }

@@ -178,6 +178,83 @@ class HttpIT {
     assertThat(get().statusCode()).isEqualTo(200);
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "/sessions,             200",
+    "/sessions?limit=0,     400",
+    "/metrics,              200",
+    "/openapi.json,         200",
+    "/asyncapi.json,        200",
+    "/health,               200",
+    "/sessions/a/stream,    426",
+    "/sessions/!/stream,    400",
+    "/sessions/!,           400",
+    "/sessions/unknown,     404",
+    "/nothing,              404",
+    "/sessions/a/events,    405"
+  })
+  void head_isAnsweredAsGet_onEveryRoute(String path, int status) throws Exception {
+    for (String coding : List.of("identity", "gzip")) {
+      String headers = "Accept-Encoding: " + coding + "\r\n";
+      RawHttp get = RawHttp.send(server.port(), "GET " + path, headers, "");
+      RawHttp head = RawHttp.send(server.port(), "HEAD " + path, headers, "");
+      assertThat(head.status()).isEqualTo(get.status()).isEqualTo(status);
+      assertThat(head.body()).isEmpty();
+      assertThat(head.headers().keySet()).isEqualTo(get.headers().keySet());
+      for (String name : get.headers().keySet()) {
+        boolean counts = name.equals("content-length") && status / 100 == 2; // as /metrics does
+        if (!name.equals("date") && !(counts && path.equals("/metrics")) && status != 405) {
+          assertThat(head.headers().get(name)).as(name).isEqualTo(get.headers().get(name));
+        }
+      }
+    }
+  }
+
+  @Test
+  void onlyTrees_mayBeKeptByCaches() throws Exception {
+    String path = "/sessions/" + id;
+    int port = server.port();
+    List<RawHttp> answers =
+        List.of(
+            RawHttp.get(port, path),
+            RawHttp.post(port, path + "/events", message(start(id))),
+            RawHttp.get(port, path),
+            RawHttp.post(port, path + "/events", "["),
+            RawHttp.post(port, path + "/events", message(end(id))),
+            RawHttp.get(port, "/sessions"),
+            RawHttp.get(port, "/sessions?limit=0"),
+            RawHttp.get(port, "/metrics"),
+            RawHttp.get(port, "/health"),
+            RawHttp.get(port, "/openapi.json"),
+            RawHttp.get(port, path + "/stream"),
+            RawHttp.upgrade(port, path + "/stream"),
+            RawHttp.get(port, "/nothing"),
+            RawHttp.get(port, "/sessions/%zz"),
+            RawHttp.send(port, "GET /health", "A bad header\r\n", ""),
+            RawHttp.send(port, "GET /health", "Origin: http://elsewhere\r\n", ""),
+            RawHttp.send(port, "PUT " + path, "", ""));
+    for (RawHttp answer : answers) {
+      assertThat(answer.headers()).as(answer.toString()).containsEntry("cache-control", "no-store");
+    }
+    RawHttp tree = RawHttp.get(port, path);
+    assertThat(tree.headers()).containsEntry("cache-control", "private, no-cache");
+    String known = "If-None-Match: " + tree.headers().get("etag") + "\r\n";
+    assertThat(RawHttp.send(port, "GET " + path, known, "").headers())
+        .containsEntry("cache-control", "private, no-cache");
+    assertThat(RawHttp.send(port, "DELETE " + path, "", "").headers())
+        .containsEntry("cache-control", "no-store");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"/sessions", "/metrics", "/openapi.json", "/asyncapi.json"})
+  void whatMayBeCompressed_variesByAcceptEncoding(String path) throws Exception {
+    for (String coding : List.of("identity", "gzip")) {
+      String headers = "Accept-Encoding: " + coding + "\r\n";
+      RawHttp answer = RawHttp.send(server.port(), "GET " + path, headers, "");
+      assertThat(answer.headers()).containsEntry("vary", "Accept-Encoding");
+    }
+  }
+
   private void assertHeadIsGetWithoutBody() throws Exception {
     HttpResponse<String> get = get();
     HttpResponse<String> head = send("HEAD", "/sessions/" + id);

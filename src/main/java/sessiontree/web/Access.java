@@ -28,7 +28,6 @@ final class Access extends Handler.Wrapper {
   @Override
   public boolean handle(Request request, Response response, Callback callback) throws Exception {
     HttpFields.Mutable headers = response.getHeaders();
-    headers.put("X-Content-Type-Options", "nosniff");
     try {
       if (!tokens.areSet()) {
         hosts.check(request);

@@ -12,8 +12,8 @@ import org.eclipse.jetty.util.Callback;
 /**
  * Sends the answers of Javalin's routes, which Javalin itself writes by a thread that waits for the
  * client: each is collected, and sent as a whole when its route is done. So clients that do not
- * read hold no threads. A GET, whose answer may be large, waits for room before its route begins;
- * but not that of the server's health. Safe for several threads.
+ * read hold no threads. A GET or HEAD, whose answer may be large, waits for room before its route
+ * begins; but not that of the server's health. Safe for several threads.
  */
 final class AnswerSender extends Handler.Wrapper {
   /** Answers up to this size are not counted. */
@@ -33,8 +33,9 @@ final class AnswerSender extends Handler.Wrapper {
   @Override
   public boolean handle(Request request, Response response, Callback callback) {
     Collected answer = new Collected(request, response, callback);
-    boolean large =
-        HttpMethod.GET.is(request.getMethod()) && !HEALTH.equals(request.getHttpURI().getPath());
+    boolean reads =
+        HttpMethod.GET.is(request.getMethod()) || HttpMethod.HEAD.is(request.getMethod());
+    boolean large = reads && !HEALTH.equals(request.getHttpURI().getPath());
     if (!large || outflow.enter(answer, RESERVED_BYTES)) {
       collect(answer);
     } else {

@@ -49,6 +49,7 @@ final class ProblemErrors extends ErrorHandler {
                       + "\",\"detail\":\"the request is not one that this server can read\"}")
                   .getBytes(StandardCharsets.UTF_8);
         };
+    EveryRequest.addHeaders(response.getHeaders()); // one that cannot be read comes here at once
     response.getHeaders().put(HttpHeader.CONTENT_TYPE, Problems.CONTENT_TYPE);
     response.write(true, ByteBuffer.wrap(body), callback);
   }

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.util.RawValue;
 import io.javalin.Javalin;
 import io.javalin.config.JavalinConfig;
 import io.javalin.http.Context;
+import io.javalin.http.Handler;
 import io.javalin.http.HandlerType;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.ByteArrayOutputStream;
@@ -47,6 +48,7 @@ import sessiontree.store.SessionStore;
 public final class Server implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Server.class);
   private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
+  private static final String JSON_TYPE = "application/json";
   private static final String SESSION = "/sessions/{id}";
   private static final Duration SHUTDOWN = Duration.ofSeconds(5);
   private static final String NO_ROUTE = "no route of the API has this path";
@@ -183,17 +185,15 @@ public final class Server implements AutoCloseable {
           server.setErrorHandler(new ProblemErrors());
         });
 
-    config.routes.get("/sessions", this::listSessions);
-    config.routes.get(SESSION, Server::answeredByTrees);
-    config.routes.head(SESSION, Server::answeredByTrees);
+    get(config, "/sessions", this::listSessions);
+    get(config, SESSION, Server::answeredByTrees);
     config.routes.delete(SESSION, this::deleteSession);
     config.routes.post(SESSION + "/events", this::postEvents);
-    config.routes.get(SESSION + "/stream", this::refuseStream);
-    config.routes.get("/metrics", this::getMetrics);
-    config.routes.get("/openapi.json", ctx -> answerDocument(ctx, "openapi.json"));
-    config.routes.get("/asyncapi.json", ctx -> answerDocument(ctx, "asyncapi.json"));
-    config.routes.get("/health", this::getHealth);
-    config.routes.head("/health", this::getHealth);
+    get(config, SESSION + "/stream", this::refuseStream);
+    get(config, "/metrics", this::getMetrics);
+    get(config, "/openapi.json", ctx -> answerDocument(ctx, "openapi.json"));
+    get(config, "/asyncapi.json", ctx -> answerDocument(ctx, "asyncapi.json"));
+    get(config, "/health", this::getHealth);
 
     config.routes.exception(ProblemException.class, (e, ctx) -> Problems.answer(ctx, e));
     config.routes.exception(IOException.class, this::answerStorageFailure);
@@ -201,6 +201,18 @@ public final class Server implements AutoCloseable {
     config.router.javaLangErrorHandler(Server::answerError);
     config.routes.error(404, ctx -> answerUnrouted(ctx, Problem.NOT_FOUND));
     config.routes.error(405, ctx -> answerUnrouted(ctx, Problem.METHOD_NOT_ALLOWED));
+  }
+
+  /** A route whose HEAD is answered as its GET is; Jetty leaves the body out. */
+  private static void get(JavalinConfig config, String path, Handler handler) {
+    config.routes.get(path, handler);
+    config.routes.head(path, handler);
+  }
+
+  /** Answers with what Javalin compresses where the client accepts that. */
+  private static void answer(Context ctx, String contentType, byte[] body) {
+    ctx.res().addHeader("Vary", "Accept-Encoding"); // beside Origin
+    ctx.contentType(contentType).result(body);
   }
 
   private Connector connector(org.eclipse.jetty.server.Server server, HttpConfiguration http) {
@@ -237,7 +249,8 @@ public final class Server implements AutoCloseable {
             default -> throw invalid("state is open or complete");
           };
     }
-    ctx.contentType("application/json").result(page(state, cursor(ctx), limit(ctx)).toString());
+    String page = page(state, cursor(ctx), limit(ctx)).toString();
+    answer(ctx, JSON_TYPE, page.getBytes(StandardCharsets.UTF_8));
   }
 
   private ObjectNode page(Listing.Filter state, String after, int limit)
@@ -344,7 +357,7 @@ public final class Server implements AutoCloseable {
     }
     ObjectNode json = JSON.objectNode().put("session_id", id);
     json.put("state", outcome.complete() ? "complete" : "open").put("entries", outcome.entries());
-    ctx.contentType("application/json").result(json.toString());
+    ctx.contentType(JSON_TYPE).result(json.toString());
   }
 
   private static long messageNumber(Context ctx, String writer) throws ProblemException {
@@ -370,7 +383,7 @@ public final class Server implements AutoCloseable {
   private void getHealth(Context ctx) {
     boolean up = store.healthy();
     ctx.status(up ? 200 : 503)
-        .contentType("application/json")
+        .contentType(JSON_TYPE)
         .result("{\"status\":\"" + (up ? "UP" : "DOWN") + "\"}");
   }
 
@@ -378,7 +391,7 @@ public final class Server implements AutoCloseable {
     String accept = ctx.header("Accept");
     ByteArrayOutputStream text = new ByteArrayOutputStream();
     metrics.write(text, accept);
-    ctx.contentType(metrics.contentType(accept)).result(text.toByteArray());
+    answer(ctx, metrics.contentType(accept), text.toByteArray());
   }
 
   private static void answerDocument(Context ctx, String name) throws IOException {
@@ -389,7 +402,7 @@ public final class Server implements AutoCloseable {
       }
       DOCUMENTS.put(name, document);
     }
-    ctx.contentType("application/json").result(document);
+    answer(ctx, JSON_TYPE, document);
   }
 
   private void answerStorageFailure(IOException e, Context ctx) {
