@@ -188,6 +188,7 @@ class HttpIT {
     "/health,               200",
     "/sessions/a/stream,    426",
     "/sessions/!/stream,    400",
+    "/sessions/%u0041,      400",
     "/sessions/!,           400",
     "/sessions/unknown,     404",
     "/nothing,              404",
@@ -230,6 +231,7 @@ class HttpIT {
             RawHttp.upgrade(port, path + "/stream"),
             RawHttp.get(port, "/nothing"),
             RawHttp.get(port, "/sessions/%zz"),
+            RawHttp.get(port, "/sessions/%u0041"),
             RawHttp.send(port, "GET /health", "A bad header\r\n", ""),
             RawHttp.send(port, "GET /health", "Origin: http://elsewhere\r\n", ""),
             RawHttp.send(port, "PUT " + path, "", ""));
@@ -448,6 +450,48 @@ class HttpIT {
   })
   void pathOfNoRoute_isNotFound(String method, String path) throws Exception {
     assertProblem(send(method, path), 404, "not_found");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "%u0041",
+        "%u002e%u2215",
+        "%u",
+        "%",
+        "%z",
+        "%zz",
+        "%2",
+        "a%",
+        "%00",
+        "a;b=%u0041",
+        ";%u0041",
+        "%c3%28",
+        "%ff",
+        "%c0%ae",
+        "\u0000",
+        "\u0001",
+        "\u007f",
+        "\u0085",
+        "\u00ff",
+        "%25u0041",
+        "..;%zz"
+      })
+  void pathThatCannotBeDecoded_isRefused_andNotLogged(String segment) throws Exception {
+    for (String path :
+        List.of("/%s", "/sessions/%s", "/sessions/%s/events", "/sessions/%s/stream")) {
+      for (String method : List.of("GET", "HEAD", "POST", "DELETE")) {
+        String closing = RawHttp.UPGRADE.replace("Upgrade\r", "close, Upgrade\r");
+        for (String headers : List.of("", closing)) {
+          String line = method + " " + path.replace("%s", segment);
+          RawHttp answer = RawHttp.send(server.port(), line, headers, "");
+          assertThat(answer.status()).as(line).isIn(400, 404, 405, 426);
+        }
+      }
+    }
+    RawHttp id = RawHttp.get(server.port(), "/sessions/%u0041/stream");
+    assertProblem(id, 400, "invalid_session_id");
+    assertThat(server.errors()).isEmpty();
   }
 
   @ParameterizedTest

@@ -1,8 +1,11 @@
 package sessiontree.web;
 
+import java.util.regex.Pattern;
+import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.PreEncodedHttpField;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.Request;
@@ -12,7 +15,8 @@ import org.eclipse.jetty.server.Request;
  *
  * <p>The method is the one of the request line: Javalin would take that of {@code
  * X-HTTP-Method-Override} instead, and has no switch for it, so that a request could be admitted by
- * one method and routed by another.
+ * one method and routed by another. A path can be decoded: Jetty takes {@code %u0041} too, at which
+ * Javalin would fail.
  */
 final class EveryRequest implements HttpConfiguration.Customizer {
   private static final String METHOD_OVERRIDE = "X-HTTP-Method-Override";
@@ -22,9 +26,17 @@ final class EveryRequest implements HttpConfiguration.Customizer {
   private static final HttpField NO_STORE =
       new PreEncodedHttpField(HttpHeader.CACHE_CONTROL, "no-store");
 
+  /** A percent sign that encodes no byte (RFC 3986, section 2.1). */
+  private static final Pattern BAD_ESCAPE = Pattern.compile("%(?![0-9a-fA-F]{2})");
+
   @Override
   public Request customize(Request request, HttpFields.Mutable responseHeaders) {
     addHeaders(responseHeaders);
+    String path = request.getHttpURI().getPath();
+    if (path != null && path.indexOf('%') >= 0 && BAD_ESCAPE.matcher(path).find()) {
+      throw new HttpException.RuntimeException(
+          HttpStatus.BAD_REQUEST_400, "Bad URI", new IllegalArgumentException("path"));
+    }
     return request.getHeaders().contains(METHOD_OVERRIDE) ? new WithoutOverride(request) : request;
   }
 
