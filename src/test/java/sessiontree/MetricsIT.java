@@ -14,6 +14,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What Prometheus is told. */
 class MetricsIT {
@@ -159,6 +161,29 @@ class MetricsIT {
           .as(code)
           .isEqualTo(1);
     }
+  }
+
+  /** Among them what Prometheus and Telegraf send. */
+  @ParameterizedTest
+  @CsvSource({
+    "'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,text/plain;version=0.0.4;q=0.3', text/plain",
+    "'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited', text/plain",
+    "'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1', application/openmetrics-text",
+    "'application/vnd.google.protobuf;q=0.9, application/openmetrics-text;q=0.5, text/plain;q=0.1', application/openmetrics-text",
+    "'text/plain;q=0.9, application/openmetrics-text;q=0.1',  text/plain",
+    "'application/openmetrics-text;q=0',  text/plain",
+    "application/json,                    text/plain",
+    "*/*,                                 text/plain",
+    "text/html;q=x,                       text/plain",
+    "'',                                  text/plain",
+    "'\";,;;q=',                          text/plain"
+  })
+  void metrics_areText_whateverIsAccepted(String accept, String type) throws Exception {
+    RawHttp answer = RawHttp.send(server.port(), "GET /metrics", "Accept: " + accept + "\r\n", "");
+    assertThat(answer.status()).isEqualTo(200);
+    assertThat(answer.headers().get("content-type")).startsWith(type + ";");
+    assertThat(answer.body()).contains("sessiontree_connections");
+    assertThat(server.errors()).isEmpty();
   }
 
   @Test

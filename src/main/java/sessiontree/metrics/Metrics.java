@@ -91,20 +91,26 @@ public final class Metrics {
   }
 
   /** The Content-Type of what {@link #write} writes. */
-  public String contentType(String accept) {
-    return formats.findWriter(accept).getContentType();
+  public String contentType(boolean openMetrics) {
+    return writer(openMetrics).getContentType();
   }
 
   /**
    * Writes all numbers as of now, those of the JVM included.
    *
-   * @param accept what the client accepts; without it, Prometheus's text format
+   * @param openMetrics whether as OpenMetrics; otherwise in Prometheus's text format
    */
-  public void write(OutputStream out, String accept) throws IOException {
+  public void write(OutputStream out, boolean openMetrics) throws IOException {
     if (jvm.compareAndSet(false, true)) { // not at the start, which it would slow down
       JvmMetrics.builder().register(registry);
     }
-    ExpositionFormatWriter writer = formats.findWriter(accept);
-    writer.write(out, registry.scrape());
+    writer(openMetrics).write(out, registry.scrape());
+  }
+
+  /** Not by the library's choice, which may be Protobuf, for which the classes are not here. */
+  private ExpositionFormatWriter writer(boolean openMetrics) {
+    return openMetrics
+        ? formats.getOpenMetricsTextFormatWriter()
+        : formats.getPrometheusTextFormatWriter();
   }
 }

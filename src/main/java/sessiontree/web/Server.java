@@ -27,6 +27,7 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.Connector;
+import org.eclipse.jetty.http.QuotedQualityCSV;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
@@ -388,10 +389,29 @@ public final class Server implements AutoCloseable {
   }
 
   private void getMetrics(Context ctx) throws IOException {
-    String accept = ctx.header("Accept");
+    boolean openMetrics = prefersOpenMetrics(ctx.header("Accept"));
     ByteArrayOutputStream text = new ByteArrayOutputStream();
-    metrics.write(text, accept);
-    answer(ctx, metrics.contentType(accept), text.toByteArray());
+    metrics.write(text, openMetrics);
+    answer(ctx, metrics.contentType(openMetrics), text.toByteArray());
+  }
+
+  /**
+   * Whether OpenMetrics is accepted, and liked better than other text (RFC 9110, section 12.5.1).
+   * What cannot be had is passed over: numbers in some text are better than 406.
+   */
+  private static boolean prefersOpenMetrics(String accept) {
+    QuotedQualityCSV types = new QuotedQualityCSV();
+    try {
+      types.addValue(accept);
+    } catch (IllegalArgumentException e) { // no list
+      return false;
+    }
+    return types.getValues().stream()
+        .map(type -> type.toLowerCase(Locale.ROOT).split("[; ]", 2)[0])
+        .filter(type -> type.matches("application/openmetrics-text|text/plain|text/\\*|\\*/\\*"))
+        .findFirst()
+        .filter("application/openmetrics-text"::equals)
+        .isPresent();
   }
 
   private static void answerDocument(Context ctx, String name) throws IOException {
