@@ -557,6 +557,29 @@ class HttpIT {
   @ParameterizedTest
   @ValueSource(
       strings = {
+        "Host: a\r\nHost: b\u009b\u0085",
+        "Host: a\u009b",
+        "Host: a\u0001",
+        "Host: a:port",
+        "Host: a:99999",
+        "Host: [::x",
+        "Host: [::1]x",
+        "Host: ",
+        "Host: a\r\nBad\u009b: x",
+        "Host: a\r\nContent-Length: 1\u009b",
+        "Host: a\r\nTransfer-Encoding: \u009b"
+      })
+  void requestThatCannotBeRead_isNotLogged(String headers) throws Exception {
+    String request = "GET /health HTTP/1.1\r\nConnection: close\r\n" + headers;
+    RawHttp answer = RawHttp.exchange(server.port(), request + "x".repeat(2_000) + "\r\n\r\n");
+    assertThat(answer.status() / 100).isEqualTo(4);
+    RawHttp.exchange(server.port(), request + "\r\n\r\n");
+    assertThat(server.errors()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
         "Upgrade: h2c\r\n",
         "Upgrade: websocket\r\n",
         "Upgrade: TLS/1.0, h2c\r\n",

@@ -220,6 +220,12 @@ final class OperationCases {
         "",
         "any ETag",
         () -> send(method, "/sessions/" + complete(), "If-None-Match", "*"));
+    add(
+        op,
+        412,
+        "precondition_failed",
+        "another tag",
+        () -> send(method, "/sessions/" + complete(), "If-Match", "\"other\""));
     add(op, 404, "session_not_found", "a new session", () -> send(method, "/sessions/" + newId()));
     add(op, 409, "session_in_progress", "an open one", () -> send(method, "/sessions/" + open()));
     add(
@@ -242,6 +248,12 @@ final class OperationCases {
         "a new session",
         () -> send("DELETE", "/sessions/" + newId()));
     add(op, 404, "session_not_found", "a second time", this::deletedTwice);
+    add(
+        op,
+        412,
+        "precondition_failed",
+        "another tag",
+        () -> send("DELETE", "/sessions/" + complete(), "If-Match", "\"other\""));
     op = "listSessions";
     for (String query : List.of("?limit=1000", "?state=open", "?state=complete")) {
       add(op, 200, "", query, () -> list(query));

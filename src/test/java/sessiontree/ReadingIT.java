@@ -20,6 +20,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.NullSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -425,5 +426,89 @@ class ReadingIT {
     post(bound("SESSION_START", "1e9", id), bound("SESSION_END", "100.50", id));
     assertThat(get().body())
         .isEqualTo("{\"type\":\"SESSION\",\"start\":1e9,\"end\":100.50,\"children\":[]}");
+  }
+
+  // If-Match
+
+  /** A tag as it stands in a header: T is the tree's, G that of its gzip form. */
+  private static String tags(String template, String tag) {
+    return template.replace("T", tag).replace("G", tag.replaceAll("\"$", "-gzip\""));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "T,                  200",
+    "'\"other\", T',     200",
+    "'T,\"other\"',      200",
+    "'\"other\"\r\nIf-Match: T', 200",
+    "*,                  200",
+    "G,                  412",
+    "W/T,                412",
+    "'\"other\"',        412",
+    "'\"\"',             412",
+    "nonsense,           412",
+    "'',                 412"
+  })
+  void ifMatch_lessThanTheTreesTag_isAFailedPrecondition(String template, int status)
+      throws Exception {
+    String path = "/sessions/" + complete();
+    String tag = RawHttp.get(server.port(), path).headers().get("etag");
+    String header = "If-Match: " + tags(template, tag) + "\r\n";
+    for (String line : List.of("GET " + path, "HEAD " + path)) {
+      RawHttp answer = RawHttp.send(server.port(), line, header, "");
+      assertThat(answer.status()).isEqualTo(status);
+      RawHttp both =
+          RawHttp.send(server.port(), line, header + "If-None-Match: " + tag + "\r\n", "");
+      assertThat(both.status()).as("If-Match comes first").isEqualTo(status == 200 ? 304 : 412);
+    }
+    if (status == 412) {
+      RawHttp answer = RawHttp.send(server.port(), "GET " + path, header, "");
+      assertProblem(answer, 412, "precondition_failed");
+      assertThat(answer.headers()).containsEntry("cache-control", "no-store");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "T,           204",
+    "G,           204",
+    "*,           204",
+    "'\"x\", T',  204",
+    "W/T,         412",
+    "'\"other\"', 412"
+  })
+  void ifMatch_guardsADeletion(String template, int status) throws Exception {
+    String path = "/sessions/" + complete();
+    String tag = RawHttp.get(server.port(), path).headers().get("etag");
+    String header = "If-Match: " + tags(template, tag) + "\r\n";
+    assertThat(RawHttp.send(server.port(), "DELETE " + path, header, "").status())
+        .isEqualTo(status);
+    assertThat(RawHttp.get(server.port(), path).status()).isEqualTo(status == 204 ? 404 : 200);
+    RawHttp nothing = RawHttp.send(server.port(), "DELETE " + path + "x", header, "");
+    assertProblem(nothing, 404, "session_not_found");
+  }
+
+  @Test
+  void oldTag_doesNotDeleteTheIdsNewSession() throws Exception {
+    String id = complete();
+    String path = "/sessions/" + id;
+    String old = "If-Match: " + RawHttp.get(server.port(), path).headers().get("etag") + "\r\n";
+    assertThat(RawHttp.send(server.port(), "DELETE " + path, "", "").status()).isEqualTo(204);
+    RawHttp.post(server.port(), path + "/events", message(start(id)));
+    assertProblem(
+        RawHttp.send(server.port(), "DELETE " + path, old, ""), 412, "precondition_failed");
+    assertProblem(RawHttp.send(server.port(), "GET " + path, old, ""), 409, "session_in_progress");
+    RawHttp.post(server.port(), path + "/events", message(end(id)));
+    assertProblem(
+        RawHttp.send(server.port(), "DELETE " + path, old, ""), 412, "precondition_failed");
+    assertThat(RawHttp.get(server.port(), path).status()).isEqualTo(200);
+  }
+
+  private static String complete() throws Exception {
+    String id = newId();
+    String body = message(start(id), end(id));
+    assertThat(RawHttp.post(server.port(), "/sessions/" + id + "/events", body).status())
+        .isEqualTo(200);
+    return id;
   }
 }

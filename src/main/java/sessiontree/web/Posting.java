@@ -81,11 +81,16 @@ final class Posting {
         });
   }
 
-  /** Deletes a session. */
-  CompletableFuture<Outcome> delete(String id) throws ProblemException, IOException {
+  /**
+   * Deletes a session.
+   *
+   * @param expectedTag that its tree must have; null if any, or none, will do
+   */
+  CompletableFuture<Outcome> delete(String id, String expectedTag)
+      throws ProblemException, IOException {
     Asked asked = new Asked(sessions.acquire(id), true, System.nanoTime());
     waiting.add(asked);
-    asked.session.delete(asked);
+    asked.session.delete(expectedTag, asked);
     return asked.known.thenApply(unused -> asked.outcome());
   }
 

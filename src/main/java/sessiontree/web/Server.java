@@ -16,8 +16,11 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Base64;
+import java.util.Collections;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
@@ -25,9 +28,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import org.eclipse.jetty.http.QuotedQualityCSV;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.Connector;
-import org.eclipse.jetty.http.QuotedQualityCSV;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
@@ -43,7 +46,9 @@ import sessiontree.metrics.Metrics;
 import sessiontree.session.Message;
 import sessiontree.session.Sessions;
 import sessiontree.store.Listing;
+import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore;
+import sessiontree.store.Tree;
 
 /** The HTTP server: every route, and its answers. */
 public final class Server implements AutoCloseable {
@@ -73,6 +78,7 @@ public final class Server implements AutoCloseable {
   /** Of the API, by name, once they were asked for. */
   private static final Map<String, byte[]> DOCUMENTS = new ConcurrentHashMap<>();
 
+  private static final int MAX_SHOWN = 200;
   private static final int DEFAULT_LIMIT = 100;
   private static final int MAX_LIMIT = 1_000;
 
@@ -311,12 +317,28 @@ public final class Server implements AutoCloseable {
   }
 
   private void deleteSession(Context ctx) throws ProblemException, IOException {
-    CompletableFuture<Posting.Outcome> deleted =
-        posting.delete(SessionId.check(ctx.pathParam("id")));
+    String id = SessionId.check(ctx.pathParam("id"));
+    CompletableFuture<Posting.Outcome> deleted = posting.delete(id, matchedTag(ctx, id));
     ctx.future(
         () ->
             deleted.thenAccept(
                 outcome -> answer(ctx, outcome, () -> ctx.status(204).res().setContentType(null))));
+  }
+
+  /**
+   * The tag that the tree must have when it is deleted, by {@code If-Match}; null if any, or none,
+   * will do. A session of which nothing is stored is not found, whatever the condition.
+   */
+  private String matchedTag(Context ctx, String id) throws ProblemException, IOException {
+    List<String> ifMatch = Collections.list(ctx.req().getHeaders("If-Match"));
+    if (ifMatch.isEmpty() || store.state(id).phase() == Phase.NEW) {
+      return null;
+    }
+    Tree tree = store.tree(id).orElse(null);
+    try (tree) {
+      Preconditions.checkMatch(ifMatch, Trees.tags(Optional.ofNullable(tree)));
+      return tree == null ? null : tree.tag();
+    }
   }
 
   private void postEvents(Context ctx) throws ProblemException, IOException {
@@ -426,13 +448,13 @@ public final class Server implements AutoCloseable {
   }
 
   private void answerStorageFailure(IOException e, Context ctx) {
-    LOG.error("{} {}: {}", ctx.method(), ctx.path(), e.toString());
+    LOG.error("{}: {}", shown(ctx), e.toString());
     Problems.answer(
         ctx, new ProblemException(Problem.STORAGE_UNAVAILABLE, "what is stored cannot be read"));
   }
 
   private void answerFailure(Exception e, Context ctx) {
-    LOG.error("{} {} failed", ctx.method(), ctx.path(), e);
+    LOG.error("{} failed", shown(ctx), e);
     ctx.status(500)
         .contentType(Problems.CONTENT_TYPE)
         .result(
@@ -443,6 +465,13 @@ public final class Server implements AutoCloseable {
     Problems.endIfOutOfMemory(e);
     LOG.error("a request failed", e);
     response.setStatus(500);
+  }
+
+  /** The request line, fit for a log: bounded, and without what could break or disguise a line. */
+  private static String shown(Context ctx) {
+    String line = ctx.method() + " " + ctx.path();
+    String start = line.length() <= MAX_SHOWN ? line : line.substring(0, MAX_SHOWN) + "...";
+    return start.replaceAll("[^ -~]", "?");
   }
 
   /** Only for requests that no route has answered: a route's own 404 has its body. */

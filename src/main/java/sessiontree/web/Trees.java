@@ -51,8 +51,6 @@ final class Trees extends Handler.Wrapper {
   private static final Pattern WAIT =
       Pattern.compile("(?i)(?:^|,)\\s*wait\\s*=\\s*\"?([0-9]+)\"?\\s*(?:$|[,;])");
 
-  private static final Pattern TAG = Pattern.compile("(?:W/)?(\"[^\"]*\")");
-
   private static final Pattern CODING =
       Pattern.compile("\\s*([^\\s;]+)\\s*(?:;\\s*q\\s*=\\s*([01](?:\\.[0-9]{0,3})?)\\s*)?");
 
@@ -265,12 +263,21 @@ final class Trees extends Handler.Wrapper {
 
     private void send(Tree tree) throws IOException {
       boolean gzip = acceptsGzip(request.getHeaders());
-      String tag = '"' + tree.tag() + (gzip ? "-gzip\"" : "\"");
+      String tag = quoted(tree, gzip);
+      try {
+        Preconditions.checkMatch(
+            request.getHeaders().getValuesList(HttpHeader.IF_MATCH), Set.of(tag));
+      } catch (ProblemException e) {
+        done(tree);
+        Problems.answer(response, callback, e);
+        return;
+      }
       HttpFields.Mutable headers = response.getHeaders();
       headers.put(HttpHeader.ETAG, tag);
       headers.add(HttpHeader.VARY, "Accept-Encoding");
       headers.put(HttpHeader.CACHE_CONTROL, CACHING);
-      if (isKnown(request.getHeaders(), tag)) {
+      if (Preconditions.isKnown(
+          request.getHeaders().getValuesList(HttpHeader.IF_NONE_MATCH), Set.of(tag))) {
         done(tree);
         response.setStatus(304);
         endWithoutLength();
@@ -311,19 +318,13 @@ final class Trees extends Handler.Wrapper {
     }
   }
 
-  /** RFC 9110, section 13.1.2. Not by Jetty's lists: these take no {@code W/"tag"}. */
-  private static boolean isKnown(HttpFields headers, String tag) {
-    for (String known : headers.getValuesList(HttpHeader.IF_NONE_MATCH)) {
-      if (known.strip().equals("*")) {
-        return true;
-      }
-      for (Matcher one = TAG.matcher(known); one.find(); ) {
-        if (one.group(1).equals(tag)) {
-          return true;
-        }
-      }
-    }
-    return false;
+  /** The tags of a tree, in either coding; none where there is no tree. */
+  static Set<String> tags(Optional<Tree> tree) {
+    return tree.map(each -> Set.of(quoted(each, false), quoted(each, true))).orElse(Set.of());
+  }
+
+  private static String quoted(Tree tree, boolean gzip) {
+    return '"' + tree.tag() + (gzip ? "-gzip\"" : "\"");
   }
 
   /**

@@ -151,7 +151,7 @@ class PostingTest {
   @Test
   void deletionThatWaits_isTold_andLetsPostsWait() throws Exception {
     CompletableFuture<Posting.Outcome> begun = post(BEGIN);
-    CompletableFuture<Posting.Outcome> unknown = posting.delete("a");
+    CompletableFuture<Posting.Outcome> unknown = posting.delete("a", null);
     CompletableFuture<Posting.Outcome> behind = post(WHOLE);
     stored();
     passTenSeconds();
@@ -167,7 +167,7 @@ class PostingTest {
     stored();
     assertThat(begun).isCompleted();
     CompletableFuture<Posting.Outcome> first = post(BEGIN);
-    CompletableFuture<Posting.Outcome> deleted = posting.delete("a");
+    CompletableFuture<Posting.Outcome> deleted = posting.delete("a", null);
     CompletableFuture<Posting.Outcome> behind = post(WHOLE);
     stored();
     assertThat(first).isCompleted();
