@@ -83,17 +83,23 @@ record ApiDocument(JsonNode root) {
     return violations;
   }
 
-  /** The codes that a problem of this schema may have. */
-  static Set<String> codes(JsonNode schema) {
+  /** The codes that a problem of this schema may have, through whatever it refers to. */
+  Set<String> codes(JsonNode schema) {
     Set<String> codes = new LinkedHashSet<>();
+    addCodes(schema, codes, new LinkedHashSet<>());
+    return codes;
+  }
+
+  private void addCodes(JsonNode schema, Set<String> codes, Set<String> seen) {
     walk(
         schema,
-        node ->
-            node.path("properties")
-                .path("code")
-                .path("enum")
-                .forEach(code -> codes.add(code.asText())));
-    return codes;
+        node -> {
+          JsonNode listed = node.path("properties").path("code").path("enum");
+          listed.forEach(code -> codes.add(code.asText()));
+          if (node.has("$ref") && seen.add(node.path("$ref").asText())) {
+            addCodes(resolve(node), codes, seen);
+          }
+        });
   }
 
   private static void walk(JsonNode node, Consumer<JsonNode> visitor) {

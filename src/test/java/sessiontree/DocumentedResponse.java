@@ -30,11 +30,6 @@ record DocumentedResponse(ApiDocument document, JsonNode definition) {
     return new DocumentedResponse(operation.document(), operation.document().resolve(response));
   }
 
-  static DocumentedResponse named(ApiDocument document, String name) {
-    return new DocumentedResponse(
-        document, document.root().path("components").path("responses").path(name));
-  }
-
   /** Headers, content type and body. The answer to a HEAD has no body. */
   void assertAllows(HttpAnswer answer, boolean head) throws IOException {
     assertHeaders(answer);

@@ -69,7 +69,7 @@ record Operation(ApiDocument document, String method, String path, JsonNode defi
     Set<Outcome> outcomes = new LinkedHashSet<>();
     for (Entry<String, JsonNode> response : definition.path("responses").properties()) {
       int status = Integer.parseInt(response.getKey());
-      Set<String> codes = ApiDocument.codes(document.resolve(response.getValue()).path("content"));
+      Set<String> codes = document.codes(document.resolve(response.getValue()).path("content"));
       for (String code : codes.isEmpty() ? Set.of("") : codes) {
         outcomes.add(new Outcome(id(), status, code));
       }
