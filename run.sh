@@ -50,7 +50,7 @@ ask() {
   shift
   exec 3<>"/dev/tcp/127.0.0.1/$port"
   {
-    printf '%s HTTP/1.1\r\nHost: a\r\n' "$request"
+    printf '%s HTTP/1.1\r\nHost: localhost\r\n' "$request"
     # shellcheck disable=SC2059 # the format is given
     printf "$@"
   } >&3

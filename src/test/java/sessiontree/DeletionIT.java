@@ -231,8 +231,9 @@ class DeletionIT {
       String id = this.id + round;
       store(id, round % 4 == 0 ? Kind.OPEN_AND_SPILLED : Kind.OPEN, "e");
       String body = message(end(id));
-      String post = "POST /sessions/%s/events HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s";
-      String delete = "DELETE /sessions/%s HTTP/1.1\r\nHost: a\r\n\r\n";
+      String post =
+          "POST /sessions/%s/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s";
+      String delete = "DELETE /sessions/%s HTTP/1.1\r\nHost: localhost\r\n\r\n";
       try (Socket ending = RawHttp.open(server.port());
           Socket deleting = RawHttp.open(server.port())) {
         write(ending, post.formatted(id, body.length(), body));

@@ -109,7 +109,9 @@ class LimitsIT {
   void bodyThatIsSentByteByByte_isNotWaitedFor(String length) throws Exception {
     double dropped = dropped(strict, "slow_body");
     try (Socket socket = RawHttp.open(strict.port())) {
-      write(socket, "POST /sessions/%s/events HTTP/1.1\r\nHost: a\r\n%s".formatted(id, length));
+      write(
+          socket,
+          "POST /sessions/%s/events HTTP/1.1\r\nHost: localhost\r\n%s".formatted(id, length));
       socket.setSoTimeout(100); // a byte each
       RawHttp response = null;
       for (String rest = message(start(id)) + " ".repeat(200);
@@ -193,7 +195,9 @@ class LimitsIT {
     String part = " ".repeat(10_000);
     byte[] sent = (chunked ? "2710\r\n" + part + "\r\n" : part).getBytes(StandardCharsets.US_ASCII);
     try (Socket socket = RawHttp.open(strict.port())) {
-      write(socket, "POST /sessions/%s/events HTTP/1.1\r\nHost: a\r\n%s".formatted(id, length));
+      write(
+          socket,
+          "POST /sessions/%s/events HTTP/1.1\r\nHost: localhost\r\n%s".formatted(id, length));
       Thread sender =
           sendMuch(socket.getOutputStream(), sent, length.contains("10001") ? 1 : 2_000);
       sender.join();
@@ -204,7 +208,7 @@ class LimitsIT {
   @Test
   void bodyThatIsTooBig_isNotAskedFor() throws Exception {
     String head =
-        "POST /sessions/%s/events HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\nExpect: 100-continue\r\n\r\n";
+        "POST /sessions/%s/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000000\r\nExpect: 100-continue\r\n\r\n";
     assertProblem(RawHttp.exchange(strict.port(), head.formatted(id)), 413, "message_too_big");
   }
 

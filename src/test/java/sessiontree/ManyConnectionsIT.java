@@ -86,7 +86,7 @@ class ManyConnectionsIT {
             new InetSocketAddress(InetAddress.getLoopbackAddress(), server.port()), CONNECT_MILLIS);
       }
       server.resume();
-      String request = "GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+      String request = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
       for (Socket socket : sockets) {
         socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
         assertThat(RawHttp.read(socket).status()).isEqualTo(200);

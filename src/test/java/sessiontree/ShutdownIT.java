@@ -149,7 +149,7 @@ class ShutdownIT {
       for (int i = 0; i < 50; i++) {
         Socket socket = RawHttp.open(server.port());
         waiting.add(socket);
-        String get = "GET /sessions/open HTTP/1.1\r\nHost: a\r\nPrefer: wait=60\r\n\r\n";
+        String get = "GET /sessions/open HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\n\r\n";
         socket.getOutputStream().write(get.getBytes(StandardCharsets.US_ASCII));
       }
       Await.until("all are connected", () -> Scrape.of(server).own("connections") > 50);
