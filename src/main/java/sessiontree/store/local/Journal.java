@@ -119,6 +119,7 @@ final class Journal {
             journal.lastMillis = Math.max(journal.lastMillis, line.millis());
             return true;
           });
+      disk.sync(directory);
     }
     return journal;
   }
@@ -138,6 +139,7 @@ final class Journal {
   /** Begins the journal of a folder that has none. */
   void begin(Content earlier) throws IOException {
     write(EARLIER, earlier);
+    disk.sync(directory);
     files.add(EARLIER);
   }
 
@@ -306,7 +308,7 @@ final class Journal {
     tombstones.forEach(deleted::remove);
   }
 
-  /** Leaves only some lines in a file, durably. */
+  /** Leaves only some lines in a file; durably, when the directory is synced. */
   private void rewrite(long file, Predicate<JournalLine> kept) throws IOException {
     boolean newest = file == files.last();
     if (!newest || known == null) { // at the start it is written anew in any case
@@ -341,7 +343,7 @@ final class Journal {
     }
   }
 
-  /** Writes a file, forces it, and puts it in place. Returns its length. */
+  /** Writes a file, forces it, and puts it in place; not durably. Returns its length. */
   private long write(long file, Content content) throws IOException {
     Path next = temporary.resolve(path(file).getFileName());
     long bytes;
@@ -353,7 +355,6 @@ final class Journal {
       bytes = out.position();
     }
     disk.rename(next, path(file));
-    disk.sync(directory);
     return bytes;
   }
 }

@@ -163,11 +163,10 @@ final class TreeFiles {
     Path tree = nextTemporary();
     Path beside = nextTemporary();
     try {
-      boolean hasFacts = areWritten(facts, write(tree, content));
+      boolean hasFacts = areWritten(facts, write(tree, content, completed));
       if (hasFacts) {
-        write(beside, content(facts));
+        write(beside, content(facts), completed);
       }
-      disk.setModified(tree, completed);
       try {
         if (hasFacts) {
           place(beside, TreePath.facts(path));
@@ -268,10 +267,11 @@ final class TreeFiles {
     return temporary.resolve(Long.toString(temporaries.incrementAndGet()));
   }
 
-  /** Writes a file and forces it. Returns its length. */
-  private long write(Path file, Content content) throws IOException {
+  /** Writes a file, sets its time, and forces it. Returns its length. */
+  private long write(Path file, Content content, long modified) throws IOException {
     try (DiskStreams.Output out = new DiskStreams.Output(disk.createTemporary(file))) {
       content.write(out);
+      disk.setModified(file, modified); // before: file systems that force a length force it as well
       out.force();
       return out.position();
     }

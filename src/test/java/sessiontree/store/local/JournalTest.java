@@ -22,6 +22,9 @@ class JournalTest {
   private FaultyDisk disk = FaultyDisk.create(new Random(1));
 
   private Journal open() throws IOException {
+    for (Path left : disk.list(Path.of("tmp"))) { // as the store does
+      disk.delete(left);
+    }
     Journal journal = Journal.open(disk, FOLDER, Path.of("tmp"), FILE_BYTES);
     if (journal.isNew()) {
       journal.begin(to -> {});
@@ -162,6 +165,22 @@ class JournalTest {
     assertThat(due(open())).isEqualTo(left);
     for (Path file : disk.list(FOLDER)) {
       assertThat(text(file)).doesNotContain(" s1 ", " s99 ");
+    }
+  }
+
+  @Test
+  void lines_areAddedInTheirPlace_whereAPurgeFailed() throws Exception {
+    for (int fails = 0; fails < 5; fails++) {
+      disk = FaultyDisk.create(new Random(fails));
+      Journal journal = written(1, 5);
+      journal.delete("s2", 100);
+      disk.failAt(fails, 1); // create, write, force, rename, sync
+      assertThatIOException().isThrownBy(journal::purge);
+      add(journal, 5, 7);
+      journal.force();
+      journal.purge();
+      disk = disk.losePower();
+      assertThat(due(open())).as("%d", fails).containsExactly("s1", "s3", "s4", "s5", "s6");
     }
   }
 

@@ -25,11 +25,13 @@ class TreeFilesTest {
     return TreeFiles.open(on, Path.of("sessions"), Path.of("tmp"), 0);
   }
 
-  /** What a failed force left can be read, and another force of it would not tell. */
+  /**
+   * What a failed force left can be read, and another force of it would not tell. Each step fails.
+   */
   @Test
   void treeOfWhichAForceFailed_hasNoName_andSurvivesLossOfPower_whenItIsMadeAnew()
       throws Exception {
-    for (int fails = 0; fails < 9; fails++) { // twice create, write, force; time, twice rename
+    for (int fails = 0; fails < 10; fails++) {
       FaultyDisk disk = FaultyDisk.create(new Random(fails));
       TreeFiles trees = open(disk);
       disk.failAt(fails, 1);
