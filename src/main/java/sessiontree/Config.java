@@ -35,7 +35,18 @@ final class Config {
   private static final Pattern HOST = Pattern.compile("\\*|[a-z0-9_-]+(\\.[a-z0-9_-]+)*");
   private static final Pattern TOKEN = Pattern.compile("[!-~&&[^,]]{1,4096}");
   private static final Pattern TIME = Pattern.compile("([0-9]{1,9})(s|m|h|d)");
+  private static final Pattern SIZE = Pattern.compile("([0-9]{1,18})([kmgKMG]?)");
+
+  /** What Kubernetes sets SESSIONTREE_PORT to, where a service is named sessiontree. */
+  private static final Pattern SERVICE_LINK = Pattern.compile("(tcp|udp|sctp)://.*");
+
   private static final Duration MOST_TIME = Duration.ofDays(36_500);
+
+  /**
+   * An open session without events takes half a KiB of heap, and nearly 2 KiB with the longest id
+   * and timestamp; events, and what is received and sent, have bounds of their own.
+   */
+  private static final int HEAP_BYTES_A_SESSION = 4 << 10;
 
   private static final Options OPTIONS = new Options();
   private static final Map<String, String> DEFAULTS = new HashMap<>();
@@ -84,8 +95,8 @@ final class Config {
     add(
         "max-open-sessions",
         "COUNT",
-        "10000000",
-        "Sessions that are open at a time; a further one gets 503.");
+        null,
+        "Sessions that are open at a time; a further one gets 503. Default: one for each 4 KiB of the heap.");
     add(
         "request-timeout",
         "TIME",
@@ -167,13 +178,14 @@ final class Config {
   Config(CommandLine line, UnaryOperator<String> environment) throws ParseException {
     this.line = line;
     this.environment = environment;
-    host = value("host");
-    check(!host.isBlank(), "--host must be an address; got none"); // which Java takes for loopback
+    host = value("host").replaceFirst("^\\[(.*:.*)]$", "$1"); // as an IPv6 address is in a URL
+    check( // which Java takes for loopback
+        !host.isBlank(), setBy("host") + ": must be an address; got none");
     port = whole("port", 0, 65_535);
     store = value("store");
     check( // or it would be the working directory itself
         !store.isBlank() && !store.matches("(?!memory:$)[a-z]{2,}:.*"),
-        "--store must be a folder or memory:; got " + store);
+        setBy("store") + ": must be a folder or memory:; got " + store);
     writeTokens = tokens("write-token");
     readTokens = tokens("read-token");
     adminTokens = tokens("admin-token");
@@ -181,15 +193,18 @@ final class Config {
     allowedHosts = hosts();
     abandonAfter = time("abandon-after");
     deleteAfter = time("delete-after");
-    maxMessageBytes = whole("max-message-bytes", 1, 256 << 20);
+    maxMessageBytes = (int) bytes("max-message-bytes", 0, 1, 256 << 20);
     maxConnections = whole("max-connections", 1, 1_000_000_000);
-    maxOpenSessions = whole("max-open-sessions", 1, Integer.MAX_VALUE);
     requestTimeout = time("request-timeout");
     long heapBytes = Runtime.getRuntime().maxMemory();
-    memoryBytes = bytes("memory-bytes", heapBytes / 4);
-    logBytes = bytes("log-bytes", 0);
-    inflowBytes = bytes("inflow-bytes", heapBytes / 8);
-    outflowBytes = bytes("outflow-bytes", heapBytes / 4);
+    maxOpenSessions =
+        value("max-open-sessions") == null
+            ? (int) Math.min(Integer.MAX_VALUE, heapBytes / HEAP_BYTES_A_SESSION)
+            : whole("max-open-sessions", 1, Integer.MAX_VALUE);
+    memoryBytes = bytes("memory-bytes", heapBytes / 4, 64 << 10, Long.MAX_VALUE);
+    logBytes = bytes("log-bytes", 0, 64 << 10, Long.MAX_VALUE);
+    inflowBytes = bytes("inflow-bytes", heapBytes / 8, 64 << 10, Long.MAX_VALUE);
+    outflowBytes = bytes("outflow-bytes", heapBytes / 4, 64 << 10, Long.MAX_VALUE);
     logLevel = level();
   }
 
@@ -204,7 +219,7 @@ final class Config {
               .get()
               .parse(OPTIONS, arguments);
     } catch (MissingArgumentException e) {
-      throw new ParseException("--" + e.getOption().getLongOpt() + " needs a value");
+      throw new ParseException("--" + e.getOption().getLongOpt() + ": needs a value");
     }
     check(line.getArgList().isEmpty(), "not an option: " + String.join(" ", line.getArgList()));
     return line;
@@ -220,15 +235,25 @@ final class Config {
   private String value(String name) throws ParseException {
     String[] given = line.getOptionValues(name);
     if (given != null) {
-      check(given.length == 1, "--" + name + " is given twice");
+      check(given.length == 1, "--" + name + ": is given twice");
       return given[0];
     }
-    String variable = variable(name);
-    return variable != null ? variable : DEFAULTS.get(name);
+    String variable = environment.apply(variable(name));
+    if (variable == null
+        || variable.isEmpty()
+        || (name.equals("port") && SERVICE_LINK.matcher(variable).matches())) {
+      return DEFAULTS.get(name);
+    }
+    return variable;
   }
 
-  private String variable(String name) {
-    return environment.apply("SESSIONTREE_" + name.toUpperCase(Locale.ROOT).replace('-', '_'));
+  private static String variable(String name) {
+    return "SESSIONTREE_" + name.toUpperCase(Locale.ROOT).replace('-', '_');
+  }
+
+  /** Where an option's value is from, which is the option or its variable. */
+  private String setBy(String name) {
+    return line.hasOption(name) ? "--" + name : variable(name);
   }
 
   /**
@@ -240,29 +265,46 @@ final class Config {
     if (given != null) {
       return List.of(given);
     }
-    String variable = variable(name);
+    String variable = environment.apply(variable(name));
     return variable == null || variable.isEmpty() ? List.of() : List.of(variable.split(",", -1));
   }
 
   private int whole(String name, int least, int most) throws ParseException {
-    return (int) whole(name, value(name), least, most);
-  }
-
-  private long bytes(String name, long otherwise) throws ParseException {
     String value = value(name);
-    return value == null ? otherwise : whole(name, value, 64 << 10, Long.MAX_VALUE);
+    try {
+      return (int) checkBounds(name, Long.parseLong(value), least, most);
+    } catch (NumberFormatException e) {
+      throw new ParseException(setBy(name) + ": must be a whole number; got " + value);
+    }
   }
 
-  private static long whole(String name, String value, long least, long most)
-      throws ParseException {
-    try {
-      long number = Long.parseLong(value);
-      check(number >= least, "--" + name + " must be >= " + least + "; got " + value);
-      check(number <= most, "--" + name + " must be <= " + most + "; got " + value);
-      return number;
-    } catch (NumberFormatException e) {
-      throw new ParseException("--" + name + " must be a whole number; got " + value);
+  private long bytes(String name, long otherwise, long least, long most) throws ParseException {
+    String value = value(name);
+    if (value == null) {
+      return otherwise;
     }
+    Matcher size = SIZE.matcher(value);
+    check(
+        size.matches(),
+        setBy(name) + ": must be bytes, such as 65536, 64k, 16m or 1g; got " + value);
+    long unit =
+        switch (size.group(2).toLowerCase(Locale.ROOT)) {
+          case "k" -> 1 << 10;
+          case "m" -> 1 << 20;
+          case "g" -> 1 << 30;
+          default -> 1;
+        };
+    return checkBounds(name, saturatedProduct(Long.parseLong(size.group(1)), unit), least, most);
+  }
+
+  private static long saturatedProduct(long count, long unit) {
+    return count > Long.MAX_VALUE / unit ? Long.MAX_VALUE : count * unit;
+  }
+
+  private long checkBounds(String name, long number, long least, long most) throws ParseException {
+    check(number >= least, setBy(name) + ": must be >= " + least + "; got " + number);
+    check(number <= most, setBy(name) + ": must be <= " + most + "; got " + number);
+    return number;
   }
 
   private Level level() throws ParseException {
@@ -271,7 +313,11 @@ final class Config {
       return Level.valueOf(value);
     } catch (IllegalArgumentException e) {
       throw new ParseException(
-          "--log-level must be one of " + Arrays.toString(Level.values()) + "; got " + value);
+          setBy("log-level")
+              + ": must be one of "
+              + Arrays.toString(Level.values())
+              + "; got "
+              + value);
     }
   }
 
@@ -282,7 +328,8 @@ final class Config {
         origins.add(Origin.normalized(given));
       } catch (IllegalArgumentException e) { // which an IDN that cannot be encoded is, too
         throw new ParseException(
-            "--allowed-origin must be * or the origin of a page, like https://example.org:8443, without a path or a wildcard; got "
+            setBy("allowed-origin")
+                + ": must be * or the origin of a page, like https://example.org:8443, without a path or a wildcard; got "
                 + given);
       }
     }
@@ -295,7 +342,8 @@ final class Config {
       String host = given.toLowerCase(Locale.ROOT);
       check(
           HOST.matcher(host).matches(),
-          "--allowed-host must be * or a name like sessions.example.org, without a port; got "
+          setBy("allowed-host")
+              + ": must be * or a name like sessions.example.org, without a port; got "
               + given);
       hosts.add(host);
     }
@@ -314,7 +362,7 @@ final class Config {
       if (value.startsWith("@")) {
         int before = tokens.size();
         lines(name, value.substring(1)).filter(line -> !line.isEmpty()).forEach(tokens::add);
-        check(tokens.size() > before, "--" + name + " finds no token in " + value.substring(1));
+        check(tokens.size() > before, setBy(name) + ": finds no token in " + value.substring(1));
       } else {
         tokens.add(value);
       }
@@ -322,16 +370,16 @@ final class Config {
     for (String token : tokens) {
       check(
           TOKEN.matcher(token).matches(),
-          "--" + name + " must be 1 to 4096 visible ASCII characters without spaces and commas");
+          setBy(name) + ": must be 1 to 4096 visible ASCII characters without spaces and commas");
     }
     return tokens;
   }
 
-  private static Stream<String> lines(String name, String file) throws ParseException {
+  private Stream<String> lines(String name, String file) throws ParseException {
     try {
       return Files.readString(Path.of(file)).lines().map(String::strip);
     } catch (IOException e) {
-      throw new ParseException("--" + name + " cannot read " + file + ": " + Main.reason(e));
+      throw new ParseException(setBy(name) + ": cannot read " + file + ": " + Main.reason(e));
     }
   }
 
@@ -357,12 +405,12 @@ final class Config {
         time = Duration.parse(value);
       } catch (DateTimeParseException e) {
         throw new ParseException(
-            "--" + name + " must be a time such as 90s, 24h, 7d or PT24H; got " + value);
+            setBy(name) + ": must be a time such as 90s, 24h, 7d or PT24H; got " + value);
       }
     }
     check(
         time.compareTo(Duration.ofSeconds(1)) >= 0 && time.compareTo(MOST_TIME) <= 0,
-        "--" + name + " must be from 1s to 36500d; got " + value);
+        setBy(name) + ": must be from 1s to 36500d; got " + value);
     return time;
   }
 
@@ -378,8 +426,8 @@ final class Config {
             "sessiontree [OPTION...]",
             "Takes in the events of user sessions over WebSocket or HTTP, and gives back one sorted JSON tree a session.",
             OPTIONS,
-            "Each option may also be an environment variable, such as SESSIONTREE_PORT; an option beats it. "
-                + "Exit codes: 0 stopped, 1 could not start, 2 wrong usage.",
+            "Each option may also be an environment variable, such as SESSIONTREE_PORT; an option beats it, and an empty one is none. BYTES may have k, m or g behind them. "
+                + "Exit codes: 0 stopped, 1 could not start, 2 wrong usage, 70 out of memory or another fault.",
             false);
   }
 

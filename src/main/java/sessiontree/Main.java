@@ -2,6 +2,7 @@ package sessiontree;
 
 import java.io.IOException;
 import java.net.InetAddress;
+import java.nio.channels.UnresolvedAddressException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
@@ -70,15 +71,23 @@ public final class Main {
     } catch (RuntimeException e) {
       store.close();
       throw new IOException(
-          "cannot listen on " + config.host + ":" + config.port + ": " + root(e).getMessage(), e);
+          "cannot listen on " + authority(config.port) + ": " + whyNot(root(e)), e);
     }
     Housekeeper housekeeper =
         Housekeeper.start(store, sessions, config.abandonAfter, config.deleteAfter);
     Runtime.getRuntime()
         .addShutdownHook(new Thread(() -> shutDown(server, housekeeper, store), "shutdown"));
     warnIfOpenToAll();
-    String shown = config.host.contains(":") ? "[" + config.host + "]" : config.host;
-    System.out.println("sessiontree listening on http://" + shown + ":" + server.port());
+    System.out.println("sessiontree listening on http://" + authority(server.port()));
+  }
+
+  /** As in a URL. */
+  private String authority(int port) {
+    return (config.host.contains(":") ? "[" + config.host + "]" : config.host) + ":" + port;
+  }
+
+  private static String whyNot(Throwable e) {
+    return e instanceof UnresolvedAddressException ? "there is no such host" : e.getMessage();
   }
 
   /** Before the first logger is made. What is set already, by -D of the same names, stays. */

@@ -2,8 +2,11 @@ package sessiontree;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.net.BindException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -44,7 +47,11 @@ class CommandLineIT {
         "--store=",
         "--host=",
         "--max-message-bytes=0",
-        "--max-message-bytes=1k",
+        "--max-message-bytes=1kb",
+        "--max-message-bytes=0k",
+        "--max-message-bytes=1g",
+        "--max-message-bytes=999999999999999999g",
+        "--memory-bytes=1.5g",
         "--max-message-bytes=9999999999",
         "--max-connections=0",
         "--max-connections=many",
@@ -101,34 +108,33 @@ class CommandLineIT {
 
   @ParameterizedTest
   @CsvSource({
-    "SESSIONTREE_MAX_MESSAGE_BYTES, 0, --max-message-bytes",
-    "SESSIONTREE_MAX_CONNECTIONS, x, --max-connections",
-    "SESSIONTREE_MAX_OPEN_SESSIONS, x, --max-open-sessions",
-    "SESSIONTREE_MEMORY_BYTES, x, --memory-bytes",
-    "SESSIONTREE_LOG_BYTES, 1, --log-bytes",
-    "SESSIONTREE_INFLOW_BYTES, x, --inflow-bytes",
-    "SESSIONTREE_OUTFLOW_BYTES, x, --outflow-bytes",
-    "SESSIONTREE_REQUEST_TIMEOUT, x, --request-timeout",
-    "SESSIONTREE_ABANDON_AFTER, x, --abandon-after",
-    "SESSIONTREE_DELETE_AFTER, x, --delete-after",
-    "SESSIONTREE_WRITE_TOKEN, two words, --write-token",
-    "SESSIONTREE_READ_TOKEN, @/no/such/file, --read-token",
-    "SESSIONTREE_ADMIN_TOKEN, 'a,,b', --admin-token",
-    "SESSIONTREE_ALLOWED_ORIGIN, 'https://a.example,b', --allowed-origin",
-    "SESSIONTREE_ALLOWED_HOST, 'a.example,b/c', --allowed-host",
-    "SESSIONTREE_LOG_LEVEL, loud, --log-level"
+    "SESSIONTREE_MAX_MESSAGE_BYTES, 0",
+    "SESSIONTREE_MAX_CONNECTIONS, x",
+    "SESSIONTREE_MAX_OPEN_SESSIONS, x",
+    "SESSIONTREE_MEMORY_BYTES, x",
+    "SESSIONTREE_LOG_BYTES, 1",
+    "SESSIONTREE_INFLOW_BYTES, x",
+    "SESSIONTREE_OUTFLOW_BYTES, x",
+    "SESSIONTREE_REQUEST_TIMEOUT, x",
+    "SESSIONTREE_ABANDON_AFTER, x",
+    "SESSIONTREE_DELETE_AFTER, x",
+    "SESSIONTREE_WRITE_TOKEN, two words",
+    "SESSIONTREE_READ_TOKEN, @/no/such/file",
+    "SESSIONTREE_ADMIN_TOKEN, 'a,,b'",
+    "SESSIONTREE_ALLOWED_HOST, 'a.example,b/c'",
+    "SESSIONTREE_ALLOWED_ORIGIN, 'https://a.example,b'",
+    "SESSIONTREE_LOG_LEVEL, loud"
   })
-  void wrongVariable_isOneLineThatNamesItsFlag(String name, String value, String flag)
-      throws Exception {
-    assertOneLine(server().variable(name, value).run(), USAGE, flag);
+  void wrongVariable_isOneLineThatNamesIt(String name, String value) throws Exception {
+    assertOneLine(server().variable(name, value).run(), USAGE, "sessiontree: " + name + ": ");
   }
 
   @Test
   void wrongPortAndStoreByVariable_areOneLine() throws Exception {
     JarServer.Launch port = server().onlyFlags().variable("SESSIONTREE_PORT", "x");
-    assertOneLine(port.run(), USAGE, "--port");
+    assertOneLine(port.run(), USAGE, "SESSIONTREE_PORT: must be a whole number; got x");
     JarServer.Launch store = server().onlyFlags().variable("SESSIONTREE_STORE", "nats://x");
-    assertOneLine(store.run(), USAGE, "--store");
+    assertOneLine(store.run(), USAGE, "SESSIONTREE_STORE: ");
   }
 
   @Test
@@ -233,6 +239,58 @@ class CommandLineIT {
         HttpAnswer answer = HttpAnswer.send(server, "GET", "/health", "Origin", origin);
         assertThat(answer.headers()).containsEntry("access-control-allow-origin", origin);
       }
+    }
+  }
+
+  @Test
+  void emptyVariable_isNone() throws Exception {
+    try (JarServer server =
+        server()
+            .variable("SESSIONTREE_MAX_CONNECTIONS", "")
+            .variable("SESSIONTREE_WRITE_TOKEN", "")
+            .variable("SESSIONTREE_HOST", "")
+            .start()) {
+      assertThat(Scrape.of(server).own("connections_limit")).isEqualTo(100_000);
+    }
+  }
+
+  /** The default port may be another's: what is told is that it is the one. */
+  @Test
+  void portThatKubernetesSets_isNone() throws Exception {
+    try (ServerSocket taken = new ServerSocket()) {
+      try {
+        taken.bind(new InetSocketAddress("127.0.0.1", 8080));
+      } catch (BindException e) {
+        // as good
+      }
+      String store = folder.resolve("store").toString();
+      JarServer.Launch server = server().onlyFlags("--store", store);
+      Ended ended = server.variable("SESSIONTREE_PORT", "tcp://10.0.0.1:8080").run();
+      assertOneLine(ended, NO_START, "cannot listen on 127.0.0.1:8080");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"64k, 65536", "64K, 65536", "3m, 3145728", "2G, 2147483648", "70000, 70000"})
+  void sizes_takeUnits(String size, double bytes) throws Exception {
+    try (JarServer server = server().flags("--inflow-bytes", size).start()) {
+      assertThat(Scrape.of(server).own("inflow_limit_bytes")).isEqualTo(bytes);
+    }
+  }
+
+  @Test
+  void hostThatIsNotThere_isNamedSo() throws Exception {
+    assertOneLine(
+        server().flags("--host", "nosuch.invalid").run(), NO_START, "there is no such host");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"::1", "[::1]"})
+  void ipv6Address_isListenedOn_andShownAsInAUrl(String host) throws Exception {
+    try (JarServer server = server().flags("--host", host).start()) {
+      assertThat(server.listening()).startsWith("http://[::1]:");
+      URL health = new URL(server.listening() + "/health");
+      assertThat(health.openStream().readAllBytes()).asString().contains("UP");
     }
   }
 

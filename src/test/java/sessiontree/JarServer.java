@@ -32,6 +32,7 @@ final class JarServer implements AutoCloseable {
   private final BlockingQueue<String> errors = new LinkedBlockingQueue<>();
   private final List<Thread> readers = new ArrayList<>();
   private int port;
+  private String listening;
 
   private JarServer(Process process) {
     this.process = process;
@@ -135,6 +136,7 @@ final class JarServer implements AutoCloseable {
         if (line == null || !line.startsWith(LISTENING)) {
           throw new AssertionError("the server does not listen: " + line + "\n" + server.errors());
         }
+        server.listening = line.substring(LISTENING.indexOf("http://"));
         server.port = Integer.parseInt(line.substring(line.lastIndexOf(':') + 1));
         return server;
       } catch (AssertionError | RuntimeException | InterruptedException e) {
@@ -176,6 +178,11 @@ final class JarServer implements AutoCloseable {
 
   int port() {
     return port;
+  }
+
+  /** Where it says that it listens. */
+  String listening() {
+    return listening;
   }
 
   URI uri(String path) {

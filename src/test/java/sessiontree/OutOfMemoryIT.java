@@ -5,15 +5,18 @@ import static sessiontree.Entries.event;
 import static sessiontree.Entries.message;
 import static sessiontree.Entries.newId;
 import static sessiontree.Entries.start;
+import static sessiontree.ProblemDetails.assertProblem;
 
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -72,6 +75,47 @@ class OutOfMemoryIT {
         stream.close();
       }
     }
+  }
+
+  /** As many as the heap has room for, and one for each 4 KiB of it is known to fit. */
+  @Test
+  void sessionsThatAreTooManyForTheHeap_areRefused_alsoAfterARestartWithLess() throws Exception {
+    try (JarServer server = server().start()) {
+      int limit = (int) Scrape.of(server).own("sessions_open_limit");
+      assertThat(limit).isBetween(12_000, 16_384); // a collector keeps some of 64 MB to itself
+      IntStream.range(0, limit + 5_000)
+          .parallel()
+          .mapToObj("%0128d"::formatted)
+          .forEach(id -> begin(server, id));
+      assertThat(Scrape.of(server).own("sessions_open")).isGreaterThanOrEqualTo(limit);
+      assertTooManySessions(server);
+      server.kill();
+    }
+    try (JarServer server = server().flags("--max-open-sessions=100").start()) {
+      assertThat(Scrape.of(server).own("sessions_open")).isGreaterThan(12_000);
+      assertTooManySessions(server);
+      String open = "%0128d".formatted(0);
+      RawHttp more =
+          RawHttp.post(server.port(), "/sessions/" + open + "/events", message(event("1", "e")));
+      assertThat(more.status()).as(more.body()).isEqualTo(200);
+    }
+  }
+
+  /** The connections of those that begin together make groups, which cost one force. */
+  private static void begin(JarServer server, String id) {
+    try {
+      RawHttp.post(server.port(), "/sessions/" + id + "/events", message(start(id)));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static void assertTooManySessions(JarServer server) throws Exception {
+    String id = newId();
+    RawHttp refused =
+        RawHttp.post(server.port(), "/sessions/" + id + "/events", message(start(id)));
+    assertProblem(refused, 503, "too_many_sessions");
+    assertThat(RawHttp.get(server.port(), "/health").status()).isEqualTo(200);
   }
 
   private static byte[] post(String id, String message) {
