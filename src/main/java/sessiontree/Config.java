@@ -431,6 +431,24 @@ final class Config {
             false);
   }
 
+  /** All limits, in one line of a log. */
+  String limits() {
+    return "memory_bytes="
+        + memoryBytes
+        + " log_bytes="
+        + logBytes
+        + " inflow_bytes="
+        + inflowBytes
+        + " outflow_bytes="
+        + outflowBytes
+        + " max_message_bytes="
+        + maxMessageBytes
+        + " max_connections="
+        + maxConnections
+        + " max_open_sessions="
+        + maxOpenSessions;
+  }
+
   Settings settings() {
     return new Settings(
         host,

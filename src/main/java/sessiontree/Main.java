@@ -42,7 +42,7 @@ public final class Main {
       if (line.hasOption("help")) {
         Config.help(System.out);
       } else if (line.hasOption("version")) {
-        System.out.println(version());
+        System.out.println(Build.read());
       } else {
         new Main(new Config(line, System::getenv)).start();
       }
@@ -63,6 +63,8 @@ public final class Main {
   private void start() throws IOException {
     setUpLogs(config.logLevel);
     Metrics metrics = new Metrics();
+    Build build = Build.read();
+    metrics.build(build.version, build.commit);
     SessionStore store = openStore(metrics);
     Sessions sessions = new Sessions(store, config.maxOpenSessions, metrics);
     Server server;
@@ -78,6 +80,13 @@ public final class Main {
     Runtime.getRuntime()
         .addShutdownHook(new Thread(() -> shutDown(server, housekeeper, store), "shutdown"));
     warnIfOpenToAll();
+    LoggerFactory.getLogger(Main.class)
+        .info(
+            "{} started store={} heap_bytes={} {}",
+            build,
+            config.store,
+            Runtime.getRuntime().maxMemory(),
+            config.limits());
     System.out.println("sessiontree listening on http://" + authority(server.port()));
   }
 
@@ -167,6 +176,7 @@ public final class Main {
       housekeeper.close();
       server.close();
       store.close();
+      LoggerFactory.getLogger(Main.class).info("stopped");
       code = STOPPED;
     } catch (Exception e) {
       System.err.println("sessiontree: did not stop in order: " + oneLine(e));
@@ -176,16 +186,23 @@ public final class Main {
   }
 
   /** The version and the commit, from the jar's manifest. */
-  private static String version() throws IOException {
-    String version = Main.class.getPackage().getImplementationVersion();
-    if (version == null) {
-      return "sessiontree (not from a jar)";
+  private record Build(String version, String commit) {
+    static Build read() throws IOException {
+      String version = Main.class.getPackage().getImplementationVersion();
+      if (version == null) { // not from a jar
+        return new Build("unknown", "unknown");
+      }
+      try (var in = Main.class.getResourceAsStream("/META-INF/MANIFEST.MF")) {
+        Attributes manifest = new Manifest(in).getMainAttributes();
+        String commit = manifest.getValue("Implementation-Commit");
+        boolean known = commit.matches("[0-9a-f]+"); // not so where there was no repository
+        return new Build(version, known ? commit : "unknown");
+      }
     }
-    try (var in = Main.class.getResourceAsStream("/META-INF/MANIFEST.MF")) {
-      Attributes manifest = new Manifest(in).getMainAttributes();
-      String commit = manifest.getValue("Implementation-Commit");
-      boolean known = commit.matches("[0-9a-f]+"); // not so where there was no repository
-      return "sessiontree " + version + " (commit " + (known ? commit : "unknown") + ")";
+
+    @Override
+    public String toString() {
+      return "sessiontree " + version + " (commit " + commit + ")";
     }
   }
 }

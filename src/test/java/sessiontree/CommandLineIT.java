@@ -295,12 +295,46 @@ class CommandLineIT {
   }
 
   @Test
-  void quietServer_saysOneLine() throws Exception {
+  void quietServer_saysWhereItListens_andLogsThatItStartedAndStopped() throws Exception {
     try (JarServer server = server().start()) {
       assertThat(HttpAnswer.send(server, "GET", "/sessions").status()).isEqualTo(200);
       assertThat(server.terminate()).isZero();
       assertThat(server.furtherOutput()).isEmpty();
-      assertThat(server.errors()).isEmpty();
+      String[] lines = server.errors().split("\n");
+      assertThat(lines).hasSize(2);
+      assertThat(lines[0])
+          .contains("INFO", "started", "store=" + folder.resolve("store"), "heap_bytes=")
+          .contains("max_open_sessions=", "commit");
+      assertThat(lines[1]).contains("INFO", "stopped");
+    }
+  }
+
+  @Test
+  void refusedTokens_areLogged_butFewASecond_andWithoutTokenAndPath() throws Exception {
+    try (JarServer server = server().flags("--read-token=right").start()) {
+      for (int i = 0; i < 100; i++) {
+        RawHttp.get(server.port(), "/sessions/se-cret?access_token=se-cret");
+      }
+      assertThat(server.terminate()).isZero();
+      assertThat(server.errors().split("\n"))
+          .filteredOn(line -> line.contains("code=unauthorized"))
+          .hasSizeBetween(1, 90)
+          .allMatch(line -> line.contains("route=/sessions/{id} from="));
+      assertThat(server.errors()).doesNotContain("se-cret");
+    }
+  }
+
+  @Test
+  void deletedSession_isLogged_andRefusedMessagesWhereDebugIsAskedFor() throws Exception {
+    try (JarServer server = server().flags("--log-level=debug").start()) {
+      RawHttp.post(server.port(), "/sessions/a/events", "[]");
+      String start = Entries.message(Entries.start("a"));
+      assertThat(RawHttp.post(server.port(), "/sessions/a/events", start).status()).isEqualTo(200);
+      RawHttp.send(server.port(), "DELETE /sessions/a", "", "");
+      assertThat(server.terminate()).isZero();
+      assertThat(server.errors())
+          .contains("session=a deleted", "session=a messages refused count=1 code=invalid_message")
+          .contains("request refused code=invalid_message method=POST route=/sessions/{id}/events");
     }
   }
 }

@@ -276,7 +276,8 @@ class LimitsIT {
     Scrape metrics = Scrape.of(small);
     assertThat(metrics.own("connections_limit")).isEqualTo(MAX_CONNECTIONS);
     assertThat(metrics.own("connections")).isLessThan(MAX_CONNECTIONS);
-    assertThat(metrics.own("requests_refused_total{code=\"too_many_connections\"}"))
+    assertThat(
+            metrics.own("requests_refused_total{class=\"server\",code=\"too_many_connections\"}"))
         .isGreaterThanOrEqualTo(2);
   }
 

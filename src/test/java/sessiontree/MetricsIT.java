@@ -74,8 +74,8 @@ class MetricsIT {
                 "jvm_threads_current", "gauge",
                 "jvm_memory_used_bytes", "gauge"));
     for (String limited :
-        new String[] {"connections", "sessions_open", "inflow_bytes", "outflow_bytes"}) {
-      assertThat(scrape.own(limited + "_limit")).as(limited).isPositive();
+        new String[] {"connections_limit", "sessions_open_limit", "inflow_limit_bytes"}) {
+      assertThat(scrape.own(limited)).as(limited).isPositive();
     }
   }
 
@@ -155,12 +155,55 @@ class MetricsIT {
     RawHttp.get(server.port(), "/sessions?limit=0");
     RawHttp.send(server.port(), "GET /sessions", "Origin: http://elsewhere.example\r\n", "");
     Scrape metrics = Scrape.of(server);
-    for (String code :
-        new String[] {"session_not_found", "invalid_parameter", "origin_not_allowed"}) {
-      assertThat(metrics.own("requests_refused_total{code=\"" + code + "\"}"))
-          .as(code)
-          .isEqualTo(1);
+    assertThat(refused(metrics, "poll", "session_not_found")).isEqualTo(1);
+    assertThat(refused(metrics, "client", "invalid_parameter")).isEqualTo(1);
+    assertThat(refused(metrics, "client", "origin_not_allowed")).isEqualTo(1);
+    assertThat(requests(metrics, "/sessions/{id}", "GET", "4xx")).isEqualTo(1);
+    assertThat(requests(metrics, "/sessions", "GET", "4xx")).isEqualTo(2);
+  }
+
+  private static double refused(Scrape metrics, String kind, String code) {
+    return metrics.own("requests_refused_total{class=\"" + kind + "\",code=\"" + code + "\"}");
+  }
+
+  private static double requests(Scrape metrics, String route, String method, String status) {
+    String labels = "method=\"%s\",route=\"%s\",status=\"%s\"";
+    return metrics.own("request_seconds_count{" + labels.formatted(method, route, status) + "}");
+  }
+
+  @Test
+  void whateverAClientAsksFor_thereAreFewRoutesAndMethods() throws Exception {
+    for (int i = 0; i < 20; i++) {
+      RawHttp.send(server.port(), "GET /" + i, "", "");
+      RawHttp.send(server.port(), "X" + i + " /sessions/a/b" + i, "", "");
     }
+    Scrape metrics = Scrape.of(server);
+    assertThat(requests(metrics, "other", "GET", "4xx")).isEqualTo(20);
+    assertThat(metrics.samples().keySet())
+        .filteredOn(name -> name.startsWith("sessiontree_request_seconds_count"))
+        .hasSizeLessThan(5);
+  }
+
+  @Test
+  void serverItself_isDescribed() throws Exception {
+    String message = message(start("a"), event("1", "é"));
+    post("a/events", message);
+    Scrape metrics = Scrape.of(server);
+    assertThat(metrics.own("healthy")).isEqualTo(1);
+    assertThat(metrics.own("disk_free_bytes")).isPositive();
+    assertThat(metrics.own("sessions_started_total")).isEqualTo(1);
+    assertThat(metrics.own("message_bytes_received_total")).isEqualTo(message.length() + 1);
+    assertThat(metrics.own("ack_seconds_count")).isEqualTo(1);
+    assertThat(metrics.samples().keySet())
+        .anyMatch(name -> name.matches("sessiontree_build_info\\{commit=\".+\",version=\".+\"}"));
+    try (RawStream stream = RawStream.connect(server.port(), "a")) {
+      stream.next("OPEN");
+      stream.send(message(event("2", "e")));
+      stream.ack(1);
+    }
+    assertThat(Scrape.of(server).own("message_bytes_received_total"))
+        .isEqualTo(message.length() + 1 + message(event("2", "e")).length());
+    assertThat(Scrape.of(server).own("ack_seconds_count")).isEqualTo(2);
   }
 
   /** Among them what Prometheus and Telegraf send. */

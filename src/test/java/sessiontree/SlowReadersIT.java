@@ -73,7 +73,7 @@ class SlowReadersIT {
       Scrape metrics = Scrape.of(server);
       assertThat(metrics.own("outflow_bytes"))
           .isPositive()
-          .isLessThanOrEqualTo(metrics.own("outflow_bytes_limit"));
+          .isLessThanOrEqualTo(metrics.own("outflow_limit_bytes"));
       store(server, "another");
 
       closeAll();

@@ -22,26 +22,32 @@ public final class Metrics {
   private final AtomicBoolean jvm = new AtomicBoolean();
 
   public final Counter messagesReceived =
-      counter("messages_received", "Messages that came in, whatever became of them.");
+      counter("messages_received", "Messages that clients sent, stored or not.");
+  public final Counter messageBytesReceived =
+      counter("message_bytes_received", "Bytes of the messages that clients sent, stored or not.");
   public final Counter messagesStored = counter("messages_stored", "Messages that were stored.");
   public final Counter messagesDuplicate =
-      counter("messages_duplicate", "Messages whose number was stored before.");
+      counter("messages_duplicate", "Messages that were not stored, as their number was before.");
   public final Counter messagesRefused =
-      counter("messages_refused", "Messages that were refused, by the code of why.", "code");
+      counter("messages_refused", "Messages that were refused, by the error's code.", "code");
 
   public final Counter entriesReceived =
-      counter("entries_received", "Entries of messages that could be read.");
+      counter("entries_received", "Entries of the messages that could be parsed.");
   public final Counter entriesStored = counter("entries_stored", "Entries that were stored.");
   public final Counter entriesDuplicate =
-      counter("entries_duplicate", "Entries of messages whose number was stored before.");
+      counter(
+          "entries_duplicate",
+          "Entries of messages that were not stored, as their number was before.");
   public final Counter entriesRefused =
       counter(
           "entries_refused",
-          "Entries of messages that could be read and were refused, by the code of why.",
+          "Entries of messages that could be parsed and were refused, by the error's code.",
           "code");
 
+  public final Counter sessionsStarted =
+      counter("sessions_started", "Sessions whose SESSION_START was stored.");
   public final Counter sessionsCompleted =
-      counter("sessions_completed", "Sessions that have ended, abandoned ones included.");
+      counter("sessions_completed", "Sessions that were completed, abandoned ones included.");
   public final Counter sessionsAbandoned =
       counter("sessions_abandoned", "Sessions that were ended by --abandon-after.");
   public final Counter sessionsDeleted =
@@ -49,18 +55,39 @@ public final class Metrics {
   public final Counter sessionsExpired =
       counter("sessions_expired", "Sessions that were deleted by --delete-after.");
 
-  public final Counter requestsRefused =
-      counter("requests_refused", "Requests and upgrades that were refused, by code.", "code");
-  public final Counter connectionsDropped =
-      counter("connections_dropped", "Connections that the server cut off, by why.", "reason");
+  public final Histogram requestSeconds =
+      histogram(
+          "request_seconds",
+          "Seconds from a request's head to the end of its response, by route and class of status.",
+          "route",
+          "method",
+          "status");
 
+  /** The class is poll for what a client asks again and again, client or server for whose fault. */
+  public final Counter requestsRefused =
+      counter(
+          "requests_refused",
+          "Requests and upgrades that were refused, by the error's code; the class poll is of those"
+              + " that ask for a tree before it is there, client and server of faults.",
+          "class",
+          "code");
+
+  public final Counter connectionsDropped =
+      counter("connections_dropped", "Connections that the server closed, by reason.", "reason");
+
+  public final Histogram ackSeconds =
+      histogram(
+          "ack_seconds",
+          "Seconds from the receipt of messages to their ack, one for each group of messages.");
   public final Histogram forceSeconds =
-      histogram("force_seconds", "How long it took to make a group of messages durable.");
+      histogram("force_seconds", "Seconds that a force of a group of messages to the log took.");
   public final Histogram finishSeconds =
-      histogram("finish_seconds", "How long it took to sort and publish a session that had ended.");
+      histogram(
+          "finish_seconds", "Seconds that the sorting and publishing of an ended session took.");
   public final Counter spills =
-      counter("spills", "Run files that were written to make room in memory or log.");
-  public final Counter spilledBytes = counter("spilled_bytes", "Bytes of events in them.");
+      counter("spills", "Run files that were written to make room in memory or in the log.");
+  public final Counter spilledBytes =
+      counter("spilled_bytes", "Bytes of events that were written to run files.");
 
   private Counter counter(String name, String help, String... labels) {
     return Counter.builder()
@@ -71,10 +98,11 @@ public final class Metrics {
         .register(registry);
   }
 
-  private Histogram histogram(String name, String help) {
+  private Histogram histogram(String name, String help, String... labels) {
     return Histogram.builder()
         .name("sessiontree_" + name)
         .help(help)
+        .labelNames(labels)
         .classicOnly()
         .withoutExemplars()
         .classicExponentialUpperBounds(0.0001, 2, 18) // to 13 seconds
@@ -87,6 +115,16 @@ public final class Metrics {
         .name("sessiontree_" + name)
         .help(help)
         .callback(callback -> callback.call(value.getAsDouble()))
+        .register(registry);
+  }
+
+  /** Adds what is built in: a gauge that is always 1, and has a label for each of the two. */
+  public void build(String version, String commit) {
+    GaugeWithCallback.builder()
+        .name("sessiontree_build_info")
+        .help("The version and the commit of the server; the value is 1.")
+        .labelNames("version", "commit")
+        .callback(callback -> callback.call(1, version, commit))
         .register(registry);
   }
 

@@ -71,12 +71,12 @@ public final class Housekeeper implements AutoCloseable {
     try {
       if (abandonAfter != null) {
         Counter abandoned = sessions.metrics().sessionsAbandoned;
-        while (each(store.idle(abandonAfter, AT_A_TIME), Session::abandon, abandoned)
+        while (each(store.idle(abandonAfter, AT_A_TIME), Session::abandon, abandoned, ABANDONED)
             == AT_A_TIME) {}
       }
       if (deleteAfter != null) {
         Counter expired = sessions.metrics().sessionsExpired;
-        while (each(store.completeFor(deleteAfter, AT_A_TIME), Session::delete, expired)
+        while (each(store.completeFor(deleteAfter, AT_A_TIME), Session::delete, expired, EXPIRED)
             == AT_A_TIME) {}
       }
     } catch (IOException | RuntimeException e) {
@@ -93,8 +93,14 @@ public final class Housekeeper implements AutoCloseable {
     void on(Session session, String version, Reply reply);
   }
 
+  /** What the log says of one that was dealt with. */
+  private static final String ABANDONED = "abandoned";
+
+  private static final String EXPIRED = "expired";
+
   /** Returns for how many it was done, when it is known for all. */
-  private int each(List<Seen> seen, Action action, Counter counter) throws InterruptedException {
+  private int each(List<Seen> seen, Action action, Counter counter, String what)
+      throws InterruptedException {
     Semaphore known = new Semaphore(0);
     AtomicInteger done = new AtomicInteger();
     int asked = 0;
@@ -115,6 +121,7 @@ public final class Housekeeper implements AutoCloseable {
             public void stored(int messages, long entries, boolean complete) {
               done.incrementAndGet();
               counter.inc();
+              LOG.info("session={} {}", one.id(), what);
             }
 
             @Override

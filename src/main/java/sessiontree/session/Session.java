@@ -17,6 +17,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import sessiontree.event.Batch;
 import sessiontree.event.ProblemException;
 import sessiontree.metrics.Metrics;
@@ -35,6 +37,8 @@ import sessiontree.store.SessionStore.StoredSession;
  * another sequence. Safe for several threads.
  */
 public final class Session {
+  private static final Logger LOG = LoggerFactory.getLogger(Session.class);
+
   /** Named writers that a session takes. */
   public static final int MAX_WRITERS = 10_000;
 
@@ -330,6 +334,7 @@ public final class Session {
     void append(Reply reply) {
       Batch batch = Batch.joined(batches);
       Queued answer = new Queued(reply, batches.size(), batch);
+      answer.starts = keepsStart;
       Session.this.append(
           Append.entries(sequence, batch, keepsStart, writer, number, answer), answer);
     }
@@ -365,6 +370,7 @@ public final class Session {
   private void countRefused(int messages, Batch batch, ProblemException problem) {
     Metrics metrics = sessions.metrics();
     String code = problem.problem().code();
+    LOG.debug("session={} messages refused count={} code={}", id, messages, code);
     metrics.messagesRefused.labelValues(code).inc(messages);
     metrics.entriesRefused.labelValues(code).inc(batch == null ? 0 : batch.entries());
   }
@@ -541,7 +547,10 @@ public final class Session {
     private final boolean ends;
     private final Batch batch;
 
+    private final long sinceNanos = System.nanoTime();
+
     // Set before the store sees it.
+    private boolean starts;
     private boolean deletes;
     private long entries;
     private int added;
@@ -605,12 +614,17 @@ public final class Session {
       if (batch != null) {
         metrics.messagesStored.inc(messages);
         metrics.entriesStored.inc(added);
+        metrics.ackSeconds.observe((System.nanoTime() - sinceNanos) / 1e9);
+      }
+      if (starts) {
+        metrics.sessionsStarted.inc();
       }
       if (ends) {
         metrics.sessionsCompleted.inc();
       }
       if (deletes) {
         metrics.sessionsDeleted.inc();
+        LOG.info("session={} deleted", id);
       }
     }
 

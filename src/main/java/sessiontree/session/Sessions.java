@@ -28,7 +28,7 @@ public final class Sessions {
     this.maxOpen = maxOpen;
     this.metrics = metrics;
     metrics.gauge("sessions_open", "Sessions that are open.", store::openSessions);
-    metrics.gauge("sessions_open_limit", "How many may be.", () -> maxOpen);
+    metrics.gauge("sessions_open_limit", "Sessions that may be open.", () -> maxOpen);
   }
 
   Metrics metrics() {

@@ -1,7 +1,6 @@
 package sessiontree.web;
 
 import io.prometheus.metrics.core.datapoints.CounterDataPoint;
-import io.prometheus.metrics.core.metrics.Counter;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -29,7 +28,7 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
   private final int max;
   private final long patienceNanos;
   private final RunningClock time;
-  private final Counter refused;
+  private final RequestLog log;
   private final CounterDataPoint slow;
   private final CounterDataPoint excess;
   private final AtomicInteger count = new AtomicInteger();
@@ -78,11 +77,11 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
     this.time = time;
     this.max = max;
     this.patienceNanos = patience.toNanos();
-    this.refused = metrics.requestsRefused;
+    this.log = new RequestLog(metrics);
     this.slow = metrics.connectionsDropped.labelValues("slow_head");
     this.excess = metrics.connectionsDropped.labelValues("too_many");
     metrics.gauge("connections", "Connections that are open, streams included.", count::get);
-    metrics.gauge("connections_limit", "How many may be.", () -> max);
+    metrics.gauge("connections_limit", "Connections that may be open.", () -> max);
   }
 
   int count() {
@@ -114,6 +113,7 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
     if (head == null) {
       return super.handle(request, response, callback);
     }
+    long sinceNanos = System.nanoTime();
     head.arrived();
     requests.incrementAndGet();
     Request.addCompletionListener(
@@ -121,9 +121,7 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
         failure -> {
           requests.decrementAndGet();
           head.answered(connection.getBytesIn());
-          if (request.getAttribute(Problems.CODE) instanceof String code) {
-            refused.labelValues(code).inc();
-          }
+          log.responded(request, response.getStatus(), System.nanoTime() - sinceNanos);
         });
     Callback whenRead = new Remainder(request, callback);
     if (head.excess) {

@@ -51,7 +51,10 @@ final class Outflow {
     this.slow = metrics.connectionsDropped.labelValues("slow_reader");
     metrics.gauge(
         "outflow_bytes", "Bytes of answers in memory, room for this one included.", this::held);
-    metrics.gauge("outflow_bytes_limit", "How many may be.", () -> limit);
+    metrics.gauge(
+        "outflow_limit_bytes",
+        "Bytes of responses that may be in memory until clients have taken them.",
+        () -> limit);
   }
 
   private synchronized long held() {

@@ -118,6 +118,7 @@ public final class Server implements AutoCloseable {
     this.posting = new Posting(sessions, task -> pool.execute(task));
     this.outflow = new Outflow(settings.maxOutflowBytes(), time, metrics);
     this.trees = new Trees(store, sessions, outflow);
+    metrics.gauge("healthy", "1 while /health says UP, and 0 else.", () -> store.healthy() ? 1 : 0);
     this.javalin = Javalin.create(this::configure);
   }
 
@@ -347,6 +348,7 @@ public final class Server implements AutoCloseable {
     long number = messageNumber(ctx, writer);
     byte[] message = ctx.attribute(Bodies.BODY);
     message = message == null ? Bodies.NONE : message;
+    metrics.messageBytesReceived.inc(message.length);
     Batch batch = null;
     ProblemException unreadable = null;
     try {

@@ -300,6 +300,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
         submitted++;
         users++;
       }
+      streams.countReceived(bytes - (long) messages.size() * MESSAGE_OVERHEAD_BYTES);
       session.submit(writer, false, messages, new Results(messages.size(), bytes));
       synchronized (this) {
         submitting = false;

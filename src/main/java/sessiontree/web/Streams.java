@@ -59,6 +59,7 @@ final class Streams implements WebSocketNegotiator {
   private final Inflow inflow;
   private final RunningClock time;
   private final Counter dropped;
+  private final Counter received;
   private volatile long nowNanos;
   private final Set<StreamConnection> connections = ConcurrentHashMap.newKeySet();
 
@@ -72,10 +73,12 @@ final class Streams implements WebSocketNegotiator {
     this.maxMessageBytes = maxMessageBytes;
     this.time = time;
     this.inflow = new Inflow(maxInflowBytes, time);
+    this.received = metrics.messageBytesReceived;
     this.dropped = metrics.connectionsDropped;
     metrics.gauge("streams", "Streams that are open.", connections::size);
     metrics.gauge("inflow_bytes", "Bytes that were received and are not answered.", inflow::held);
-    metrics.gauge("inflow_bytes_limit", "How many may be.", () -> maxInflowBytes);
+    metrics.gauge(
+        "inflow_limit_bytes", "Bytes that may be received and not answered.", () -> maxInflowBytes);
     inputBytes =
         (int)
             Math.max(SMALL_INPUT_BYTES, Math.min(MAX_INPUT_BYTES, maxInflowBytes / INPUT_BUFFERS));
@@ -157,6 +160,11 @@ final class Streams implements WebSocketNegotiator {
 
   Inflow inflow() {
     return inflow;
+  }
+
+  /** Counts bytes of messages. */
+  void countReceived(long bytes) {
+    received.inc(bytes);
   }
 
   /** Counts a connection that the server cut off. */

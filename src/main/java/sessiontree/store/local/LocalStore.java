@@ -2,6 +2,7 @@ package sessiontree.store.local;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -120,7 +121,7 @@ public final class LocalStore implements SessionStore {
     Closeable lock = disk.lock(folder.resolve("lock"));
     try {
       LocalStore store = new LocalStore(disk, folder, options, lock, metrics);
-      store.recover(began, metrics);
+      store.recover(folder, began, metrics);
       return store;
     } catch (IOException | RuntimeException e) {
       lock.close();
@@ -160,22 +161,35 @@ public final class LocalStore implements SessionStore {
             metrics);
   }
 
-  private void recover(long beganNanos, Metrics metrics) throws IOException {
+  private void recover(Path folder, long beganNanos, Metrics metrics) throws IOException {
     new Recovery(this, sessions, trees, runs, journal, checkpointer, finisher, running, beganNanos)
         .replay(log);
     double seconds = (System.nanoTime() - beganNanos) / 1e9;
-    metrics.gauge("recovery_seconds", "How long the start took to recover.", () -> seconds);
+    metrics.gauge(
+        "recovery_seconds", "Seconds that the start took to recover the store.", () -> seconds);
     metrics.gauge("log_bytes", "Bytes of the log's full segments.", log::sealedBytes);
-    metrics.gauge("log_bytes_limit", "How many may be.", options::logBytes);
+    metrics.gauge(
+        "log_limit_bytes", "Bytes that the log's full segments may have.", options::logBytes);
+    metrics.gauge(
+        "disk_free_bytes", "Bytes that are free on the store's disk.", () -> freeBytes(folder));
     metrics.gauge("log_segments", "Segments of the log.", log::segments);
     metrics.gauge("buffer_bytes", "Bytes of events in memory.", checkpointer::memory);
-    metrics.gauge("buffer_bytes_limit", "How many may be.", options::memoryBytes);
+    metrics.gauge(
+        "buffer_limit_bytes", "Bytes of events that may be in memory.", options::memoryBytes);
     metrics.gauge("run_files", "Files of sorted events of open sessions.", runs::count);
     checkpointer.start();
     commit.start();
     finisher.every(CLOCK_READ, running::millis);
     finisher.every(CLOCK_WRITTEN, this::writeClock);
     finisher.every(options.retry(), commit::isInPlace);
+  }
+
+  private static double freeBytes(Path folder) {
+    try {
+      return Files.getFileStore(folder).getUsableSpace();
+    } catch (IOException e) { // of a folder that is gone, or a disk that fails
+      return Double.NaN;
+    }
   }
 
   /** The session of that id; a new one if there is none. */
