@@ -59,6 +59,7 @@ ask() {
 }
 
 if [ ! -f "$jar" ] || [ -n "$(find "$here/pom.xml" "$here/src/main" -newer "$jar" -print -quit)" ]; then
+  echo "run.sh: building; a minute, or some more the first time, while Maven downloads libraries" >&2
   mvn -q -B -f "$here/pom.xml" -DskipTests -Dspotless.check.skip=true package >&2
 fi
 flags=(
