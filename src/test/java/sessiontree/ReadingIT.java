@@ -347,6 +347,44 @@ class ReadingIT {
     }
   }
 
+  @Test
+  void waitingGets_whoseClientsAreGone_areNotKept() throws Exception {
+    post(start(id));
+    double before = Scrape.of(server).own("connections");
+    for (int i = 0; i < 50; i++) {
+      Socket get = ask("GET", "Prefer: wait=60");
+      if (i % 2 == 0) {
+        get.setSoLinger(true, 0); // and resets the connection
+      }
+      get.close();
+    }
+    Await.until(
+        "their connections are closed", () -> Scrape.of(server).own("connections") <= before);
+  }
+
+  @Test
+  void waitingGet_whoseClientSendsNoMore_isAnsweredWithWhatIsThere() throws Exception {
+    post(start(id));
+    try (Socket get = ask("GET", "Prefer: wait=60")) {
+      get.shutdownOutput();
+      assertProblem(RawHttp.read(get), 409, "session_in_progress");
+    }
+  }
+
+  @Test
+  void requestBehindAWaitingGet_isAnsweredAfterIt() throws Exception {
+    post(start(id));
+    try (Socket socket = RawHttp.open(server.port())) {
+      String get = "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n";
+      String both = get.formatted(path(), "Prefer: wait=60\r\n") + get.formatted("/health", "");
+      socket.getOutputStream().write(both.getBytes(StandardCharsets.US_ASCII));
+      post(event("1", "e"));
+      post(end(id));
+      assertThat(RawHttp.read(socket).body()).isEqualTo(tree(event("1", "e")));
+      assertThat(RawHttp.read(socket).body()).contains("UP");
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {1, 3})
   void waitingGet_isAnsweredInProgress_whenItsTimeIsUp_howeverQuickRequestsMustBe(int seconds)

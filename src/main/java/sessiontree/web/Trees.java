@@ -118,6 +118,7 @@ final class Trees extends Handler.Wrapper {
 
     // Guarded by this.
     private Scheduler.Task timeout;
+    private Hangup hangup;
     private boolean awake;
 
     Answer(Request request, Response response, Callback callback) {
@@ -224,6 +225,9 @@ final class Trees extends Handler.Wrapper {
             request.getComponents().getScheduler().schedule(this::wake, seconds, TimeUnit.SECONDS);
       }
       waiting.add(this);
+      synchronized (this) { // who is half gone is told what is there now
+        hangup = Hangup.await(request, this::wake);
+      }
       session.watch(this);
       if (closing) {
         wake();
@@ -254,11 +258,22 @@ final class Trees extends Handler.Wrapper {
           .getExecutor()
           .execute(
               () -> {
+                cancelHangup();
                 waiting.remove(this);
                 session.unwatch(this);
                 sessions.release(session);
                 whenThereIsRoom(this::answer);
               });
+    }
+
+    private void cancelHangup() {
+      Hangup awaited;
+      synchronized (this) {
+        awaited = hangup;
+      }
+      if (awaited != null) {
+        awaited.cancel();
+      }
     }
 
     private void send(Tree tree) throws IOException {
