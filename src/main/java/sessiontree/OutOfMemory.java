@@ -4,6 +4,9 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
+import java.lang.management.MemoryPoolMXBean;
+import java.lang.management.MemoryType;
 import java.nio.charset.StandardCharsets;
 import org.slf4j.LoggerFactory;
 
@@ -24,11 +27,13 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
   private static final long ROUND_MILLIS = 250;
   private static final long PAUSE_MILLIS = 2_000;
 
-  // How much of the heap is little before a collection, and too little after it.
-  private static final int LITTLE_PART = 8;
-  private static final long LITTLE_BYTES = 64 << 20;
-  private static final int LEAST_PART = 10;
-  private static final long LEAST_BYTES = 48 << 20;
+  /** The part of the heap that is looked at more closely when less is free. */
+  private static final int LITTLE = 8;
+
+  /** The part of the heap that has to be free after a collection, up to so many bytes. */
+  private static final int LEAST = 16;
+
+  private static final long LEAST_BYTES = 32 << 20;
 
   /**
    * Standard error and what it is told, made beforehand: nothing is allocated when it is needed.
@@ -93,12 +98,13 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
    * each have it collected in vain, and the process takes long to end; so it ends before.
    */
   private static void watch() {
+    long heapBytes = Runtime.getRuntime().maxMemory();
     try {
       while (true) {
         Thread.sleep(ROUND_MILLIS);
-        if (freeIsLessThan(LITTLE_PART, LITTLE_BYTES)) {
+        if (freeBytes() < Math.min(heapBytes / LITTLE, 2 * LEAST_BYTES)) {
           System.gc();
-          if (freeIsLessThan(LEAST_PART, LEAST_BYTES)) {
+          if (heapBytes - liveBytes() < Math.min(heapBytes / LEAST, LEAST_BYTES)) {
             end(new OutOfMemoryError());
           }
           Thread.sleep(PAUSE_MILLIS); // to collect again and again would help nobody
@@ -109,10 +115,22 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
     }
   }
 
-  /** Whether less than that part of the heap is free, and less than so many bytes. */
-  private static boolean freeIsLessThan(int part, long bytes) {
+  private static long freeBytes() {
     Runtime java = Runtime.getRuntime();
-    long free = java.maxMemory() - java.totalMemory() + java.freeMemory();
-    return free < Math.min(java.maxMemory() / part, bytes);
+    return java.maxMemory() - java.totalMemory() + java.freeMemory();
+  }
+
+  /**
+   * Bytes that were in use at the end of the last collection, whatever threads have allocated
+   * since. JMX, which knows them, is loaded when it is first needed: it would slow down the start.
+   */
+  private static long liveBytes() {
+    long bytes = 0;
+    for (MemoryPoolMXBean pool : ManagementFactory.getMemoryPoolMXBeans()) {
+      if (pool.getType() == MemoryType.HEAP && pool.getCollectionUsage() != null) {
+        bytes += pool.getCollectionUsage().getUsed();
+      }
+    }
+    return bytes;
   }
 }
