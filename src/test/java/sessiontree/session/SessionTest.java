@@ -694,21 +694,24 @@ class SessionTest {
   }
 
   @Test
-  void deletion_ofAnotherTag_isRefused_alsoIfItWaitedForTheTree() {
+  void deletion_ofAnotherTag_isRefused_andWhileThereIsNone() {
     given(START);
     session.delete("COMPLETE-2", new Told("open"));
     submit("end", END);
+    session.delete("COMPLETE-2", new Told("ended"));
+    stored.storeAll();
     session.delete("COMPLETE-1", new Told("other"));
     session.delete("COMPLETE-2", new Told("same"));
-    stored.storeAll();
     session.delete("COMPLETE-2", new Told("again"));
+    stored.storeAll();
     assertThat(told)
         .containsExactly(
             "open: precondition_failed",
+            "ended: precondition_failed",
             "end: complete 2",
             "other: precondition_failed",
-            "same: complete 2",
-            "again: session_not_found");
+            "again: session_not_found",
+            "same: complete 2");
   }
 
   /** The version that is stored is still the one that was seen, and the message will be in it. */
