@@ -118,6 +118,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
     this.jetty = jetty;
     output = new StreamOutput(jetty, streams.time(), sessionId, this::taken);
     streams.add(this);
+    LOG.debug("session={} connection={} opened", sessionId, name);
     callback.succeeded();
     try {
       session = streams.sessions().acquire(sessionId);
@@ -175,6 +176,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
   @Override
   public void onClosed(CloseStatus status, Callback callback) {
     streams.remove(this);
+    LOG.debug("session={} connection={} closed code={}", sessionId, name, status.getCode());
     long freed;
     synchronized (this) {
       closed = true;
@@ -376,13 +378,10 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
 
   /** Guarded by this. */
   private boolean wantsMore() {
-    if (output.isPeerClosing()) {
-      return false;
-    }
     if (draining) {
-      return true; // what comes is dropped, up to the client's close
+      return !output.isPeerClosing(); // what comes is dropped, up to the client's close
     }
-    if (!output.isOpen() || output.unansweredBytes() >= MAX_UNANSWERED_BYTES) {
+    if (!output.wantsMore(MAX_UNANSWERED_BYTES)) {
       return false;
     }
     blocked = !streams.inflow().mayRead(this, partialBytes > 0);

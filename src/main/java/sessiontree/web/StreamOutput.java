@@ -279,22 +279,13 @@ final class StreamOutput extends IteratingCallback {
 
   // --- State.
 
-  synchronized boolean isOpen() {
-    return open;
-  }
-
-  /** Whether nothing is said any more, so that only the client's close is awaited. */
-  synchronized boolean isFinished() {
-    return finished;
-  }
-
   synchronized boolean isPeerClosing() {
     return peerClose != null;
   }
 
-  /** What received messages count for until their results are written. */
-  synchronized long unansweredBytes() {
-    return unansweredBytes;
+  /** Whether OPEN was said, the client does not close, and it has less than that unanswered. */
+  synchronized boolean wantsMore(long maxUnansweredBytes) {
+    return open && peerClose == null && unansweredBytes < maxUnansweredBytes;
   }
 
   /** Whether the client does not take what is written, or does not answer a close. */
