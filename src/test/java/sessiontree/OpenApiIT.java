@@ -26,8 +26,7 @@ import sessiontree.event.Problem;
 /** {@code /openapi.json} is valid, and true: the server answers as it says, and in no other way. */
 class OpenApiIT {
   /** For streams only, or of a request that no route takes. */
-  private static final Set<String> NOT_OVER_HTTP =
-      Set.of(Problem.SESSION_DELETED.code(), Problem.PRECONDITION_FAILED.code());
+  private static final Set<String> NOT_OVER_HTTP = Set.of(Problem.SESSION_DELETED.code());
 
   /** What the document says of paths and methods that are not in it. */
   private static final Set<String> OF_NO_OPERATION =

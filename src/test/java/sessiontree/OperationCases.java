@@ -9,9 +9,6 @@ import static sessiontree.Entries.start;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.Socket;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -201,7 +198,9 @@ final class OperationCases {
         "message_too_big",
         "a byte more",
         () -> post(newId(), "", id -> " ".repeat(MAX_MESSAGE_BYTES + 1)));
-    add(op, 503, "storage_unavailable", "no room for it", this::beyondTheInflow);
+    add(op, 408, "request_timeout", "a body that does not come", this::withoutItsBody);
+    add(op, 415, "unsupported_encoding", "brotli", this::inBrotli);
+    add(op, 503, "storage_unavailable", "no room for the tree", this::withoutRoomForTheTree);
     add(op, 503, "too_many_sessions", "a second one", this::secondSession);
   }
 
@@ -364,26 +363,24 @@ final class OperationCases {
   // Trouble
 
   /** A body that is announced, and counted, and never comes, leaves no room for another. */
-  private HttpAnswer beyondTheInflow() throws Exception {
-    try (Socket first = announce("Expect: 100-continue\r\n")) {
-      if (RawHttp.read(first).status() != 100) {
-        throw new AssertionError("the first body is not awaited");
-      }
-      try (Socket second = announce("")) {
-        return HttpAnswer.of(RawHttp.read(second));
-      }
-    }
+  private HttpAnswer withoutItsBody() throws Exception {
+    JarServer hasty = servers.get("hasty", "--request-timeout=1s");
+    String head =
+        "POST /sessions/%s/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n["
+            .formatted(newId());
+    return HttpAnswer.of(RawHttp.exchange(hasty.port(), head));
   }
 
-  /** Sends the head of a POST. */
-  private Socket announce(String headers) throws Exception {
-    String head =
-        "POST /sessions/%s/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n%s\r\n"
-            .formatted(newId(), MAX_MESSAGE_BYTES, headers);
-    Socket socket = new Socket(InetAddress.getLoopbackAddress(), server().port());
-    socket.setSoTimeout((int) TimeUnit.NANOSECONDS.toMillis(DEADLINE_NANOS));
-    socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
-    return socket;
+  private HttpAnswer inBrotli() throws Exception {
+    String path = "POST /sessions/" + newId() + "/events";
+    return HttpAnswer.of(RawHttp.send(server().port(), path, "Content-Encoding: br\r\n", "x"));
+  }
+
+  /** What is in the way of the folder of trees keeps the POST waiting for its tree. */
+  private HttpAnswer withoutRoomForTheTree() throws Exception {
+    unwell("GET");
+    return HttpAnswer.post(
+        servers.get("unwell"), "/sessions/t/events", message(start("t"), end("t")));
   }
 
   private HttpAnswer secondSession() throws Exception {

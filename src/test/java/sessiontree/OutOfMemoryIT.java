@@ -119,7 +119,8 @@ class OutOfMemoryIT {
   }
 
   private static byte[] post(String id, String message) {
-    String head = "POST /sessions/%s/events HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n";
+    String head =
+        "POST /sessions/%s/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n";
     return (head.formatted(id, message.length()) + message).getBytes(StandardCharsets.US_ASCII);
   }
 
