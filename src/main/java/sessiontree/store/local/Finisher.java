@@ -30,7 +30,10 @@ final class Finisher {
   private static final Logger LOG = LoggerFactory.getLogger(Finisher.class);
 
   /** Trees are forced by so many threads at once, which share the commits of the file system. */
-  private static final int FINISHERS = 8;
+  private static final int FINISHERS = 32;
+
+  /** A thread that has nothing to do for so long ends. */
+  private static final int IDLE_SECONDS = 10;
 
   /** What is not finished by then when the store closes, the next start finishes. */
   private static final long CLOSE_SECONDS = 3;
@@ -250,13 +253,16 @@ final class Finisher {
 
   /** Threads that take no more when the store closes; the next start does what is left. */
   private static ExecutorService threads(int count, String name) {
-    return new ThreadPoolExecutor(
-        count,
-        count,
-        0,
-        TimeUnit.SECONDS,
-        new LinkedBlockingQueue<>(),
-        LocalStore.daemons(name),
-        new ThreadPoolExecutor.DiscardPolicy());
+    ThreadPoolExecutor executor =
+        new ThreadPoolExecutor(
+            count,
+            count,
+            IDLE_SECONDS,
+            TimeUnit.SECONDS,
+            new LinkedBlockingQueue<>(),
+            LocalStore.daemons(name),
+            new ThreadPoolExecutor.DiscardPolicy());
+    executor.allowCoreThreadTimeOut(true);
+    return executor;
   }
 }
