@@ -491,7 +491,7 @@ class HttpIT {
     }
     RawHttp id = RawHttp.get(server.port(), "/sessions/%u0041/stream");
     assertProblem(id, 400, "invalid_session_id");
-    assertThat(server.errors()).isEmpty();
+    assertThat(server.complaints()).isEmpty();
   }
 
   @ParameterizedTest
@@ -574,7 +574,7 @@ class HttpIT {
     RawHttp answer = RawHttp.exchange(server.port(), request + "x".repeat(2_000) + "\r\n\r\n");
     assertThat(answer.status() / 100).isEqualTo(4);
     RawHttp.exchange(server.port(), request + "\r\n\r\n");
-    assertThat(server.errors()).isEmpty();
+    assertThat(server.complaints()).isEmpty();
   }
 
   @ParameterizedTest

@@ -199,6 +199,11 @@ final class JarServer implements AutoCloseable {
     return String.join("\n", errors);
   }
 
+  /** What it has said there beside what belongs to every day. */
+  String complaints() {
+    return String.join("\n", errors.stream().filter(line -> !line.contains(" INFO ")).toList());
+  }
+
   /** What it has said on standard output after the line that it listens. */
   List<String> furtherOutput() {
     return List.copyOf(output);

@@ -226,7 +226,7 @@ class MetricsIT {
     assertThat(answer.status()).isEqualTo(200);
     assertThat(answer.headers().get("content-type")).startsWith(type + ";");
     assertThat(answer.body()).contains("sessiontree_connections");
-    assertThat(server.errors()).isEmpty();
+    assertThat(server.complaints()).isEmpty();
   }
 
   @Test
