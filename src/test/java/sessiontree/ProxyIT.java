@@ -44,7 +44,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ProxyIT {
   private static final int DEADLINE_SECONDS = 30;
   private static final int MAX_MESSAGE_BYTES = 1 << 20;
-  private static final String CONFIGURATION = "src/test/resources/nginx.conf";
+  private static final String CONFIGURATION = "src/main/scripts/nginx.conf";
   private static final String WRITE_TOKEN = "written-by-the-test";
   private static final String READ_TOKEN = "read-by-the-test";
 
