@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the jar when a source is newer than it, and runs it: ./run.sh [flags of the server]
-# Or measures it: ./run.sh bench [--help] (see src/test/java/sessiontree/bench)
+# Or measures it: ./run.sh bench [--help] (see src/bench/java)
 #
 # The first run of a jar also keeps an archive of the classes that a start loads (class data sharing): it takes some
 # seconds more, and every later one about half as long. What JAVA_OPTS holds is for Java, such as -Xmx1g.
@@ -83,7 +83,7 @@ fi
 server=("$java" -XX:SharedArchiveFile="$archive" -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off
   "${flags[@]}" ${JAVA_OPTS:-} -jar "$jar")
 
-# Measures the jar; the benchmark is among the tests, which are compiled when a source is newer.
+# Measures the jar by src/bench, which is compiled with the tests when a source is newer.
 bench() {
   local libraries=$here/target/bench.classpath compiled=$here/target/bench.compiled
   if [ ! "$libraries" -nt "$here/pom.xml" ]; then
