@@ -321,6 +321,7 @@ class ProxyIT {
   void manualShowsTheConfigurationThatIsTested() throws Exception {
     String configuration = Files.readString(Path.of(CONFIGURATION));
     String quoted = configuration.substring(configuration.indexOf("http {")).indent(4).strip();
-    assertThat(Files.readString(Path.of("src/site/markdown/operations.md"))).contains(quoted.replaceAll("(?m)^ +$", ""));
+    assertThat(Files.readString(Path.of("src/site/markdown/operations.md")))
+        .contains(quoted.replaceAll("(?m)^ +$", ""));
   }
 }
