@@ -6,7 +6,8 @@ import java.util.function.LongSupplier;
 /**
  * Counts the time in which the process runs. Between two readings at most five seconds are counted:
  * if more went by, the process was stopped, or its machine was suspended, and could hear of
- * nothing. So somebody must read it every few seconds. Safe for several threads.
+ * nothing; so nobody has been silent or slow for that long. Somebody must read the clock every few
+ * seconds. Safe for several threads, and monotonic.
  */
 public final class RunningClock {
   private static final long MAX_STEP_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -23,11 +24,16 @@ public final class RunningClock {
     this.readNanos = nanoTime.getAsLong();
   }
 
-  /** Milliseconds since the clock was made. */
-  public synchronized long millis() {
+  /** Nanoseconds since the clock was made. */
+  public synchronized long nanos() {
     long now = nanoTime.getAsLong();
     nanos += Math.min(now - readNanos, MAX_STEP_NANOS);
     readNanos = now;
-    return TimeUnit.NANOSECONDS.toMillis(nanos);
+    return nanos;
+  }
+
+  /** Milliseconds since the clock was made. */
+  public long millis() {
+    return TimeUnit.NANOSECONDS.toMillis(nanos());
   }
 }

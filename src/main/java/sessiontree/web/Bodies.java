@@ -21,6 +21,7 @@ import org.eclipse.jetty.util.Callback;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 import sessiontree.metrics.Metrics;
+import sessiontree.store.RunningClock;
 
 /**
  * Reads the body of each POST before anything else is done with it, so that a slow client holds no

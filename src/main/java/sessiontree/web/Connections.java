@@ -15,6 +15,7 @@ import org.eclipse.jetty.util.Callback;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 import sessiontree.metrics.Metrics;
+import sessiontree.store.RunningClock;
 
 /**
  * Counts connections, refuses those that are too many, and closes those that do not come to the

@@ -4,6 +4,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
+import sessiontree.store.RunningClock;
 
 /**
  * Bounds the bytes that all streams together have received, and that are not answered. At the bound

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import sessiontree.metrics.Metrics;
+import sessiontree.store.RunningClock;
 
 /**
  * Bounds what is in memory of all trees, and other large answers, that are being sent: each part,

@@ -46,6 +46,7 @@ import sessiontree.metrics.Metrics;
 import sessiontree.session.Message;
 import sessiontree.session.Sessions;
 import sessiontree.store.Listing;
+import sessiontree.store.RunningClock;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
@@ -92,7 +93,7 @@ public final class Server implements AutoCloseable {
   private final Posting posting;
   private final Trees trees;
   private final Javalin javalin;
-  private final RunningClock time = new RunningClock();
+  private final RunningClock time = new RunningClock(System::nanoTime);
   private final ScheduledExecutorService clock =
       Executors.newSingleThreadScheduledExecutor(
           task -> {
@@ -155,7 +156,6 @@ public final class Server implements AutoCloseable {
 
   private void tick() {
     try {
-      time.tick();
       long now = time.nanos();
       connections.tick(now);
       bodies.tick(now);

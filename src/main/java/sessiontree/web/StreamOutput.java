@@ -16,6 +16,7 @@ import org.eclipse.jetty.websocket.core.OutgoingEntry;
 import org.eclipse.jetty.websocket.core.WebSocketCoreSession;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
+import sessiontree.store.RunningClock;
 
 /**
  * What the server says on a stream: one write at a time, and whatever is to be said meanwhile is

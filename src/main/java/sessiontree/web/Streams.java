@@ -29,6 +29,7 @@ import sessiontree.event.ProblemException;
 import sessiontree.event.SessionId;
 import sessiontree.metrics.Metrics;
 import sessiontree.session.Sessions;
+import sessiontree.store.RunningClock;
 
 /**
  * The WebSockets of {@code /sessions/{id}/stream}. The protocol is Jetty's (its WebSocket core),

@@ -5,13 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import sessiontree.store.RunningClock;
 
 /** Who may read, and who comes next, when streams hold as much as they may. */
 class InflowTest {
   private static final boolean AMIDST = true;
   private static final boolean BETWEEN = false;
 
-  private final Inflow inflow = new Inflow(100, new RunningClock());
+  private final Inflow inflow = new Inflow(100, new RunningClock(System::nanoTime));
   private final List<String> admitted = new ArrayList<>();
   private final List<String> dropped = new ArrayList<>();
 

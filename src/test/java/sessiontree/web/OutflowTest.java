@@ -6,12 +6,14 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import sessiontree.metrics.Metrics;
+import sessiontree.store.RunningClock;
 
 /** Whose part may be in memory, who comes next, and who is cut off. */
 class OutflowTest {
   private static final long MINUTE_NANOS = 60_000_000_000L;
 
-  private final Outflow outflow = new Outflow(100, new RunningClock(), new Metrics());
+  private final Outflow outflow =
+      new Outflow(100, new RunningClock(System::nanoTime), new Metrics());
   private final List<String> admitted = new ArrayList<>();
   private final List<String> dropped = new ArrayList<>();
 

@@ -1,4 +1,4 @@
-package sessiontree.web;
+package sessiontree.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -11,23 +11,23 @@ class RunningClockTest {
   private final RunningClock clock = new RunningClock(system::get);
 
   @Test
-  void timeBetweenTicks_counts() {
+  void timeBetweenReadings_counts() {
     for (int i = 0; i < 60; i++) {
       system.addAndGet(TimeUnit.SECONDS.toNanos(1));
-      clock.tick();
+      clock.nanos();
     }
     system.addAndGet(5);
     assertThat(clock.nanos()).isEqualTo(TimeUnit.SECONDS.toNanos(60) + 5);
+    assertThat(clock.millis()).isEqualTo(60_000);
   }
 
   @Test
-  void timeInWhichTheProcessWasSuspended_countsForTwoSecondsAtMost() {
-    clock.tick();
+  void timeInWhichTheProcessWasSuspended_countsForFiveSecondsAtMost() {
+    clock.nanos();
     system.addAndGet(TimeUnit.SECONDS.toNanos(65));
-    assertThat(clock.nanos()).isEqualTo(TimeUnit.SECONDS.toNanos(2));
-    clock.tick();
-    assertThat(clock.nanos()).isEqualTo(TimeUnit.SECONDS.toNanos(2));
+    assertThat(clock.nanos()).isEqualTo(TimeUnit.SECONDS.toNanos(5));
+    assertThat(clock.nanos()).isEqualTo(TimeUnit.SECONDS.toNanos(5));
     system.addAndGet(1);
-    assertThat(clock.nanos()).isEqualTo(TimeUnit.SECONDS.toNanos(2) + 1);
+    assertThat(clock.nanos()).isEqualTo(TimeUnit.SECONDS.toNanos(5) + 1);
   }
 }
