@@ -33,9 +33,7 @@ final class ProblemErrors extends ErrorHandler {
     byte[] body =
         switch (code) {
           case 400 -> unreadable(cause);
-          case 404 ->
-              Problems.body(
-                  new ProblemException(Problem.NOT_FOUND, "no route of the API has this path"));
+          case 404 -> Problems.body(new ProblemException(Problem.NOT_FOUND, Problems.NO_ROUTE));
           case 413 ->
               Problems.body(
                   new ProblemException(Problem.MESSAGE_TOO_BIG, "the request is too big"));

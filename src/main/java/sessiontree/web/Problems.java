@@ -19,6 +19,8 @@ import sessiontree.event.ProblemException;
 final class Problems {
   static final String CONTENT_TYPE = "application/problem+json";
 
+  static final String NO_ROUTE = "no route of the API has this path";
+
   /** Seconds after which a client may try again what the storage could not take. */
   private static final String RETRY_AFTER = "1";
 

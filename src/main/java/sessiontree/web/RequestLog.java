@@ -13,11 +13,8 @@ import sessiontree.metrics.Metrics;
 final class RequestLog {
   private static final Logger LOG = LoggerFactory.getLogger(RequestLog.class);
   private static final Set<String> METHODS = Set.of("GET", "HEAD", "POST", "DELETE", "OPTIONS");
-  private static final Set<String> PATHS =
-      Set.of("/sessions", "/health", "/metrics", "/openapi.json", "/asyncapi.json");
   private static final Set<String> POLLS = Set.of("session_not_found", "session_in_progress");
   private static final Set<String> TOKENS = Set.of("unauthorized", "forbidden");
-  private static final String SESSION = "/sessions/";
   private static final String OTHER = "other";
 
   /** Refused tokens that are logged in a second. */
@@ -36,7 +33,8 @@ final class RequestLog {
   }
 
   void responded(Request request, int status, long nanos) {
-    String route = route(request.getHttpURI().getPath());
+    Route known = Route.of(request.getHttpURI().getPath());
+    String route = known == null ? OTHER : known.template;
     String method = METHODS.contains(request.getMethod()) ? request.getMethod() : OTHER;
     metrics.requestSeconds.labelValues(route, method, status / 100 + "xx").observe(nanos / 1e9);
     if (request.getAttribute(Problems.CODE) instanceof String code) {
@@ -53,26 +51,6 @@ final class RequestLog {
         LOG.debug("request refused code={} method={} route={}", code, method, route);
       }
     }
-  }
-
-  /** One of a few routes, whatever a client sends. */
-  static String route(String path) {
-    if (path == null) {
-      return OTHER;
-    }
-    if (PATHS.contains(path)) {
-      return path;
-    }
-    if (!path.startsWith(SESSION) || path.length() == SESSION.length()) {
-      return OTHER;
-    }
-    int end = path.indexOf('/', SESSION.length());
-    return switch (end < 0 ? "" : path.substring(end)) {
-      case "" -> "/sessions/{id}";
-      case "/events" -> "/sessions/{id}/events";
-      case "/stream" -> "/sessions/{id}/stream";
-      default -> OTHER;
-    };
   }
 
   private synchronized boolean mayLog(long nowNanos) {

@@ -1,7 +1,8 @@
 package sessiontree.web;
 
-import java.util.List;
+import java.util.EnumSet;
 import java.util.Locale;
+import java.util.Set;
 
 /** What a token lets its bearer do. */
 enum Role {
@@ -12,7 +13,7 @@ enum Role {
   /** All that the others do, and deletes sessions. */
   ADMIN;
 
-  private static final List<String> FREE = List.of("/health", "/openapi.json", "/asyncapi.json");
+  private static final Set<Route> FREE = EnumSet.of(Route.HEALTH, Route.OPENAPI, Route.ASYNCAPI);
 
   /**
    * The role that a request needs, or null if anybody may send it. This is the one place that
@@ -22,10 +23,8 @@ enum Role {
   static Role neededFor(String method, String path) {
     return switch (method) {
       case "GET", "HEAD", "OPTIONS" -> {
-        if (FREE.contains(path)) {
-          yield null;
-        }
-        yield Streams.isStream(path) ? WRITE : READ;
+        Route route = Route.of(path);
+        yield FREE.contains(route) ? null : route == Route.STREAM ? WRITE : READ;
       }
       case "POST" -> WRITE;
       default -> ADMIN;

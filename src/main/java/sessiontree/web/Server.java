@@ -1,64 +1,27 @@
 package sessiontree.web;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.databind.util.RawValue;
 import io.javalin.Javalin;
 import io.javalin.config.JavalinConfig;
-import io.javalin.http.Context;
 import io.javalin.http.Handler;
-import io.javalin.http.HandlerType;
-import jakarta.servlet.http.HttpServletResponse;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Base64;
-import java.util.Collections;
-import java.util.List;
-import java.util.Locale;
-import java.util.Map;
-import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
-import org.eclipse.jetty.http.QuotedQualityCSV;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-import sessiontree.event.Batch;
-import sessiontree.event.MessageParser;
-import sessiontree.event.Problem;
-import sessiontree.event.ProblemException;
-import sessiontree.event.SessionId;
-import sessiontree.event.Utf8;
 import sessiontree.metrics.Metrics;
-import sessiontree.session.Message;
 import sessiontree.session.Sessions;
-import sessiontree.store.Listing;
 import sessiontree.store.RunningClock;
-import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore;
-import sessiontree.store.Tree;
 
-/** The HTTP server: every route, and its answers. */
+/** The HTTP server: every route, and what stands in front of them. */
 public final class Server implements AutoCloseable {
-  private static final Logger LOG = LoggerFactory.getLogger(Server.class);
-  private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
-  private static final String JSON_TYPE = "application/json";
-  private static final String SESSION = "/sessions/{id}";
   private static final Duration SHUTDOWN = Duration.ofSeconds(5);
-  private static final String NO_ROUTE = "no route of the API has this path";
   private static final int DEFAULT_SELECTORS = -1;
 
   /**
@@ -75,13 +38,6 @@ public final class Server implements AutoCloseable {
    * upon request does not keep the selecting thread.
    */
   private static final int TURN = 16;
-
-  /** Of the API, by name, once they were asked for. */
-  private static final Map<String, byte[]> DOCUMENTS = new ConcurrentHashMap<>();
-
-  private static final int MAX_SHOWN = 200;
-  private static final int DEFAULT_LIMIT = 100;
-  private static final int MAX_LIMIT = 1_000;
 
   private final SessionStore store;
   private final Settings settings;
@@ -119,7 +75,6 @@ public final class Server implements AutoCloseable {
     this.posting = new Posting(sessions, task -> pool.execute(task));
     this.outflow = new Outflow(settings.maxOutflowBytes(), time, metrics);
     this.trees = new Trees(store, sessions, outflow);
-    metrics.gauge("healthy", "1 while /health says UP, and 0 else.", () -> store.healthy() ? 1 : 0);
     this.javalin = Javalin.create(this::configure);
   }
 
@@ -167,6 +122,11 @@ public final class Server implements AutoCloseable {
     }
   }
 
+  /**
+   * Every route, with what serves it. Two are served below Javalin, by handlers of Jetty's: trees,
+   * which Javalin would have in memory, writing them by a thread that waits for the client; and
+   * streams, as Javalin's WebSocket makes a String of each message.
+   */
   private void configure(JavalinConfig config) {
     config.startup.showJavalinBanner = false;
     config.startup.showOldJavalinVersionWarning = false;
@@ -184,43 +144,33 @@ public final class Server implements AutoCloseable {
           // The last is the first that sees a request.
           server.insertHandler(new AnswerSender(outflow));
           server.insertHandler(bodies);
-          server.insertHandler(streams.handler(server)); // WebSockets of /sessions/{id}/stream
+          server.insertHandler(streams.handler(server)); // upgrades of Route.STREAM
           server.insertHandler(new Handover(1)); // what is not answered yet may wait
-          server.insertHandler(trees); // GET and HEAD of /sessions/{id}
+          server.insertHandler(trees); // GET and HEAD of Route.SESSION
           server.insertHandler(new Access(settings.access()));
           server.insertHandler(new Handover(TURN));
           server.insertHandler(connections);
           server.setErrorHandler(new ProblemErrors());
         });
 
-    get(config, "/sessions", this::listSessions);
-    get(config, SESSION, Server::answeredByTrees);
-    config.routes.delete(SESSION, this::deleteSession);
-    config.routes.post(SESSION + "/events", this::postEvents);
-    get(config, SESSION + "/stream", this::refuseStream);
-    get(config, "/metrics", this::getMetrics);
-    get(config, "/openapi.json", ctx -> answerDocument(ctx, "openapi.json"));
-    get(config, "/asyncapi.json", ctx -> answerDocument(ctx, "asyncapi.json"));
-    get(config, "/health", this::getHealth);
-
-    config.routes.exception(ProblemException.class, (e, ctx) -> Problems.answer(ctx, e));
-    config.routes.exception(IOException.class, this::answerStorageFailure);
-    config.routes.exception(Exception.class, this::answerFailure);
-    config.router.javaLangErrorHandler(Server::answerError);
-    config.routes.error(404, ctx -> answerUnrouted(ctx, Problem.NOT_FOUND));
-    config.routes.error(405, ctx -> answerUnrouted(ctx, Problem.METHOD_NOT_ALLOWED));
+    Listings listings = new Listings(store);
+    Changes changes = new Changes(store, posting, metrics);
+    Monitoring monitoring = new Monitoring(store, metrics);
+    get(config, Route.SESSIONS, listings::get);
+    config.routes.delete(Route.SESSION.template, changes::delete);
+    config.routes.post(Route.EVENTS.template, changes::post);
+    get(config, Route.STREAM, Streams::refuse); // what asks for no upgrade
+    get(config, Route.METRICS, monitoring::getMetrics);
+    get(config, Route.HEALTH, monitoring::getHealth);
+    get(config, Route.OPENAPI, Documents.get("openapi.json"));
+    get(config, Route.ASYNCAPI, Documents.get("asyncapi.json"));
+    Failures.configure(config);
   }
 
   /** A route whose HEAD is answered as its GET is; Jetty leaves the body out. */
-  private static void get(JavalinConfig config, String path, Handler handler) {
-    config.routes.get(path, handler);
-    config.routes.head(path, handler);
-  }
-
-  /** Answers with what Javalin compresses where the client accepts that. */
-  private static void answer(Context ctx, String contentType, byte[] body) {
-    ctx.res().addHeader("Vary", "Accept-Encoding"); // beside Origin
-    ctx.contentType(contentType).result(body);
+  private static void get(JavalinConfig config, Route route, Handler handler) {
+    config.routes.get(route.template, handler);
+    config.routes.head(route.template, handler);
   }
 
   private Connector connector(org.eclipse.jetty.server.Server server, HttpConfiguration http) {
@@ -239,256 +189,6 @@ public final class Server implements AutoCloseable {
     connector.setIdleTimeout(settings.patience().toMillis());
     connector.addEventListener(connections);
     return connector;
-  }
-
-  /** Only what is not written as that path is comes here. */
-  private static void answeredByTrees(Context ctx) throws ProblemException {
-    throw new ProblemException(Problem.NOT_FOUND, NO_ROUTE);
-  }
-
-  private void listSessions(Context ctx) throws ProblemException, IOException {
-    String filter = ctx.queryParam("state");
-    Listing.Filter state = Listing.Filter.ALL;
-    if (filter != null) {
-      state =
-          switch (filter) {
-            case "open" -> Listing.Filter.OPEN;
-            case "complete" -> Listing.Filter.COMPLETE;
-            default -> throw invalid("state is open or complete");
-          };
-    }
-    String page = page(state, cursor(ctx), limit(ctx)).toString();
-    answer(ctx, JSON_TYPE, page.getBytes(StandardCharsets.UTF_8));
-  }
-
-  private ObjectNode page(Listing.Filter state, String after, int limit)
-      throws ProblemException, IOException {
-    Listing listing;
-    try {
-      listing = store.list(state, after, limit);
-    } catch (IllegalArgumentException e) {
-      throw invalid("cursor is the next of another page");
-    }
-    ObjectNode page = JSON.objectNode();
-    ArrayNode listed = page.putArray("sessions");
-    for (Listing.Listed session : listing.sessions()) {
-      ObjectNode one = listed.addObject().put("session_id", session.id());
-      one.put("state", session.complete() ? "complete" : "open");
-      one.putRawValue("start", new RawValue(session.start())); // as it was sent
-      if (session.complete()) {
-        one.putRawValue("end", new RawValue(session.end()));
-        one.put("bytes", session.bytes());
-      } else {
-        one.put("entries", session.entries());
-      }
-    }
-    if (listing.next() != null) {
-      byte[] next = listing.next().getBytes(StandardCharsets.US_ASCII);
-      page.put("next", Base64.getUrlEncoder().withoutPadding().encodeToString(next));
-    }
-    return page;
-  }
-
-  private static String cursor(Context ctx) throws ProblemException {
-    String cursor = ctx.queryParam("cursor");
-    try {
-      return cursor == null
-          ? null
-          : new String(Base64.getUrlDecoder().decode(cursor), StandardCharsets.US_ASCII);
-    } catch (IllegalArgumentException e) {
-      throw invalid("cursor is the next of another page");
-    }
-  }
-
-  private static int limit(Context ctx) throws ProblemException {
-    String limit = ctx.queryParam("limit");
-    if (limit == null) {
-      return DEFAULT_LIMIT;
-    }
-    if (!limit.matches("[0-9]{1,4}")
-        || Integer.parseInt(limit) < 1
-        || Integer.parseInt(limit) > MAX_LIMIT) {
-      throw invalid("limit is a number from 1 to " + MAX_LIMIT);
-    }
-    return Integer.parseInt(limit);
-  }
-
-  private static ProblemException invalid(String detail) {
-    return new ProblemException(Problem.INVALID_PARAMETER, detail);
-  }
-
-  private void deleteSession(Context ctx) throws ProblemException, IOException {
-    String id = SessionId.check(ctx.pathParam("id"));
-    CompletableFuture<Posting.Outcome> deleted = posting.delete(id, matchedTag(ctx, id));
-    ctx.future(
-        () ->
-            deleted.thenAccept(
-                outcome -> answer(ctx, outcome, () -> ctx.status(204).res().setContentType(null))));
-  }
-
-  /**
-   * The tag that the tree must have when it is deleted, by {@code If-Match}; null if any, or none,
-   * will do. A session of which nothing is stored is not found, whatever the condition.
-   */
-  private String matchedTag(Context ctx, String id) throws ProblemException, IOException {
-    List<String> ifMatch = Collections.list(ctx.req().getHeaders("If-Match"));
-    if (ifMatch.isEmpty() || store.state(id).phase() == Phase.NEW) {
-      return null;
-    }
-    Tree tree = store.tree(id).orElse(null);
-    try (tree) {
-      Preconditions.checkMatch(ifMatch, Trees.tags(Optional.ofNullable(tree)));
-      return tree == null ? null : tree.tag();
-    }
-  }
-
-  private void postEvents(Context ctx) throws ProblemException, IOException {
-    String id = SessionId.check(ctx.pathParam("id"));
-    String writer = Streams.writer(ctx.queryParam("writer"));
-    long number = messageNumber(ctx, writer);
-    byte[] message = ctx.attribute(Bodies.BODY);
-    message = message == null ? Bodies.NONE : message;
-    metrics.messageBytesReceived.inc(message.length);
-    Batch batch = null;
-    ProblemException unreadable = null;
-    try {
-      if (!Utf8.isValid(message, 0, message.length)) {
-        throw new ProblemException(Problem.INVALID_JSON, "the message is not UTF-8");
-      }
-      batch = MessageParser.parse(message, 0, message.length, id);
-    } catch (ProblemException e) {
-      unreadable = e;
-    }
-    CompletableFuture<Posting.Outcome> posted =
-        posting.post(id, writer, new Message(number, batch, unreadable));
-    ctx.future(
-        () ->
-            posted.thenAccept(
-                outcome -> answer(ctx, outcome, () -> writePosted(ctx, id, outcome))));
-  }
-
-  /** Writes the response, if what was asked for was done. */
-  private static void answer(Context ctx, Posting.Outcome outcome, Runnable response) {
-    if (outcome.problem() != null) {
-      Problems.answer(ctx, outcome.problem());
-    } else {
-      response.run();
-    }
-  }
-
-  private static void writePosted(Context ctx, String id, Posting.Outcome outcome) {
-    if (outcome.complete()) {
-      ctx.header("Location", "/sessions/" + id);
-    }
-    ObjectNode json = JSON.objectNode().put("session_id", id);
-    json.put("state", outcome.complete() ? "complete" : "open").put("entries", outcome.entries());
-    ctx.contentType(JSON_TYPE).result(json.toString());
-  }
-
-  private static long messageNumber(Context ctx, String writer) throws ProblemException {
-    String message = ctx.queryParam("message");
-    if ((message == null) != (writer == null)) {
-      throw invalid("writer and message go together");
-    }
-    if (message == null) {
-      return 0;
-    }
-    if (!message.matches("[1-9][0-9]{0,17}")) {
-      throw invalid("message is a whole number from 1 on");
-    }
-    return Long.parseLong(message);
-  }
-
-  private void refuseStream(Context ctx) throws ProblemException {
-    SessionId.check(ctx.pathParam("id"));
-    throw new ProblemException(
-        Problem.UPGRADE_REQUIRED, "connect with a WebSocket (RFC 6455, version 13)");
-  }
-
-  private void getHealth(Context ctx) {
-    boolean up = store.healthy();
-    ctx.status(up ? 200 : 503)
-        .contentType(JSON_TYPE)
-        .result("{\"status\":\"" + (up ? "UP" : "DOWN") + "\"}");
-  }
-
-  private void getMetrics(Context ctx) throws IOException {
-    boolean openMetrics = prefersOpenMetrics(ctx.header("Accept"));
-    ByteArrayOutputStream text = new ByteArrayOutputStream();
-    metrics.write(text, openMetrics);
-    answer(ctx, metrics.contentType(openMetrics), text.toByteArray());
-  }
-
-  /**
-   * Whether OpenMetrics is accepted, and liked better than other text (RFC 9110, section 12.5.1).
-   * What cannot be had is passed over: numbers in some text are better than 406.
-   */
-  private static boolean prefersOpenMetrics(String accept) {
-    QuotedQualityCSV types = new QuotedQualityCSV();
-    try {
-      types.addValue(accept);
-    } catch (IllegalArgumentException e) { // no list
-      return false;
-    }
-    return types.getValues().stream()
-        .map(type -> type.toLowerCase(Locale.ROOT).split("[; ]", 2)[0])
-        .filter(type -> type.matches("application/openmetrics-text|text/plain|text/\\*|\\*/\\*"))
-        .findFirst()
-        .filter("application/openmetrics-text"::equals)
-        .isPresent();
-  }
-
-  private static void answerDocument(Context ctx, String name) throws IOException {
-    byte[] document = DOCUMENTS.get(name);
-    if (document == null) {
-      try (InputStream in = Server.class.getResourceAsStream(name)) {
-        document = in.readAllBytes();
-      }
-      DOCUMENTS.put(name, document);
-    }
-    answer(ctx, JSON_TYPE, document);
-  }
-
-  private void answerStorageFailure(IOException e, Context ctx) {
-    LOG.error("{}: {}", shown(ctx), e.toString());
-    Problems.answer(
-        ctx, new ProblemException(Problem.STORAGE_UNAVAILABLE, "what is stored cannot be read"));
-  }
-
-  private void answerFailure(Exception e, Context ctx) {
-    LOG.error("{} failed", shown(ctx), e);
-    ctx.status(500)
-        .contentType(Problems.CONTENT_TYPE)
-        .result(
-            "{\"title\":\"The server failed\",\"status\":500,\"code\":\"internal\",\"detail\":\"see its log\"}");
-  }
-
-  private static void answerError(HttpServletResponse response, Error e) {
-    Problems.endIfOutOfMemory(e);
-    LOG.error("a request failed", e);
-    response.setStatus(500);
-  }
-
-  /** The request line, fit for a log: bounded, and without what could break or disguise a line. */
-  private static String shown(Context ctx) {
-    String line = ctx.method() + " " + ctx.path();
-    String start = line.length() <= MAX_SHOWN ? line : line.substring(0, MAX_SHOWN) + "...";
-    return start.replaceAll("[^ -~]", "?");
-  }
-
-  /** Only for requests that no route has answered: a route's own 404 has its body. */
-  private static void answerUnrouted(Context ctx, Problem problem) {
-    if (Problems.CONTENT_TYPE.equals(ctx.res().getContentType())) {
-      return;
-    }
-    HandlerType method = ctx.method();
-    Problems.answer(
-        ctx,
-        new ProblemException(
-            problem,
-            problem == Problem.NOT_FOUND
-                ? NO_ROUTE
-                : "this path does not take " + method.name().toUpperCase(Locale.ROOT)));
   }
 
   /**

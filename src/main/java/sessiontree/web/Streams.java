@@ -1,5 +1,6 @@
 package sessiontree.web;
 
+import io.javalin.http.Context;
 import io.prometheus.metrics.core.metrics.Counter;
 import java.time.Duration;
 import java.util.Base64;
@@ -8,7 +9,6 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http.HttpHeader;
-import org.eclipse.jetty.http.pathmap.UriTemplatePathSpec;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Server;
@@ -38,8 +38,6 @@ import sessiontree.store.RunningClock;
  */
 final class Streams implements WebSocketNegotiator {
   private static final Logger LOG = LoggerFactory.getLogger(Streams.class);
-  private static final String PREFIX = "/sessions/";
-  private static final String SUFFIX = "/stream";
   private static final int KEY_BYTES = 16;
 
   /** Of RFC 7692, section 7.1, without a smaller window for what the server sends. */
@@ -94,7 +92,7 @@ final class Streams implements WebSocketNegotiator {
             new WebSocketComponents(
                 extensions, null, jetty.getByteBufferPool(), null, null, jetty.getThreadPool()));
     handler.setHandler((Handler) null);
-    handler.addMapping(new UriTemplatePathSpec(PREFIX + "{id}" + SUFFIX), this);
+    handler.addMapping(Route.STREAM.spec, this);
     return handler;
   }
 
@@ -110,9 +108,11 @@ final class Streams implements WebSocketNegotiator {
   public FrameHandler negotiate(
       ServerUpgradeRequest request, ServerUpgradeResponse response, Callback callback) {
     try {
-      String path = request.getHttpURI().getPath();
-      String segment = path.substring(PREFIX.length(), path.length() - SUFFIX.length());
-      String id = SessionId.check(Trees.decoded(segment));
+      String named = Route.STREAM.id(request.getHttpURI().getPath());
+      if (named == null) { // Jetty has resolved or decoded the path to one of this route
+        throw new ProblemException(Problem.NOT_FOUND, Problems.NO_ROUTE);
+      }
+      String id = SessionId.check(named);
       String writer = writer(Request.extractQueryParameters(request).getValue("writer"));
       checkKey(request.getHeaders().get(HttpHeader.SEC_WEBSOCKET_KEY));
       response.setExtensions(
@@ -198,12 +198,11 @@ final class Streams implements WebSocketNegotiator {
     }
   }
 
-  /** Whether it is the path of a session's stream. */
-  static boolean isStream(String path) {
-    return path != null
-        && path.startsWith(PREFIX)
-        && path.endsWith(SUFFIX)
-        && path.length() > PREFIX.length() + SUFFIX.length();
+  /** Responds to a request that asks for no upgrade. */
+  static void refuse(Context ctx) throws ProblemException {
+    SessionId.check(ctx.pathParam("id"));
+    throw new ProblemException(
+        Problem.UPGRADE_REQUIRED, "connect with a WebSocket (RFC 6455, version 13)");
   }
 
   /** A writer's name, or null if there is none. */

@@ -1,8 +1,6 @@
 package sessiontree.web;
 
 import java.io.IOException;
-import java.net.URLDecoder;
-import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -39,7 +37,6 @@ import sessiontree.store.Tree;
  */
 final class Trees extends Handler.Wrapper {
   private static final Logger LOG = LoggerFactory.getLogger(Trees.class);
-  private static final String PREFIX = "/sessions/";
   private static final String JSON = "application/json";
 
   /** So may any cache keep a tree, but must ask whether it is there still. */
@@ -68,24 +65,20 @@ final class Trees extends Handler.Wrapper {
 
   @Override
   public boolean handle(Request request, Response response, Callback callback) throws Exception {
-    String path = request.getHttpURI().getPath();
-    if (path == null
-        || !path.startsWith(PREFIX)
-        || path.length() == PREFIX.length()
-        || path.indexOf('/', PREFIX.length()) >= 0
+    String id = Route.SESSION.id(request.getHttpURI().getPath());
+    if (id == null
         || !(HttpMethod.GET.is(request.getMethod()) || HttpMethod.HEAD.is(request.getMethod()))) {
       return super.handle(request, response, callback);
     }
     Answer answer = new Answer(request, response, callback);
-    String segment = path.substring(PREFIX.length());
-    Tree tree = store.treeInMemory(segment);
+    Tree tree = store.treeInMemory(id);
     if (tree != null
         && tree.bytes() <= TreeSender.PART_BYTES
         && !acceptsGzip(request.getHeaders())
         && outflow.tryEnter(answer, TreeSender.heldBytes(tree.bytes()))) {
       answer.send(tree);
     } else {
-      request.getComponents().getExecutor().execute(() -> answer.find(segment));
+      request.getComponents().getExecutor().execute(() -> answer.find(id));
     }
     return true;
   }
@@ -94,15 +87,6 @@ final class Trees extends Handler.Wrapper {
   void shutDown() {
     closing = true;
     waiting.forEach(Answer::wake);
-  }
-
-  /** The id that a path's segment stands for, which may be anything. */
-  static String decoded(String segment) {
-    try {
-      return URLDecoder.decode(segment.replace("+", "%2B"), StandardCharsets.UTF_8);
-    } catch (IllegalArgumentException e) {
-      return segment; // and not valid, as it has a "%"
-    }
   }
 
   /** An answer on its way. */
@@ -127,11 +111,11 @@ final class Trees extends Handler.Wrapper {
       this.callback = callback;
     }
 
-    void find(String segment) {
+    void find(String named) {
       // While nothing is written, it is not the client who is slow.
       request.addIdleTimeoutListener(idle -> false);
       try {
-        id = SessionId.check(decoded(segment));
+        id = SessionId.check(named);
         whenThereIsRoom(this::look);
       } catch (ProblemException e) {
         Problems.answer(response, callback, e);

@@ -1,0 +1,117 @@
+package sessiontree.web;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import sessiontree.event.Batch;
+import sessiontree.event.MessageParser;
+import sessiontree.event.Problem;
+import sessiontree.event.ProblemException;
+import sessiontree.event.SessionId;
+import sessiontree.event.Utf8;
+import sessiontree.metrics.Metrics;
+import sessiontree.session.Message;
+import sessiontree.store.SessionState.Phase;
+import sessiontree.store.SessionStore;
+import sessiontree.store.Tree;
+
+/** {@code POST /sessions/{id}/events} and {@code DELETE /sessions/{id}}, by {@link Posting}. */
+final class Changes {
+  private final SessionStore store;
+  private final Posting posting;
+  private final Metrics metrics;
+
+  Changes(SessionStore store, Posting posting, Metrics metrics) {
+    this.store = store;
+    this.posting = posting;
+    this.metrics = metrics;
+  }
+
+  void post(Context ctx) throws ProblemException, IOException {
+    String id = SessionId.check(ctx.pathParam("id"));
+    String writer = Streams.writer(ctx.queryParam("writer"));
+    long number = messageNumber(ctx, writer);
+    byte[] message = ctx.attribute(Bodies.BODY);
+    message = message == null ? Bodies.NONE : message;
+    metrics.messageBytesReceived.inc(message.length);
+    Batch batch = null;
+    ProblemException unreadable = null;
+    try {
+      if (!Utf8.isValid(message, 0, message.length)) {
+        throw new ProblemException(Problem.INVALID_JSON, "the message is not UTF-8");
+      }
+      batch = MessageParser.parse(message, 0, message.length, id);
+    } catch (ProblemException e) {
+      unreadable = e;
+    }
+    CompletableFuture<Posting.Outcome> posted =
+        posting.post(id, writer, new Message(number, batch, unreadable));
+    respond(ctx, posted, outcome -> setPosted(ctx, id, outcome));
+  }
+
+  private static long messageNumber(Context ctx, String writer) throws ProblemException {
+    String message = ctx.queryParam("message");
+    if ((message == null) != (writer == null)) {
+      throw new ProblemException(Problem.INVALID_PARAMETER, "writer and message go together");
+    }
+    if (message == null) {
+      return 0;
+    }
+    if (!message.matches("[1-9][0-9]{0,17}")) {
+      throw new ProblemException(Problem.INVALID_PARAMETER, "message is a whole number from 1 on");
+    }
+    return Long.parseLong(message);
+  }
+
+  private static void setPosted(Context ctx, String id, Posting.Outcome outcome) {
+    if (outcome.complete()) {
+      ctx.header("Location", "/sessions/" + id);
+    }
+    ObjectNode json = JsonNodeFactory.instance.objectNode().put("session_id", id);
+    json.put("state", outcome.complete() ? "complete" : "open").put("entries", outcome.entries());
+    ctx.contentType(Responses.JSON).result(json.toString());
+  }
+
+  void delete(Context ctx) throws ProblemException, IOException {
+    String id = SessionId.check(ctx.pathParam("id"));
+    CompletableFuture<Posting.Outcome> deleted = posting.delete(id, matchedTag(ctx, id));
+    respond(ctx, deleted, outcome -> ctx.status(204).res().setContentType(null));
+  }
+
+  /**
+   * The tag that the tree must have when it is deleted, by {@code If-Match}; null if any, or none,
+   * will do. A session of which nothing is stored is not found, whatever the condition.
+   */
+  private String matchedTag(Context ctx, String id) throws ProblemException, IOException {
+    List<String> ifMatch = Collections.list(ctx.req().getHeaders("If-Match"));
+    if (ifMatch.isEmpty() || store.state(id).phase() == Phase.NEW) {
+      return null;
+    }
+    Tree tree = store.tree(id).orElse(null);
+    try (tree) {
+      Preconditions.checkMatch(ifMatch, Trees.tags(Optional.ofNullable(tree)));
+      return tree == null ? null : tree.tag();
+    }
+  }
+
+  /** Responds when the outcome is known: with its problem, or as told if it was done. */
+  private static void respond(
+      Context ctx, CompletableFuture<Posting.Outcome> future, Consumer<Posting.Outcome> done) {
+    ctx.future(
+        () ->
+            future.thenAccept(
+                outcome -> {
+                  if (outcome.problem() != null) {
+                    Problems.answer(ctx, outcome.problem());
+                  } else {
+                    done.accept(outcome);
+                  }
+                }));
+  }
+}

@@ -1,0 +1,31 @@
+package sessiontree.web;
+
+import io.javalin.http.Context;
+import io.javalin.http.Handler;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** {@code GET /openapi.json} and {@code GET /asyncapi.json}. */
+final class Documents {
+  /** By name, once they were asked for. */
+  private static final Map<String, byte[]> READ = new ConcurrentHashMap<>();
+
+  private Documents() {}
+
+  static Handler get(String name) {
+    return ctx -> get(ctx, name);
+  }
+
+  private static void get(Context ctx, String name) throws IOException {
+    byte[] document = READ.get(name);
+    if (document == null) {
+      try (InputStream in = Documents.class.getResourceAsStream(name)) {
+        document = in.readAllBytes();
+      }
+      READ.put(name, document);
+    }
+    Responses.set(ctx, Responses.JSON, document);
+  }
+}

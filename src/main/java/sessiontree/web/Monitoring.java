@@ -1,0 +1,54 @@
+package sessiontree.web;
+
+import io.javalin.http.Context;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.Locale;
+import org.eclipse.jetty.http.QuotedQualityCSV;
+import sessiontree.metrics.Metrics;
+import sessiontree.store.SessionStore;
+
+/** {@code GET /health} and {@code GET /metrics}. */
+final class Monitoring {
+  private final SessionStore store;
+  private final Metrics metrics;
+
+  Monitoring(SessionStore store, Metrics metrics) {
+    this.store = store;
+    this.metrics = metrics;
+    metrics.gauge("healthy", "1 while /health says UP, and 0 else.", () -> store.healthy() ? 1 : 0);
+  }
+
+  void getHealth(Context ctx) {
+    boolean up = store.healthy();
+    ctx.status(up ? 200 : 503)
+        .contentType(Responses.JSON)
+        .result("{\"status\":\"" + (up ? "UP" : "DOWN") + "\"}");
+  }
+
+  void getMetrics(Context ctx) throws IOException {
+    boolean openMetrics = prefersOpenMetrics(ctx.header("Accept"));
+    ByteArrayOutputStream text = new ByteArrayOutputStream();
+    metrics.write(text, openMetrics);
+    Responses.set(ctx, metrics.contentType(openMetrics), text.toByteArray());
+  }
+
+  /**
+   * Whether OpenMetrics is accepted, and liked better than other text (RFC 9110, section 12.5.1).
+   * What cannot be had is passed over: numbers in some text are better than 406.
+   */
+  private static boolean prefersOpenMetrics(String accept) {
+    QuotedQualityCSV types = new QuotedQualityCSV();
+    try {
+      types.addValue(accept);
+    } catch (IllegalArgumentException e) { // no list
+      return false;
+    }
+    return types.getValues().stream()
+        .map(type -> type.toLowerCase(Locale.ROOT).split("[; ]", 2)[0])
+        .filter(type -> type.matches("application/openmetrics-text|text/plain|text/\\*|\\*/\\*"))
+        .findFirst()
+        .filter("application/openmetrics-text"::equals)
+        .isPresent();
+  }
+}

@@ -1,0 +1,59 @@
+package sessiontree.web;
+
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import org.eclipse.jetty.http.pathmap.MatchedResource;
+import org.eclipse.jetty.http.pathmap.PathMappings;
+import org.eclipse.jetty.http.pathmap.UriTemplatePathSpec;
+
+/** The paths of the API. They are matched as the request line has them, before any decoding. */
+enum Route {
+  SESSIONS("/sessions"),
+  SESSION("/sessions/{id}"),
+  EVENTS("/sessions/{id}/events"),
+  STREAM("/sessions/{id}/stream"),
+  HEALTH("/health"),
+  METRICS("/metrics"),
+  OPENAPI("/openapi.json"),
+  ASYNCAPI("/asyncapi.json");
+
+  private static final PathMappings<Route> ROUTES = new PathMappings<>();
+
+  static {
+    for (Route route : values()) {
+      ROUTES.put(route.spec, route);
+    }
+  }
+
+  /** The path, with {@code {id}} for a session's id. */
+  final String template;
+
+  @SuppressWarnings("ImmutableEnumChecker") // Jetty's class is immutable, and does not say so
+  final UriTemplatePathSpec spec;
+
+  Route(String template) {
+    this.template = template;
+    this.spec = new UriTemplatePathSpec(template);
+  }
+
+  /** The route of a path; null if the path has none. */
+  static Route of(String path) {
+    MatchedResource<Route> matched = path == null ? null : ROUTES.getMatched(path);
+    return matched == null ? null : matched.getResource();
+  }
+
+  /** The decoded id that a path of this route holds, valid or not; null for any other path. */
+  String id(String path) {
+    Map<String, String> parameters = path == null ? null : spec.getPathParams(path);
+    if (parameters == null) {
+      return null;
+    }
+    String id = parameters.get("id");
+    try {
+      return URLDecoder.decode(id.replace("+", "%2B"), StandardCharsets.UTF_8);
+    } catch (IllegalArgumentException e) {
+      return id; // which is not valid, as it has a "%"
+    }
+  }
+}
