@@ -50,7 +50,7 @@ final class Checkpointer implements AutoCloseable {
   private final long logBytes;
   private final long maxDeletions;
   private final long retryMillis;
-  private final Runnable compaction;
+  private final Runnable merge;
   private final Runnable seal;
   private final Metrics metrics;
   private final long sweepNanos;
@@ -85,7 +85,7 @@ final class Checkpointer implements AutoCloseable {
       WriteAheadLog log,
       OpenSessions sessions,
       LocalStore.Options options,
-      Runnable compaction,
+      Runnable merge,
       Runnable seal,
       Metrics metrics) {
     this.runs = runs;
@@ -97,7 +97,7 @@ final class Checkpointer implements AutoCloseable {
     this.logBytes = options.logBytes();
     this.maxDeletions = Math.max(MIN_DELETIONS, options.memoryBytes() / DELETION_BYTES);
     this.retryMillis = options.retry().toMillis();
-    this.compaction = compaction;
+    this.merge = merge;
     this.seal = seal;
     this.metrics = metrics;
     this.sweepNanos = options.sweep().toNanos();
@@ -165,6 +165,10 @@ final class Checkpointer implements AutoCloseable {
 
   private synchronized boolean isSweepDue() {
     return firstTombstone != NONE && nanoTime.getAsLong() - firstTombstoneNanos >= sweepNanos;
+  }
+
+  private synchronized boolean isClosing() {
+    return closing;
   }
 
   synchronized boolean isFailing() {
@@ -247,10 +251,10 @@ final class Checkpointer implements AutoCloseable {
       if (isSweepDue()) {
         sweep();
       }
-      compaction.run();
+      merge.run();
     } catch (IOException | RuntimeException e) {
       failed = true;
-      if (!isFailing()) {
+      if (!isFailing() && !isClosing()) {
         LOG.error("memory cannot be spilled, tried again every second: {}", e.toString());
       }
     }
@@ -387,6 +391,7 @@ final class Checkpointer implements AutoCloseable {
 
   @Override
   public void close() {
+    runs.stop();
     synchronized (this) {
       closing = true;
       notifyAll();

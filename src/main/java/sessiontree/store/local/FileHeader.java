@@ -19,16 +19,11 @@ final class FileHeader {
     return ByteBuffer.wrap(header).getInt(checksumAt);
   }
 
-  /** Checks that it is whole, and of that format. */
+  /**
+   * Checks that it is of that format, first, as that tells where its checksum stands; and whole.
+   */
   static void check(Path path, byte[] header, int checksumAt, String format)
       throws DamageException {
-    if (!isSound(header, checksumAt)) {
-      throw new DamageException(
-          path,
-          String.format(
-              "checksum mismatch at offset 0: expected %08x, got %08x",
-              Segment.crc(header, 0, checksumAt), checksum(header, checksumAt)));
-    }
     String actual = new String(header, 0, FORMAT_BYTES, StandardCharsets.US_ASCII);
     if (!actual.equals(format)) {
       throw new DamageException(
@@ -37,7 +32,14 @@ final class FileHeader {
               + format
               + ", got "
               + actual
-              + ": another version of sessiontree wrote it");
+              + ": another version of sessiontree wrote it, or it is damaged");
+    }
+    if (!isSound(header, checksumAt)) {
+      throw new DamageException(
+          path,
+          String.format(
+              "checksum mismatch at offset 0: expected %08x, got %08x",
+              Segment.crc(header, 0, checksumAt), checksum(header, checksumAt)));
     }
   }
 }

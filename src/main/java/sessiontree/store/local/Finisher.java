@@ -49,13 +49,18 @@ final class Finisher {
   private final Answers answers = new Answers(threads(1, "answers"));
   private final ExecutorService finishers = threads(FINISHERS, "finish");
 
-  /** Large sessions one after another, so that small ones need not wait for them; and merges. */
+  /**
+   * Finishes large sessions and merges run files, one after another, so that small ones need not
+   * wait.
+   */
   private final ExecutorService heavy = threads(1, "merge");
 
   private final ScheduledExecutorService retries =
       new ScheduledThreadPoolExecutor(
           1, LocalStore.daemons("retry"), new ThreadPoolExecutor.DiscardPolicy());
-  private final AtomicBoolean compacting = new AtomicBoolean();
+
+  /** Set by the thread that spills, cleared by the one that merges. */
+  private final AtomicBoolean merging = new AtomicBoolean();
 
   /**
    * Sessions that have ended, or were deleted, and whose files could not be put in place so far.
@@ -223,24 +228,26 @@ final class Finisher {
             LocalStore.vital(task), time.toMillis(), time.toMillis(), TimeUnit.MILLISECONDS);
   }
 
-  /** Merges run files, if there is reason to, beside everything else. */
-  void compact() {
-    if (compacting.compareAndSet(false, true)) {
-      heavy.execute(
-          () -> {
-            try {
-              runs.compact(sessions::get);
-            } catch (IOException | RuntimeException e) {
-              LOG.warn("run files cannot be merged, tried again later: {}", e.toString());
-            } finally {
-              compacting.set(false);
-            }
-          });
+  /** Merges run files, if there is reason to, beside everything else. By the thread that spills. */
+  void mergeRuns() {
+    Runs.Merge merge = merging.get() ? null : runs.mergeDue();
+    if (merge == null) {
+      return;
     }
+    merging.set(true);
+    heavy.execute(
+        () -> {
+          try {
+            runs.merge(merge, sessions::get);
+          } catch (IOException | RuntimeException e) {
+            LOG.warn("run files cannot be merged, tried again later: {}", e.toString());
+          } finally {
+            merging.set(false);
+          }
+        });
   }
 
   void close() throws InterruptedException {
-    runs.stop();
     retries.shutdownNow();
     long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
     for (ExecutorService executor : List.of(finishers, heavy, answers.thread())) {

@@ -61,7 +61,7 @@ public final class LocalStore implements SessionStore {
    * @param memoryBytes of children that are held in memory, of all sessions; bringing the largest
    *     of them into order takes 32 bytes a child more
    * @param logBytes of the write-ahead log: at most so much is replayed after a crash
-   * @param fanIn so many run files of a level are merged into one
+   * @param fanIn more run files than this are merged into one
    * @param retry how long after a failure it is tried whether the disk takes something
    * @param sweep how long what was deleted may lie in the log and in run files
    * @param nanoTime a clock such as {@link System#nanoTime}
@@ -76,7 +76,9 @@ public final class LocalStore implements SessionStore {
     private static final long MAX_SEGMENT_BYTES = 16 << 20;
     private static final long MAX_JOURNAL_BYTES = 256 << 10;
 
-    /** With merges of 32 runs, a try every second, and a sweep every five minutes. */
+    /**
+     * With at most 32 run files between merges, a try every second, and a sweep every five minutes.
+     */
     public Options(long memoryBytes, long logBytes) {
       this(
           memoryBytes,
@@ -148,7 +150,7 @@ public final class LocalStore implements SessionStore {
             (entry, region) -> add(entry.id()).load(entry, region));
     checkpointer =
         new Checkpointer(
-            runs, trees, journal, log, sessions, options, this::compact, this::seal, metrics);
+            runs, trees, journal, log, sessions, options, this::mergeRuns, this::seal, metrics);
     finisher = new Finisher(sessions, trees, runs, checkpointer, journal, options.retry(), metrics);
     commit =
         new GroupCommit(
@@ -202,8 +204,8 @@ public final class LocalStore implements SessionStore {
     return session;
   }
 
-  private void compact() {
-    finisher.compact();
+  private void mergeRuns() {
+    finisher.mergeRuns();
   }
 
   private void seal() {

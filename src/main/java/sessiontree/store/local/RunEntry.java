@@ -45,22 +45,10 @@ record RunEntry(
         crc);
   }
 
-  /** The same, beginning where another began. */
-  RunEntry from(RunEntry older) {
+  /** The same, with the children of all older runs. */
+  RunEntry withOlderRuns() {
     return new RunEntry(
-        id,
-        older.fromLsn,
-        lsn,
-        millis,
-        sequence,
-        entries,
-        start,
-        end,
-        writers,
-        offset,
-        length,
-        count,
-        crc);
+        id, 0, lsn, millis, sequence, entries, start, end, writers, offset, length, count, crc);
   }
 
   /** The entry, after its length in 4 bytes. */

@@ -18,19 +18,16 @@ import sessiontree.sort.Cursor;
  * manual. Safe for several threads; it stays readable for those who retained it when it is deleted.
  */
 final class RunFile {
-  static final int HEADER_BYTES = 48;
+  static final int HEADER_BYTES = 32;
   private static final int INDEX_BUFFER_BYTES = 64 << 10;
   static final int FOOTER_BYTES = 32;
-  private static final String FORMAT = "sessiontree.run2";
+  private static final String FORMAT = "sessiontree.run3";
 
   private final Path path;
   private final Disk.DiskFile file;
 
-  // Its place among the others: see Runs.
-  private final long first;
   private final long number;
-  private final long generation;
-  private final int level;
+  private final boolean merged;
 
   private final AtomicInteger users = new AtomicInteger(1);
   private final AtomicInteger live = new AtomicInteger();
@@ -38,41 +35,25 @@ final class RunFile {
   private long bytes;
   private long sessions;
 
-  private RunFile(
-      Path path, Disk.DiskFile file, long first, long number, long generation, int level) {
+  private RunFile(Path path, Disk.DiskFile file, long number, boolean merged) {
     this.path = path;
     this.file = file;
-    this.first = first;
     this.number = number;
-    this.generation = generation;
-    this.level = level;
+    this.merged = merged;
   }
 
   Path path() {
     return path;
   }
 
-  /** The number of the oldest file that this one stands for. */
-  long first() {
-    return first;
-  }
-
-  /** Its own number, and that of the youngest file that it stands for. */
+  /** Files are in order of age by their numbers. */
   long number() {
     return number;
   }
 
-  /** Whether this one was made of the other. */
-  boolean supersedes(RunFile other) {
-    return generation > other.generation && first <= other.first && other.number <= number;
-  }
-
-  long generation() {
-    return generation;
-  }
-
-  int level() {
-    return level;
+  /** Whether all that was needed of the files with lesser numbers is in this one. */
+  boolean isMerged() {
+    return merged;
   }
 
   /** Bytes of children that are still needed. */
@@ -100,7 +81,7 @@ final class RunFile {
   }
 
   /** Whether it holds anything that nobody needs. */
-  boolean hasRemains() {
+  boolean hasGarbage() {
     return live.get() < sessions;
   }
 
@@ -132,9 +113,7 @@ final class RunFile {
       file.read(header, 0);
       FileHeader.check(path, header.array(), HEADER_BYTES - 4, FORMAT);
       header.position(FileHeader.FORMAT_BYTES);
-      RunFile run =
-          new RunFile(
-              path, file, header.getLong(), header.getLong(), header.getLong(), header.getInt());
+      RunFile run = new RunFile(path, file, header.getLong(), header.getInt() != 0);
       Index index = run.index();
       run.bytes = index.begin - HEADER_BYTES;
       run.sessions = index.sessions;
@@ -344,17 +323,12 @@ final class RunFile {
     /**
      * Begins a file.
      *
-     * @param first the number of the oldest file that it stands for; its own if it is new
+     * @param merged whether it is written in the place of all files with lesser numbers
      */
-    Writer(Disk.DiskFile file, long first, long number, long generation, int level) {
+    Writer(Disk.DiskFile file, long number, boolean merged) {
       this.file = file;
       ByteBuffer header = ByteBuffer.wrap(buffer);
-      header
-          .put(FORMAT.getBytes(StandardCharsets.US_ASCII))
-          .putLong(first)
-          .putLong(number)
-          .putLong(generation)
-          .putInt(level);
+      header.put(FORMAT.getBytes(StandardCharsets.US_ASCII)).putLong(number).putInt(merged ? 1 : 0);
       header.position(HEADER_BYTES - 4).putInt(crc(buffer, HEADER_BYTES - 4));
       used = HEADER_BYTES;
     }

@@ -16,17 +16,20 @@ import sessiontree.sort.Cursor;
 import sessiontree.sort.MergeIterator;
 
 /**
- * The run files, by age. A spill adds one; when there are as many of a level as the fan-in, they
- * are merged into one of the next level (a log-structured merge tree), so that a session has a
- * bounded number of runs, each file is rewritten few times, and what is not needed any more goes. A
- * file nobody needs is deleted. Safe for several threads; one spills, and one compacts.
+ * The run files, by age. A spill adds one; when there are more than the fan-in, or less than half
+ * of their bytes is needed, what is needed of all of them is rewritten into one. So a session has a
+ * bounded number of runs, and deleted data goes. A file that nobody needs is deleted.
+ *
+ * <p>Safe for several threads, but only the thread that spills calls {@link #write}, {@link
+ * #admit}, {@link #mergeDue} and {@link #purge}: so that whenever a merge is begun, the files with
+ * lesser numbers than its own are known.
  */
 final class Runs implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Runs.class);
 
   static final String SUFFIX = ".run";
 
-  /** A file of which less than half is needed is rewritten, if it is larger than this. */
+  /** Files with fewer bytes together are not rewritten for the sake of their room. */
   private static final long SMALL_BYTES = 1 << 20;
 
   private static final int MERGE_BUFFER_BYTES = 4 << 20;
@@ -49,9 +52,7 @@ final class Runs implements AutoCloseable {
   private final Path directory;
   private final Path temporary;
 
-  /**
-   * Files of a level. A session has at most one run in each, so its merge has fewer inputs a level.
-   */
+  /** A session has at most one run in each file, so this bounds the inputs of its merge. */
   private final int fanIn;
 
   /** By number; guarded by this. */
@@ -60,14 +61,13 @@ final class Runs implements AutoCloseable {
   /** Guarded by this. */
   private long lastNumber;
 
-  /** Guarded by this. */
-  private long lastGeneration;
-
   /** Files that are needless, and could not be deleted. */
   private final Set<Path> leftovers = ConcurrentHashMap.newKeySet();
 
+  /** Held while files are rewritten. */
   private final Object merging = new Object();
 
+  /** Set by the thread that closes the store. */
   private volatile boolean closing;
 
   private Runs(Disk disk, Path directory, Path temporary, int fanIn) {
@@ -77,7 +77,7 @@ final class Runs implements AutoCloseable {
     this.fanIn = fanIn;
   }
 
-  /** Opens the files of a directory, and deletes those that others were made of. */
+  /** Opens the files of a directory, and deletes those that were merged into another. */
   static Runs open(Disk disk, Path directory, Path temporary, int fanIn, Found found)
       throws IOException {
     disk.createDirectories(directory);
@@ -88,11 +88,12 @@ final class Runs implements AutoCloseable {
         RunFile file = RunFile.open(disk, path);
         runs.files.add(file);
         runs.lastNumber = Math.max(runs.lastNumber, file.number());
-        runs.lastGeneration = Math.max(runs.lastGeneration, file.generation());
       }
     }
+    long merged =
+        runs.files.stream().filter(RunFile::isMerged).mapToLong(RunFile::number).max().orElse(0);
     for (RunFile file : List.copyOf(runs.files)) {
-      if (runs.files.stream().anyMatch(other -> other.supersedes(file))) {
+      if (file.number() < merged) {
         runs.delete(file);
       }
     }
@@ -115,12 +116,8 @@ final class Runs implements AutoCloseable {
    * it was admitted.
    */
   Written write(List<? extends Source> sources) throws IOException {
-    long number;
-    synchronized (this) {
-      number = ++lastNumber;
-    }
     List<RunEntry> entries = new ArrayList<>(sources.size());
-    try (Output out = create(number, number, 0)) {
+    try (Output out = new Output(nextNumber(), false)) {
       for (Source source : sources) {
         entries.add(out.writer.add(source.state(), source.children()));
       }
@@ -163,75 +160,61 @@ final class Runs implements AutoCloseable {
     }
   }
 
-  /** The files that are to be merged now; none if there is nothing to do. */
-  private synchronized List<RunFile> due() {
-    int levels = files.stream().mapToInt(RunFile::level).max().orElse(-1) + 1;
-    for (int level = 0; level < levels; level++) {
-      int of = level;
-      if (files.stream().filter(file -> file.level() == of).count() >= fanIn) {
-        int first = 0;
-        while (files.get(first).level() != level) {
-          first++;
-        }
-        int last = files.size() - 1;
-        while (files.get(last).level() != level) {
-          last--;
-        }
-        return List.copyOf(files.subList(first, last + 1)); // no gaps, so that age stays an order
-      }
-    }
-    for (RunFile file : files) {
-      if (file.bytes() > SMALL_BYTES && file.liveBytes() < file.bytes() / 2) {
-        return List.of(file);
-      }
-    }
-    return List.of();
-  }
+  /** A merge that is to be done: its inputs are all files that are there, its number is next. */
+  record Merge(List<RunFile> inputs, long number) {}
 
-  /** Merges no more files after the ones that are being merged. */
+  /** Stops the merge that is being done, and does no more. */
   void stop() {
     closing = true;
   }
 
-  /** Merges files, as long as there are any to be merged. */
-  void compact(Function<String, LocalSession> sessions) throws IOException {
+  /** Begins a merge, which {@link #merge} does; null if there is no reason for one. */
+  synchronized Merge mergeDue() {
+    long bytes = files.stream().mapToLong(RunFile::bytes).sum();
+    long needed = files.stream().mapToLong(RunFile::liveBytes).sum();
+    boolean wasteful = bytes > SMALL_BYTES && needed < bytes / 2;
+    return wasteful || files.size() > fanIn ? begin() : null;
+  }
+
+  private synchronized Merge begin() {
+    return new Merge(List.copyOf(files), nextNumber());
+  }
+
+  private synchronized long nextNumber() {
+    return ++lastNumber;
+  }
+
+  /**
+   * Rewrites what is needed of the inputs into one file; those that were merged by now have none.
+   */
+  void merge(Merge merge, Function<String, LocalSession> sessions) throws IOException {
     synchronized (merging) {
-      for (List<RunFile> inputs = due(); !inputs.isEmpty() && !closing; inputs = due()) {
-        rewrite(inputs, sessions);
+      List<RunFile> retained = merge.inputs().stream().filter(RunFile::retain).toList();
+      try {
+        rewrite(retained, merge.number(), sessions);
+      } finally {
+        for (RunFile file : retained) {
+          file.release();
+        }
       }
     }
   }
 
-  /** Rewrites all files that hold what nobody needs, so that it leaves the disk, durably. */
+  /** Sees to it that nothing that nobody needs is in the directory, durably. */
   void purge(Function<String, LocalSession> sessions) throws IOException {
     synchronized (merging) {
-      List<RunFile> remaining;
-      synchronized (this) {
-        remaining = files.stream().filter(RunFile::hasRemains).toList();
-      }
-      for (RunFile file : remaining) {
-        rewrite(List.of(file), sessions);
-        disk.delete(file.path()); // here, as whoever does so else may be slower than what follows
+      Merge merge = begin();
+      if (merge.inputs().stream().anyMatch(RunFile::hasGarbage)) {
+        merge(merge, sessions);
+        for (RunFile file : merge.inputs()) { // whoever deletes them else may be slower
+          disk.delete(file.path());
+        }
       }
       for (Path leftover : List.copyOf(leftovers)) {
         disk.delete(leftover);
         leftovers.remove(leftover);
       }
       disk.sync(directory);
-    }
-  }
-
-  private void rewrite(List<RunFile> inputs, Function<String, LocalSession> sessions)
-      throws IOException {
-    List<RunFile> retained = inputs.stream().filter(RunFile::retain).toList();
-    try {
-      if (!retained.isEmpty()) {
-        merge(retained, sessions);
-      }
-    } finally {
-      for (RunFile file : retained) {
-        file.release();
-      }
     }
   }
 
@@ -258,7 +241,7 @@ final class Runs implements AutoCloseable {
 
   private record Moved(LocalSession session, List<Region> from, RunEntry to) {}
 
-  private void merge(List<RunFile> inputs, Function<String, LocalSession> sessions)
+  private void rewrite(List<RunFile> inputs, long number, Function<String, LocalSession> sessions)
       throws IOException {
     PriorityQueue<Head> heads =
         new PriorityQueue<>(Comparator.comparing(Head::id).thenComparing(Head::age));
@@ -268,13 +251,13 @@ final class Runs implements AutoCloseable {
         heads.add(head);
       }
     }
-    int level =
-        inputs.stream().mapToInt(RunFile::level).max().orElse(0) + (inputs.size() > 1 ? 1 : 0);
     List<Moved> moved = new ArrayList<>();
     RunFile merged;
-    try (Output out =
-        create(inputs.get(0).first(), inputs.get(inputs.size() - 1).number(), level)) {
+    try (Output out = new Output(number, true)) {
       while (!heads.isEmpty()) {
+        if (closing) {
+          throw new IOException("the store is closing");
+        }
         List<RunEntry> entries = new ArrayList<>();
         String id = heads.peek().id();
         while (!heads.isEmpty() && heads.peek().id().equals(id)) {
@@ -288,9 +271,8 @@ final class Runs implements AutoCloseable {
         LocalSession session = sessions.apply(id);
         List<Region> regions = session == null ? List.of() : session.regionsIn(inputs);
         if (!regions.isEmpty()) {
-          RunEntry oldest = entryOf(regions.get(0), entries);
           RunEntry youngest = entryOf(regions.get(regions.size() - 1), entries);
-          RunEntry to = move(youngest.from(oldest), regions, session, out.writer);
+          RunEntry to = move(youngest.withOlderRuns(), regions, session, out.writer);
           moved.add(new Moved(session, regions, to));
         }
       }
@@ -344,11 +326,6 @@ final class Runs implements AutoCloseable {
     return MergeIterator.of(cursors);
   }
 
-  private synchronized Output create(long first, long number, int level) throws IOException {
-    String name = String.format(Locale.ROOT, "%016x-%08x", number, ++lastGeneration) + SUFFIX;
-    return new Output(name, first, number, lastGeneration, level);
-  }
-
   /** A file that is being written, under another name until it is whole. */
   private final class Output implements AutoCloseable {
     private final Path file;
@@ -357,11 +334,11 @@ final class Runs implements AutoCloseable {
     private boolean renamed;
     private boolean published;
 
-    Output(String name, long first, long number, long generation, int level) throws IOException {
+    Output(long number, boolean merged) throws IOException {
+      String name = String.format(Locale.ROOT, "%016x", number) + SUFFIX;
       this.file = temporary.resolve(name);
       this.target = directory.resolve(name);
-      this.writer =
-          new RunFile.Writer(disk.createTemporary(file), first, number, generation, level);
+      this.writer = new RunFile.Writer(disk.createTemporary(file), number, merged);
     }
 
     RunFile publish() throws IOException {

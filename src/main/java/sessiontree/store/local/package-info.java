@@ -7,7 +7,7 @@
  *   lock                              held by the process that uses the folder
  *   log/0000000000000001.wal          a segment of the log; the name is the number of its first record, in hex
  *   log/checkpoint                    records before this number may be missing from the log
- *   runs/0000000000000001-00000001.run  sorted runs that one spill wrote, or one merge: number, generation
+ *   runs/0000000000000001.run         sorted runs that one spill wrote, or one merge; the name is its number, in hex
  *   sessions/5c/ID.json               a tree: the bytes that GET answers
  *   sessions/5c/ID.facts              beside a tree that has named writers, or more than 64 KiB: the number of the
  *                                     record that ended it, its entries, its writers
@@ -73,12 +73,10 @@
  * <h2>Run file</h2>
  *
  * <pre>
- *   16  "sessiontree.run2"
- *    8  number of the oldest file it stands for
- *    8  its own number, which is that of the youngest
- *    8  generation: of two files that overlap, the one with the greater was made of the other
- *    4  level: 0 for a spill, one more for each merge
- *    4  checksum of these 44 bytes
+ *   16  "sessiontree.run3"
+ *    8  its number: the files' order of age
+ *    4  0: a spill, 1: a merge of all files with lesser numbers, which are not needed any more
+ *    4  checksum of these 28 bytes
  *       a run a session: its children by key, equal keys in the order stored
  *       index, an entry a session, by id: 4 bytes of length, then
  *         1+n id · 8 its log records up to this one are in older runs · 8 and up to this one in this run
@@ -124,10 +122,11 @@
  *       leaves the journal, durably, before the tombstone of its session leaves the log.
  *   <li>A deletion is answered when its tombstone has been forced and the tree is unlinked. All
  *       that is stored under its id later lies behind the tombstone in the log. So the tombstone's
- *       segment is deleted only when the unlinking is durable, and every run file that has anything
- *       nobody needs was rewritten without it.
- *   <li>A session's runs are ordered by age, and merged only with neighbours; so the order stored
- *       is kept.
+ *       segment is deleted only when the unlinking is durable, and the run files, if they have
+ *       anything that nobody needs, were rewritten without it.
+ *   <li>A session's runs are ordered by age. The thread that spills begins each merge, between two
+ *       spills: so a merge takes in all files with lesser numbers than its own, and the order
+ *       stored is kept.
  * </ul>
  *
  * <p>A tree's tag is what identifies it to everybody. Of a tree of more than 64 KiB it is the
@@ -146,7 +145,7 @@
  *   <tr><td>while a run file is written<td>a file in tmp/: deleted
  *   <tr><td>after its rename<td>a run file, and the same in the log: the log's records up to the entry's number are passed
  *       over. If the spill was told that it failed, and came again, the later run covers the earlier one, which goes
- *   <tr><td>while run files are merged<td>the merged file and some it was made of: these are deleted
+ *   <tr><td>after run files were merged<td>the merged file, and some with lesser numbers: these are deleted
  *   <tr><td>while a tree is written or forced<td>files in tmp/: deleted, and the tree is made anew from log and runs. The same
  *       if only the facts have their name
  *   <tr><td>after the rename of a tree<td>a tree, and all its records in log and runs: the session is complete, and the records
@@ -209,7 +208,9 @@
  * were read: an eighth of {@code memoryBytes}. Sealed segments: {@code logBytes}; checkpoints begin
  * at three quarters of it, and leave half. Ids of deleted sessions: one for each KiB of {@code
  * memoryBytes}, or 1,000; then the journal is rewritten without them. A session has at most one run
- * in each run file, and there are fewer than the fan-in of a level.
+ * in each run file. When there are more of these than the fan-in, all that is needed of them is
+ * rewritten into one; so it is if they have more than 1 MiB together, and less than half is needed.
+ * What is needed is so written once more for each fan-in of spills.
  *
  * <h2>Assumptions</h2>
  *
@@ -220,7 +221,7 @@
  * a time: a lock of the file system tells.
  *
  * <p>Sources: the log follows LevelDB's and etcd's; what a failed force means is told by Rebello
- * and others, "Can Applications Recover from fsync Failures?" (USENIX ATC 2020); the merging of run
- * files is a log-structured merge tree (O'Neil and others, 1996).
+ * and others, "Can Applications Recover from fsync Failures?" (USENIX ATC 2020); runs and their
+ * merges are a log-structured merge tree (O'Neil and others, 1996) of one level.
  */
 package sessiontree.store.local;

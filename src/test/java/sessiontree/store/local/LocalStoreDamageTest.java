@@ -92,6 +92,15 @@ class LocalStoreDamageTest {
     }
   }
 
+  @Test
+  void runFileOfAnEarlierVersion_whoseHeaderWasLonger_isToldAsSuch() throws Exception {
+    Path run = spilled();
+    byte[] old = Files.readAllBytes(run);
+    ByteBuffer.wrap(old).put("sessiontree.run2".getBytes(StandardCharsets.US_ASCII));
+    Files.write(run, old);
+    assertRefused("expected format sessiontree.run3, got sessiontree.run2: another version", "old");
+  }
+
   private void assertOtherFormatIsRefused(Path file, int checksumAt) throws IOException {
     byte[] sound = Files.readAllBytes(file);
     byte[] other = sound.clone();

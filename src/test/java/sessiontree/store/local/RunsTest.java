@@ -2,7 +2,9 @@ package sessiontree.store.local;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -16,13 +18,54 @@ class RunsTest {
 
   private record Source(RunEntry state) implements Runs.Source {
     static Source of(String id) {
+      return of(id, 0, 4);
+    }
+
+    static Source of(String id, long fromLsn, long lsn) {
+      Batch.Bound start = new Batch.Bound(1, "1");
       return new Source(
-          new RunEntry(id, 0, 4, 0, 4, 1, new Batch.Bound(1, "1"), null, Map.of(), 0, 0, 0, 0));
+          new RunEntry(id, fromLsn, lsn, 0, lsn, 1, start, null, Map.of(), 0, 0, 0, 0));
     }
 
     @Override
     public Cursor children() {
       return new SessionBuffer().sorted();
+    }
+  }
+
+  private static void spill(Runs runs, LocalSession session, long lsn) throws IOException {
+    Source source = Source.of(session.id(), session.covered(), lsn);
+    Runs.Written written = runs.write(List.of(source));
+    session.load(source.state(), written.regions().get(0));
+    runs.admit(written.file());
+  }
+
+  @Test
+  void filesThatWereMerged_areNotFoundAgain_whateverOfTheirDeletionWasLost() throws Exception {
+    for (int seed = 0; seed < 50; seed++) {
+      FaultyDisk disk = FaultyDisk.create(new Random(seed));
+      LocalSession session = new LocalSession(null, "a", null);
+      Runs runs = Runs.open(disk, DIRECTORY, Path.of("tmp"), 2, (entry, region) -> List.of());
+      spill(runs, session, 3);
+      spill(runs, session, 5);
+      assertThat(runs.mergeDue()).as("at the fan-in").isNull();
+      spill(runs, session, 6);
+      Runs.Merge merge = runs.mergeDue();
+      spill(runs, session, 8); // while the others are merged
+      runs.merge(merge, id -> session);
+      assertThat(runs.count()).isEqualTo(2);
+
+      List<String> found = new ArrayList<>();
+      Runs.open(
+          disk.losePower(),
+          DIRECTORY,
+          Path.of("tmp"),
+          2,
+          (entry, region) -> {
+            found.add(entry.fromLsn() + " to " + entry.lsn());
+            return List.of();
+          });
+      assertThat(found).as("seed " + seed).containsExactly("0 to 6", "6 to 8");
     }
   }
 
