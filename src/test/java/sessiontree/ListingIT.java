@@ -211,6 +211,9 @@ class ListingIT {
     for (String query :
         List.of(
             "limit=0",
+            "order=oldest",
+            "LIMIT=1",
+            "=",
             "limit=-1",
             "limit=1001",
             "limit=1.5",

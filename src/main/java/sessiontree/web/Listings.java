@@ -8,6 +8,7 @@ import io.javalin.http.Context;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.Set;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 import sessiontree.store.Listing;
@@ -17,6 +18,8 @@ import sessiontree.store.SessionStore;
 final class Listings {
   private static final int DEFAULT_LIMIT = 100;
   private static final int MAX_LIMIT = 1_000;
+  private static final Set<String> PARAMETERS =
+      Set.of("state", "limit", "cursor", Tokens.ACCESS_TOKEN);
 
   private final SessionStore store;
 
@@ -25,6 +28,11 @@ final class Listings {
   }
 
   void get(Context ctx) throws ProblemException, IOException {
+    for (String parameter : ctx.queryParamMap().keySet()) {
+      if (!PARAMETERS.contains(parameter)) { // what it asks for would be missing
+        throw invalid("a list knows state, limit and cursor");
+      }
+    }
     String page = page(filter(ctx), cursor(ctx), limit(ctx)).toString();
     Responses.set(ctx, Responses.JSON, page.getBytes(StandardCharsets.UTF_8));
   }

@@ -17,7 +17,7 @@ import sessiontree.event.ProblemException;
  */
 final class Tokens {
   private static final String BEARER = "bearer ";
-  private static final String ACCESS_TOKEN = "access_token";
+  static final String ACCESS_TOKEN = "access_token";
 
   private final Map<Role, List<byte[]>> digests;
 
