@@ -219,15 +219,22 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
   }
 
   private void addPartial(ByteBuffer part) {
-    if (!largeInput && partial.length() + part.remaining() >= Streams.SMALL_INPUT_BYTES) {
-      largeInput = true;
-      jetty.setInputBufferSize(inputBytes);
+    if (partial.length() + part.remaining() >= Streams.SMALL_INPUT_BYTES) {
+      readMoreAtOnce();
     }
     boolean begins = partial.length() == 0;
     partial.add(part);
     synchronized (this) {
       partialNanos = begins ? streams.nowNanos() : partialNanos;
       countPartial(partial.allocated());
+    }
+  }
+
+  /** From the next read on: a client that sends much is not read in small pieces. */
+  private void readMoreAtOnce() {
+    if (!largeInput) {
+      largeInput = true;
+      jetty.setInputBufferSize(inputBytes);
     }
   }
 
@@ -278,9 +285,14 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
     int bytes = length + MESSAGE_OVERHEAD_BYTES;
     output.received(bytes);
     streams.inflow().add(bytes);
+    boolean many;
     synchronized (this) {
       mailbox.add(new Message(++received, batch, unreadable));
       mailboxBytes += bytes;
+      many = mailboxBytes > Streams.SMALL_INPUT_BYTES;
+    }
+    if (many) {
+      readMoreAtOnce();
     }
     submit();
   }
