@@ -106,6 +106,12 @@ final class Bodies extends Handler.Wrapper {
         "a message has at most " + maxMessageBytes + " bytes; this one has more");
   }
 
+  private static ProblemException noRoom() {
+    return new ProblemException(
+        Problem.STORAGE_UNAVAILABLE,
+        "too much is received and not stored yet; nothing of the message was stored");
+  }
+
   private boolean handleRead(Request request, Response response, Callback callback)
       throws Exception {
     return super.handle(request, response, callback);
@@ -138,8 +144,8 @@ final class Bodies extends Handler.Wrapper {
 
     // All guarded by this.
     private State state = State.READING;
-    private long sinceNanos = time.nanos(); // pushed on while it is blocked
-    private long blockedNanos;
+    private final long sinceNanos = time.nanos();
+    private boolean admitted; // to read once more, whoever waits now
     private long received;
     private long counted; // among the in-flight bytes
 
@@ -165,7 +171,7 @@ final class Bodies extends Handler.Wrapper {
         boolean last = chunk.isLast();
         bytes.add(chunk.getByteBuffer());
         chunk.release();
-        count(bytes.allocated());
+        counted(bytes.allocated());
         if (bytes.length() > maxMessageBytes) {
           refuse(tooBig());
         } else if (last) {
@@ -176,9 +182,8 @@ final class Bodies extends Handler.Wrapper {
     }
 
     private synchronized boolean mayRead() {
-      if (state == State.READING && !inflow.mayRead(this, bytes.length() > 0)) {
+      if (state == State.READING && !admitted && !inflow.mayRead(this, bytes.length() > 0)) {
         state = State.BLOCKED;
-        blockedNanos = time.nanos();
       }
       return state == State.READING;
     }
@@ -190,13 +195,14 @@ final class Bodies extends Handler.Wrapper {
           return false;
         }
         state = State.READING;
-        sinceNanos += time.nanos() - blockedNanos;
+        admitted = true;
       }
       request.getComponents().getExecutor().execute(this);
       return true;
     }
 
-    private synchronized void count(long held) {
+    private synchronized void counted(long held) {
+      admitted = false;
       received = bytes.length();
       inflow.add(held - counted);
       counted = held;
@@ -221,7 +227,7 @@ final class Bodies extends Handler.Wrapper {
         byte[] body = gzip ? inflated() : Arrays.copyOf(bytes.array(), bytes.length());
         if (end()) {
           bytes.clear();
-          count(body.length);
+          counted(body.length);
           request.setAttribute(BODY, body);
           handleRead(request, response, callback);
         }
@@ -233,6 +239,9 @@ final class Bodies extends Handler.Wrapper {
     }
 
     private byte[] inflated() throws ProblemException {
+      if (!inflow.borrow(maxMessageBytes)) { // it may be small, and become large
+        throw noRoom();
+      }
       try (GZIPInputStream in =
           new GZIPInputStream(new ByteArrayInputStream(bytes.array(), 0, bytes.length()))) {
         byte[] body = in.readNBytes(maxMessageBytes + 1);
@@ -242,6 +251,8 @@ final class Bodies extends Handler.Wrapper {
         return body;
       } catch (IOException e) {
         throw new ProblemException(Problem.INVALID_JSON, "the body is not whole gzip");
+      } finally {
+        inflow.subtract(maxMessageBytes);
       }
     }
 
@@ -263,14 +274,12 @@ final class Bodies extends Handler.Wrapper {
       boolean waited;
       boolean late;
       synchronized (this) {
-        waited = state == State.BLOCKED && nowNanos - blockedNanos > SHORT_NANOS;
-        late = state == State.READING && nowNanos - sinceNanos > allowedNanos();
+        long nanos = nowNanos - sinceNanos;
+        waited = state == State.BLOCKED && nanos > SHORT_NANOS;
+        late = state == State.READING && nanos > allowedNanos();
       }
       if (waited) {
-        refuse(
-            new ProblemException(
-                Problem.STORAGE_UNAVAILABLE,
-                "too much is received and not stored yet; nothing of the message was stored"));
+        refuse(noRoom());
       } else if (late) {
         drop("slow_body");
       }
@@ -292,7 +301,7 @@ final class Bodies extends Handler.Wrapper {
     /** The request has its response, or never will. */
     void completed() {
       end();
-      count(0);
+      counted(0);
       inflow.admitNext();
     }
   }

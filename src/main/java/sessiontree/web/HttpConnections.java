@@ -1,7 +1,9 @@
 package sessiontree.web;
 
+import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.Connector;
@@ -12,9 +14,12 @@ import org.eclipse.jetty.server.internal.HttpConnection;
 /**
  * HTTP/1.1 connections that ignore an {@code Upgrade} without {@code Connection: upgrade}, as RFC
  * 9110, section 7.8, lets a server do. Proxies that do not pass on hop-by-hop headers leave such
- * requests; Jetty would refuse them with 400.
+ * requests; Jetty would refuse them with 400. It bounds the number of header fields too: a field of
+ * two bytes takes fifty while the request waits.
  */
 final class HttpConnections extends HttpConnectionFactory {
+  private static final int MAX_FIELDS = 100;
+
   HttpConnections(HttpConfiguration http) {
     super(http);
   }
@@ -41,9 +46,15 @@ final class HttpConnections extends HttpConnectionFactory {
       // Both owned by the thread that parses.
       private HttpField upgrade;
       private boolean isAsked;
+      private int fields;
 
       @Override
       public void parsedHeader(HttpField field) {
+        fields++;
+        if (fields > MAX_FIELDS) {
+          throw new HttpException.RuntimeException(
+              HttpStatus.REQUEST_HEADER_FIELDS_TOO_LARGE_431, "more than 100 header fields");
+        }
         if (field.getHeader() == HttpHeader.UPGRADE) {
           upgrade = field;
           return;
@@ -57,6 +68,7 @@ final class HttpConnections extends HttpConnectionFactory {
         HttpField asked = isAsked ? upgrade : null;
         upgrade = null;
         isAsked = false;
+        fields = 0;
         if (asked != null) {
           super.parsedHeader(asked);
         }

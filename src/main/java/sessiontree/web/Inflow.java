@@ -55,6 +55,18 @@ final class Inflow {
     held.addAndGet(bytes);
   }
 
+  /**
+   * Adds bytes that are needed for a moment to decode what has come, and are subtracted then.
+   * Returns false, and adds none, where that would be half as much again as the limit.
+   */
+  boolean borrow(long bytes) {
+    boolean lent = held.addAndGet(bytes) <= Math.max(limit + limit / 2, 2 * bytes);
+    if (!lent) {
+      subtract(bytes);
+    }
+    return lent;
+  }
+
   /** Who waits is admitted, when there is room. */
   void subtract(long bytes) {
     if (held.addAndGet(-bytes) < limit) {

@@ -471,11 +471,12 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
     String reason = null;
     boolean ping;
     synchronized (this) {
+      boolean isShort = streams.inflow().isShort();
       if (!demanding) { // what the client says cannot be heard
         heardNanos = nowNanos;
-        partialNanos = nowNanos;
+        partialNanos = isShort ? partialNanos : nowNanos; // others need the room that it takes
       }
-      long messageNanos = streams.inflow().isShort() ? SHORT_MESSAGE_NANOS : MESSAGE_NANOS;
+      long messageNanos = isShort ? SHORT_MESSAGE_NANOS : MESSAGE_NANOS;
       if (nowNanos - heardNanos > SILENCE_NANOS) {
         reason = "silent";
       } else if (partialBytes > 0 && nowNanos - partialNanos > messageNanos) {

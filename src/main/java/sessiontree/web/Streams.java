@@ -49,6 +49,11 @@ final class Streams implements WebSocketNegotiator {
 
   private static final int MAX_INPUT_BYTES = 64 << 10;
 
+  /** Jetty keeps the query of each stream while that is open; it has room for any token. */
+  private static final int MAX_QUERY_CHARS = (4 << 10) + 512;
+
+  private static final int MAX_PARAMETERS = 8;
+
   /** What a connection reads at a time until it sends more than that in one message. */
   static final int SMALL_INPUT_BYTES = 4 << 10;
 
@@ -113,6 +118,7 @@ final class Streams implements WebSocketNegotiator {
         throw new ProblemException(Problem.NOT_FOUND, Problems.NO_ROUTE);
       }
       String id = SessionId.check(named);
+      checkQuery(request.getHttpURI().getQuery());
       String writer = writer(Request.extractQueryParameters(request).getValue("writer"));
       checkKey(request.getHeaders().get(HttpHeader.SEC_WEBSOCKET_KEY));
       response.setExtensions(
@@ -131,6 +137,16 @@ final class Streams implements WebSocketNegotiator {
   private static boolean isTaken(ExtensionConfig offered) {
     return offered.getName().equals(MessageCompression.NAME)
         && COMPRESSION_PARAMETERS.containsAll(offered.getParameterKeys());
+  }
+
+  private static void checkQuery(String query) throws ProblemException {
+    if (query != null
+        && (query.length() > MAX_QUERY_CHARS
+            || query.chars().filter(c -> c == '&').count() >= MAX_PARAMETERS)) {
+      throw new ProblemException(
+          Problem.INVALID_PARAMETER,
+          "the query of a stream has at most 8 parameters and 4608 characters");
+    }
   }
 
   private static void checkKey(String key) throws ProblemException {
