@@ -23,13 +23,13 @@ final class Failures {
     config.routes.exception(Exception.class, Failures::failed);
     config.router.javaLangErrorHandler(Failures::failed);
     config.routes.error(404, ctx -> unrouted(ctx, Problem.NOT_FOUND, Problems.NO_ROUTE));
-    config.routes.error(
-        405,
-        ctx ->
-            unrouted(
-                ctx,
-                Problem.METHOD_NOT_ALLOWED,
-                "this path does not take " + ctx.method().name().toUpperCase(Locale.ROOT)));
+    config.routes.error(405, Failures::methodNotAllowed);
+  }
+
+  private static void methodNotAllowed(Context ctx) {
+    ctx.header("Allow", Route.of(ctx.path()).methods); // those that Javalin does not know, too
+    String method = ctx.method().name().toUpperCase(Locale.ROOT);
+    unrouted(ctx, Problem.METHOD_NOT_ALLOWED, "this path does not take " + method);
   }
 
   private static void storageFailed(IOException e, Context ctx) {

@@ -9,14 +9,14 @@ import org.eclipse.jetty.http.pathmap.UriTemplatePathSpec;
 
 /** The paths of the API. They are matched as the request line has them, before any decoding. */
 enum Route {
-  SESSIONS("/sessions"),
-  SESSION("/sessions/{id}"),
-  EVENTS("/sessions/{id}/events"),
-  STREAM("/sessions/{id}/stream"),
-  HEALTH("/health"),
-  METRICS("/metrics"),
-  OPENAPI("/openapi.json"),
-  ASYNCAPI("/asyncapi.json");
+  SESSIONS("/sessions", "GET, HEAD"),
+  SESSION("/sessions/{id}", "GET, HEAD, DELETE"),
+  EVENTS("/sessions/{id}/events", "POST"),
+  STREAM("/sessions/{id}/stream", "GET, HEAD"),
+  HEALTH("/health", "GET, HEAD"),
+  METRICS("/metrics", "GET, HEAD"),
+  OPENAPI("/openapi.json", "GET, HEAD"),
+  ASYNCAPI("/asyncapi.json", "GET, HEAD");
 
   private static final PathMappings<Route> ROUTES = new PathMappings<>();
 
@@ -29,11 +29,15 @@ enum Route {
   /** The path, with {@code {id}} for a session's id. */
   final String template;
 
+  /** The methods that the route takes, as Allow lists them (RFC 9110, section 10.2.1). */
+  final String methods;
+
   @SuppressWarnings("ImmutableEnumChecker") // Jetty's class is immutable, and does not say so
   final UriTemplatePathSpec spec;
 
-  Route(String template) {
+  Route(String template, String methods) {
     this.template = template;
+    this.methods = methods;
     this.spec = new UriTemplatePathSpec(template);
   }
 
