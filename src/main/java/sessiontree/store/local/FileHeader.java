@@ -28,7 +28,7 @@ final class FileHeader {
     if (!actual.equals(format)) {
       throw new DamageException(
           path,
-          "expected format "
+          "at offset 0: expected format "
               + format
               + ", got "
               + actual

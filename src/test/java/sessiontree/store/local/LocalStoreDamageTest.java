@@ -107,7 +107,8 @@ class LocalStoreDamageTest {
     other[FileHeader.FORMAT_BYTES - 1]++;
     ByteBuffer.wrap(other).putInt(checksumAt, Segment.crc(other, 0, checksumAt));
     Files.write(file, other);
-    assertRefused(file.getFileName() + ": expected format sessiontree.", "of another format");
+    assertRefused(
+        file.getFileName() + ": at offset 0: expected format sessiontree.", "of another format");
     Files.write(file, sound);
   }
 
