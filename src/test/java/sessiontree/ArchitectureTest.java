@@ -35,7 +35,9 @@ class ArchitectureTest {
                   "sessiontree.event.",
                   "sessiontree.metrics.",
                   "sessiontree.sort.",
-                  "sessiontree.store.")),
+                  "sessiontree.store.",
+                  "sessiontree.store.log.")),
+          entry("sessiontree.store.log", List.of()),
           entry(
               "sessiontree.store.jetstream",
               List.of("sessiontree.event.", "sessiontree.sort.", "sessiontree.store.")),

@@ -10,6 +10,7 @@ import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
+import sessiontree.store.log.WriteAheadLog;
 
 /**
  * Keeps memory and log within their bounds. At three quarters of the memory's bound the largest

@@ -20,6 +20,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.Append;
+import sessiontree.store.log.DamageException;
 
 /**
  * What follows when a session has ended, or was deleted: its tree is put in place or removed, then

@@ -11,6 +11,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.Append;
+import sessiontree.store.log.WriteAheadLog;
 
 /**
  * The log thread: takes everything that is queued, writes it, forces it once, and only then are

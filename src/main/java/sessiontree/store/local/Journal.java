@@ -20,6 +20,8 @@ import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.store.SessionStore.Seen;
+import sessiontree.store.log.Disk;
+import sessiontree.store.log.DiskStreams;
 
 /**
  * Which sessions completed: a {@link JournalLine} each, in the order in which they were finished. A

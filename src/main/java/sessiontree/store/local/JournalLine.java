@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.HexFormat;
+import sessiontree.store.log.Checksum;
 
 /**
  * A line of the {@link Journal}: a session that completed. As text, for people too: {@code 84213
@@ -24,7 +25,7 @@ record JournalLine(long millis, String completed, long lsn, String id) {
   byte[] bytes() {
     String text = millis + " " + completed + " " + lsn + " " + id;
     byte[] bytes = text.getBytes(StandardCharsets.US_ASCII);
-    int crc = Segment.crc(bytes, 0, bytes.length);
+    int crc = Checksum.of(bytes, 0, bytes.length);
     String line = text + " " + HexFormat.of().toHexDigits(crc) + "\n";
     return line.getBytes(StandardCharsets.US_ASCII);
   }
@@ -37,7 +38,7 @@ record JournalLine(long millis, String completed, long lsn, String id) {
     }
     int textBytes = to - from - words[4].length() - 1;
     try {
-      return Integer.parseUnsignedInt(words[4], 16) == Segment.crc(bytes, from, textBytes)
+      return Integer.parseUnsignedInt(words[4], 16) == Checksum.of(bytes, from, textBytes)
           ? new JournalLine(Long.parseLong(words[0]), words[1], Long.parseLong(words[2]), words[3])
           : null;
     } catch (NumberFormatException e) {

@@ -3,6 +3,7 @@ package sessiontree.store.local;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import sessiontree.store.log.Disk;
 
 /** Reads lines of a journal's file, and passes over what is none. For one thread. */
 final class JournalReader implements Closeable {

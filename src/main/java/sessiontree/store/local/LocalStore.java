@@ -18,6 +18,9 @@ import sessiontree.store.Listing;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
+import sessiontree.store.log.DamageException;
+import sessiontree.store.log.Disk;
+import sessiontree.store.log.WriteAheadLog;
 
 /**
  * Keeps sessions in a folder. One write-ahead log takes what is appended to all of them, group by

@@ -4,6 +4,7 @@ import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import sessiontree.event.Batch;
+import sessiontree.store.log.WriteAheadLog;
 
 /**
  * What the write-ahead log keeps of one append. How it lies in bytes is told in the package's
@@ -29,7 +30,8 @@ record LogRecord(
     Batch.Bound start,
     End end,
     int count,
-    byte[] children) {
+    byte[] children)
+    implements WriteAheadLog.Body {
 
   /** What a record is, and its number in the file. */
   enum Type {
@@ -56,24 +58,14 @@ record LogRecord(
     }
   }
 
-  /** Bytes of a body without its children, at most. */
-  static final int MAX_HEAD_BYTES = 4096;
-
-  /** Bytes of a body at least. */
-  static final int MIN_BODY_BYTES = 1 + 8 + 8 + 8 + 1;
-
   private static final byte[] NO_CHILDREN = new byte[0];
   private static final int HAS_START = 1;
   private static final int HAS_END = 2;
   private static final int ABANDONED = 4;
 
-  /**
-   * Puts the body up to the children.
-   *
-   * @param synced the offset in the record's segment before which everything is durable
-   */
-  void putHead(ByteBuffer to, long synced) {
-    to.put(type.number).putLong(lsn).putLong(synced).putLong(millis);
+  @Override
+  public void putHead(ByteBuffer to) {
+    to.put(type.number).putLong(millis);
     putShort(to, id);
     to.putLong(sequence);
     putShort(to, writer);
@@ -83,6 +75,11 @@ record LogRecord(
       end.put(to);
     }
     to.putInt(count);
+  }
+
+  @Override
+  public byte[] tail() {
+    return children;
   }
 
   private int flags() {
@@ -104,25 +101,13 @@ record LogRecord(
     }
   }
 
-  /** The LSN of a body, which may be anything. */
-  static long lsn(ByteBuffer body) {
-    return body.getLong(body.position() + 1);
-  }
-
-  /** The offset before which the body's segment was durable when it was written. */
-  static long synced(ByteBuffer body) {
-    return body.getLong(body.position() + 9);
-  }
-
-  /** Reads a body whose checksum was right; returns null if it is no record all the same. */
-  static LogRecord read(ByteBuffer body) {
+  /** Reads the bytes of the record of that number; returns null if they are none. */
+  static LogRecord read(long lsn, ByteBuffer body) {
     try {
       Type type = Type.of(body.get());
       if (type == null) {
         return null;
       }
-      long lsn = body.getLong();
-      body.getLong(); // synced
       long millis = body.getLong();
       String id = text(body, body.get() & 0xff);
       long sequence = body.getLong();

@@ -1,6 +1,7 @@
 package sessiontree.store.local;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -11,6 +12,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.store.SessionState.Phase;
+import sessiontree.store.log.WriteAheadLog;
 
 /**
  * Brings the sessions of a folder to where they were: from its run files, then from its log. By the
@@ -118,7 +120,11 @@ final class Recovery implements WriteAheadLog.Replay {
   }
 
   @Override
-  public void record(LogRecord record) throws IOException {
+  public boolean record(long lsn, ByteBuffer bytes) throws IOException {
+    LogRecord record = LogRecord.read(lsn, bytes);
+    if (record == null) {
+      return false;
+    }
     records++;
     running.atLeast(record.millis());
     switch (record.type()) {
@@ -126,6 +132,7 @@ final class Recovery implements WriteAheadLog.Replay {
       case DELETION -> delete(record);
       case APPEND -> append(record);
     }
+    return true;
   }
 
   private void append(LogRecord record) throws IOException {

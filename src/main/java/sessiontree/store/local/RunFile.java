@@ -12,6 +12,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.zip.CRC32C;
 import sessiontree.event.Children;
 import sessiontree.sort.Cursor;
+import sessiontree.store.log.DamageException;
+import sessiontree.store.log.Disk;
+import sessiontree.store.log.FileHeader;
 
 /**
  * A file of sorted runs, one a session, written at once and never changed. See the package's

@@ -8,6 +8,8 @@ import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.store.RunningClock;
+import sessiontree.store.log.Checksum;
+import sessiontree.store.log.Disk;
 
 /**
  * For how long, in milliseconds, stores have been open on the folder, one after another: a clock
@@ -43,7 +45,7 @@ final class RunningTime {
     try (Disk.DiskFile from = disk.open(file)) {
       ByteBuffer content = ByteBuffer.allocate(BYTES);
       from.read(content, 0);
-      if (content.getInt(Long.BYTES) == Segment.crc(content.array(), 0, Long.BYTES)) {
+      if (content.getInt(Long.BYTES) == Checksum.of(content.array(), 0, Long.BYTES)) {
         return content.getLong(0);
       }
       LOG.warn("{} is not what was written; the log tells the time", file.getFileName());
@@ -68,7 +70,7 @@ final class RunningTime {
     Path next = temporary.resolve(file.getFileName());
     try (Disk.DiskFile to = disk.create(next)) {
       ByteBuffer content = ByteBuffer.allocate(BYTES).putLong(millis());
-      to.write(content.putInt(Segment.crc(content.array(), 0, Long.BYTES)).rewind(), 0);
+      to.write(content.putInt(Checksum.of(content.array(), 0, Long.BYTES)).rewind(), 0);
     }
     disk.rename(next, file);
   }

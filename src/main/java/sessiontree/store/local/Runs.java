@@ -14,6 +14,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.sort.Cursor;
 import sessiontree.sort.MergeIterator;
+import sessiontree.store.log.DamageException;
+import sessiontree.store.log.Disk;
 
 /**
  * The run files, by age. A spill adds one; when there are more than the fan-in, or less than half

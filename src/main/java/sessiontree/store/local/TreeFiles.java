@@ -31,6 +31,9 @@ import org.slf4j.LoggerFactory;
 import sessiontree.store.Listing;
 import sessiontree.store.MemoryTree;
 import sessiontree.store.Tree;
+import sessiontree.store.log.DamageException;
+import sessiontree.store.log.Disk;
+import sessiontree.store.log.DiskStreams;
 
 /**
  * The trees of complete sessions, a file each, forced and then published by rename: a tree that has

@@ -24,7 +24,7 @@
  * <h2>Segment</h2>
  *
  * <pre>
- *   16  "sessiontree.wal2"
+ *   16  "sessiontree.wal3"
  *    8  number of the first record
  *    4  checksum of these 24 bytes
  *    4  zero
@@ -32,10 +32,11 @@
  *    4  length of the body
  *    4  checksum of the body
  *    body:
- *    1  1: an append, 2: a probe, which tells whether the disk takes anything again and changes nothing,
- *       3: a tombstone, which deletes a session: its records before this one count no more
  *    8  log sequence number; each record has that of the one before it and one more, across segments
  *    8  synced: the offset in this segment before which all was durable when the record was written
+ *       so far the log knows; the rest is the store's:
+ *    1  1: an append, 2: a probe, which tells whether the disk takes anything again and changes nothing,
+ *       3: a tombstone, which deletes a session: its records before this one count no more
  *    8  when it was appended, in milliseconds that servers have run on the folder
  *  1+n  session id
  *    8  how many records the session had before this one
@@ -58,10 +59,10 @@
  * writer w, in the sixth second:
  *
  * <pre>
- *   0000: 73 65 73 73 69 6f 6e 74 72 65 65 2e 77 61 6c 32  sessiontree.wal2
- *   0010: 00 00 00 00 00 00 00 01 ed fa ef d2 00 00 00 00  ................
- *   0020: 00 00 00 72 05 c5 e8 a1 01 00 00 00 00 00 00 00  ...r............
- *   0030: 01 00 00 00 00 00 00 00 20 00 00 00 00 00 00 13  ........ .......
+ *   0000: 73 65 73 73 69 6f 6e 74 72 65 65 2e 77 61 6c 33  sessiontree.wal3
+ *   0010: 00 00 00 00 00 00 00 01 19 c4 39 9a 00 00 00 00  ..........9.....
+ *   0020: 00 00 00 72 e3 5c 56 4b 00 00 00 00 00 00 00 01  ...r.\VK........
+ *   0030: 00 00 00 00 00 00 00 20 01 00 00 00 00 00 00 13  ....... ........
  *   0040: 88 01 61 00 00 00 00 00 00 00 00 01 77 00 00 00  ..a.........w...
  *   0050: 00 00 00 00 01 01 15 c9 a9 4a 5e e3 f4 00 00 0a  .........J^.....
  *   0060: 31 35 36 39 39 37 32 30 38 32 00 00 00 01 15 c9  1569972082......

@@ -13,6 +13,8 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import sessiontree.store.SessionStore.Seen;
+import sessiontree.store.log.Disk;
+import sessiontree.store.log.FaultyDisk;
 
 /** Lines of completed sessions, on a disk that fails and forgets. */
 class JournalTest {

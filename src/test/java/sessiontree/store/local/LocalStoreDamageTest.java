@@ -39,6 +39,10 @@ import sessiontree.store.Appender;
 import sessiontree.store.Listing;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
+import sessiontree.store.log.Checksum;
+import sessiontree.store.log.DamageException;
+import sessiontree.store.log.Disk;
+import sessiontree.store.log.FileHeader;
 
 /**
  * Damage to run files and trees: what is refused, and by which words. That to the log has a test of
@@ -87,8 +91,12 @@ class LocalStoreDamageTest {
   void fileOfAnotherFormat_stopsTheStart_andIsToldAsSuch() throws Exception {
     assertOtherFormatIsRefused(spilled(), RunFile.HEADER_BYTES - 4);
     try (var segments = Files.list(folder.resolve("log"))) {
-      Path segment = segments.filter(Segment::isSegment).max(Path::compareTo).orElseThrow();
-      assertOtherFormatIsRefused(segment, Segment.HEADER_BYTES - 8);
+      Path segment =
+          segments
+              .filter(path -> path.toString().endsWith(".wal"))
+              .max(Path::compareTo)
+              .orElseThrow();
+      assertOtherFormatIsRefused(segment, 24);
     }
   }
 
@@ -105,7 +113,7 @@ class LocalStoreDamageTest {
     byte[] sound = Files.readAllBytes(file);
     byte[] other = sound.clone();
     other[FileHeader.FORMAT_BYTES - 1]++;
-    ByteBuffer.wrap(other).putInt(checksumAt, Segment.crc(other, 0, checksumAt));
+    ByteBuffer.wrap(other).putInt(checksumAt, Checksum.of(other, 0, checksumAt));
     Files.write(file, other);
     assertRefused(
         file.getFileName() + ": at offset 0: expected format sessiontree.", "of another format");

@@ -29,6 +29,7 @@ import sessiontree.session.Sessions;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore;
+import sessiontree.store.log.FaultyDisk;
 
 /**
  * Random sessions on a disk that fails and forgets, and what must be there afterwards: every entry

@@ -28,6 +28,7 @@ import sessiontree.store.Appender;
 import sessiontree.store.Listing;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore;
+import sessiontree.store.log.Disk;
 
 /** A folder to which somebody does something while a store uses it. */
 class LocalStoreFolderTest {

@@ -54,6 +54,8 @@ import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore;
 import sessiontree.store.SessionStoreContract;
+import sessiontree.store.log.Disk;
+import sessiontree.store.log.FaultyDisk;
 
 /** The local store keeps the contract, and what is stored survives. */
 class LocalStoreTest extends SessionStoreContract {

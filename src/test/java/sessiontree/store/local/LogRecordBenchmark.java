@@ -16,6 +16,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 import sessiontree.Messages;
 import sessiontree.event.Batch;
+import sessiontree.store.log.WriteAheadLog;
 
 /**
  * How long it takes to write a record of the log up to its children, which go to the file as they
@@ -28,8 +29,6 @@ import sessiontree.event.Batch;
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 3, time = 1)
 public class LogRecordBenchmark {
-  private static final long SYNCED = 4096;
-
   @Param({"1", "1000"})
   int children;
 
@@ -57,20 +56,20 @@ public class LogRecordBenchmark {
             null,
             batch.count(),
             batch.children());
-    head = ByteBuffer.allocateDirect(LogRecord.MAX_HEAD_BYTES);
-    body = ByteBuffer.allocate(LogRecord.MAX_HEAD_BYTES + batch.children().length);
-    record.putHead(body, SYNCED);
+    head = ByteBuffer.allocateDirect(WriteAheadLog.MAX_HEAD_BYTES);
+    body = ByteBuffer.allocate(WriteAheadLog.MAX_HEAD_BYTES + batch.children().length);
+    record.putHead(body);
     body.put(batch.children()).flip();
   }
 
   @Benchmark
   public ByteBuffer putHead() {
-    record.putHead(head.clear(), SYNCED);
+    record.putHead(head.clear());
     return head;
   }
 
   @Benchmark
   public Object read() {
-    return LogRecord.read(body.rewind());
+    return LogRecord.read(1, body.rewind());
   }
 }

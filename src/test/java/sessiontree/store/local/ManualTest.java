@@ -12,6 +12,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import sessiontree.event.Batch;
 import sessiontree.event.MessageParser;
+import sessiontree.store.log.Disk;
+import sessiontree.store.log.WriteAheadLog;
 
 /** The worked example in the package's manual is what the log writes. */
 class ManualTest {
@@ -28,7 +30,7 @@ class ManualTest {
     byte[] bytes = message.getBytes(StandardCharsets.UTF_8);
     Batch batch = MessageParser.parse(bytes, 0, bytes.length, "a");
     try (WriteAheadLog log = WriteAheadLog.of(Disk.real(), directory, 1 << 20)) {
-      log.recover(record -> {});
+      log.recover((lsn, body) -> true);
       log.add(
           new LogRecord(
               LogRecord.Type.APPEND,

@@ -11,6 +11,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.Appender;
+import sessiontree.store.log.FaultyDisk;
 
 /** What a start costs, in operations of its disk. */
 class RecoveryTest {

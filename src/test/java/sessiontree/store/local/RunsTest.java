@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import sessiontree.event.Batch;
 import sessiontree.sort.Cursor;
 import sessiontree.sort.SessionBuffer;
+import sessiontree.store.log.FaultyDisk;
 
 class RunsTest {
   private static final Path DIRECTORY = Path.of("runs");

@@ -12,6 +12,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import sessiontree.Heap;
 import sessiontree.TreeText;
+import sessiontree.store.log.Disk;
+import sessiontree.store.log.FaultyDisk;
 
 /** Trees on a disk that fails. */
 class TreeFilesTest {

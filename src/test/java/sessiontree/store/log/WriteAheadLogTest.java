@@ -1,4 +1,4 @@
-package sessiontree.store.local;
+package sessiontree.store.log;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -20,7 +20,6 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import sessiontree.event.Batch;
 
 /** What a log gives back, whatever is done to its files. */
 class WriteAheadLogTest {
@@ -33,7 +32,7 @@ class WriteAheadLogTest {
   @TempDir Path directory;
 
   /** What was committed. */
-  private final List<LogRecord> committed = new ArrayList<>();
+  private final List<Bytes> committed = new ArrayList<>();
 
   private Random random;
 
@@ -44,7 +43,7 @@ class WriteAheadLogTest {
 
   @Test
   void newLog_isEmpty_andBeginsWithRecordOne() throws IOException {
-    List<LogRecord> read = new ArrayList<>();
+    List<Read> read = new ArrayList<>();
     try (WriteAheadLog log = open(ONE_SEGMENT, read)) {
       assertThat(log.nextLsn()).isEqualTo(1);
     }
@@ -231,6 +230,16 @@ class WriteAheadLogTest {
     assertRefused(ONE_SEGMENT, file, "offset 0", "a damaged header");
   }
 
+  @Test
+  void recordThatMakesNoSense_thoughItsChecksumIsRight_stopsTheStart() throws IOException {
+    commit(ONE_SEGMENT, 2);
+    WriteAheadLog log = WriteAheadLog.of(Disk.real(), directory, ONE_SEGMENT);
+    assertThatExceptionOfType(DamageException.class)
+        .isThrownBy(() -> log.recover((lsn, bytes) -> lsn < 2))
+        .withMessageContaining(onlySegment().getFileName() + ": record 2 ");
+    log.close();
+  }
+
   // Writing.
 
   @Test
@@ -240,7 +249,7 @@ class WriteAheadLogTest {
       commit(segmentBytes, 1);
     }
     List<Long> sizes = new ArrayList<>(List.of((long) Segment.HEADER_BYTES));
-    for (LogRecord record : committed) {
+    for (Bytes record : committed) {
       int last = sizes.size() - 1;
       if (sizes.get(last) >= segmentBytes) {
         sizes.add((long) Segment.HEADER_BYTES + bytes(record));
@@ -281,7 +290,7 @@ class WriteAheadLogTest {
     disk.limit(10 << 10);
     IOException full = null;
     while (full == null) {
-      LogRecord record = record(log.nextLsn(), 100);
+      Bytes record = record(log.nextLsn(), 100);
       try {
         log.add(record);
         log.commit();
@@ -297,14 +306,14 @@ class WriteAheadLogTest {
     disk.limit(1 << 20);
     add(log, record(log.nextLsn(), 2_000));
     log.commit();
-    List<LogRecord> read = new ArrayList<>();
+    List<Read> read = new ArrayList<>();
     recovered(disk.kill(), read);
     assertSame(read, committed, "killed when there was room again");
   }
 
-  private WriteAheadLog recovered(Disk disk, List<LogRecord> read) throws IOException {
+  private WriteAheadLog recovered(Disk disk, List<Read> read) throws IOException {
     WriteAheadLog log = WriteAheadLog.of(disk, directory, ONE_SEGMENT);
-    log.recover(read::add);
+    log.recover((lsn, bytes) -> Read.copy(lsn, bytes, read));
     return log;
   }
 
@@ -313,9 +322,9 @@ class WriteAheadLogTest {
   void record_largerThanTheStagingBuffer_isReadBack(int more) throws IOException {
     commit(ONE_SEGMENT, 1);
     long before = Files.size(onlySegment());
-    LogRecord small = record(2, 0);
-    int head = bytes(small) - small.children().length;
-    LogRecord large = withChildren(small, (1 << 20) - head + more); // staging has 1 MiB
+    Bytes small = record(2, 0);
+    int head = bytes(small) - small.tail().length;
+    Bytes large = withTail(small, (1 << 20) - head + more); // staging has 1 MiB
     try (WriteAheadLog log = open(ONE_SEGMENT, new ArrayList<>())) {
       add(log, large);
       add(log, record(3, 10));
@@ -385,11 +394,11 @@ class WriteAheadLogTest {
     random = new Random(seed);
     long segmentBytes = 1 + random.nextInt(20_000);
     for (int opened = 0; opened < 10; opened++) {
-      List<LogRecord> read = new ArrayList<>();
+      List<Read> read = new ArrayList<>();
       try (WriteAheadLog log = open(segmentBytes, read)) {
         assertSame(read, committed, "seed " + seed);
         for (int group = random.nextInt(10); group > 0; group--) {
-          List<LogRecord> added = new ArrayList<>();
+          List<Bytes> added = new ArrayList<>();
           for (int i = random.nextInt(6); i > 0; i--) {
             added.add(record(log.nextLsn(), random.nextInt(random.nextBoolean() ? 100 : 30_000)));
             log.add(added.get(added.size() - 1));
@@ -407,78 +416,10 @@ class WriteAheadLogTest {
     assertSurvive(committed.size(), segmentBytes, "seed " + seed);
   }
 
-  // Records as bytes.
-
-  @ParameterizedTest
-  @MethodSource("seeds")
-  void record_readFromItsBytes_isWhatItWas(long seed) {
-    random = new Random(seed);
-    for (int i = 0; i < 200; i++) {
-      LogRecord record = record(random.nextLong(), random.nextInt(500));
-      long synced = random.nextLong();
-      ByteBuffer body = body(record, synced);
-      assertThat(LogRecord.lsn(body)).as("seed %d", seed).isEqualTo(record.lsn());
-      assertThat(LogRecord.synced(body)).as("seed %d", seed).isEqualTo(synced);
-      assertSame(List.of(LogRecord.read(body)), List.of(record), "seed " + seed);
-    }
-  }
-
-  @Test
-  void record_ofTheLongestNamesAndTimestamps_isWhatItWas() {
-    Batch.Bound longest = new Batch.Bound(Long.MAX_VALUE, "1".repeat(1000));
-    LogRecord record =
-        new LogRecord(
-            LogRecord.Type.APPEND,
-            Long.MAX_VALUE,
-            Long.MAX_VALUE,
-            "~".repeat(128),
-            Long.MAX_VALUE,
-            "W".repeat(128),
-            Long.MAX_VALUE,
-            longest,
-            new End(longest, Long.MAX_VALUE, true),
-            0,
-            new byte[0]);
-    ByteBuffer body = body(record, Long.MAX_VALUE);
-    assertThat(body.remaining()).isLessThanOrEqualTo(LogRecord.MAX_HEAD_BYTES);
-    assertSame(List.of(LogRecord.read(body)), List.of(record), "the longest");
-  }
-
-  @Test
-  void record_ofTheShortestNames_hasTheLeastBytes() {
-    LogRecord record = LogRecord.probe(1, 0);
-    assertThat(body(record, 0).remaining()).isGreaterThan(LogRecord.MIN_BODY_BYTES);
-    assertSame(List.of(LogRecord.read(body(record, 0))), List.of(record), "the shortest");
-  }
-
-  @Test
-  void record_cutBeforeItsChildren_isNone() {
-    LogRecord record = record(1, 0);
-    byte[] body = body(record, 32).array();
-    for (int length = 0; length < body.length; length++) {
-      assertThat(LogRecord.read(ByteBuffer.wrap(body, 0, length))).as("%d", length).isNull();
-    }
-  }
-
-  @ParameterizedTest
-  @MethodSource("seeds")
-  void noise_isReadWithoutAFailure(long seed) {
-    random = new Random(seed);
-    for (int i = 0; i < 2000; i++) {
-      byte[] noise = new byte[random.nextInt(200)];
-      random.nextBytes(noise);
-      if (noise.length > 0) {
-        noise[0] = (byte) random.nextInt(3);
-      }
-      LogRecord read = LogRecord.read(ByteBuffer.wrap(noise));
-      assertThat(read == null || noise[0] == 1 || noise[0] == 2).as("seed %d", seed).isTrue();
-    }
-  }
-
-  private WriteAheadLog open(long segmentBytes, List<LogRecord> read) throws IOException {
+  private WriteAheadLog open(long segmentBytes, List<Read> read) throws IOException {
     WriteAheadLog log = WriteAheadLog.of(Disk.real(), directory, segmentBytes);
     try {
-      log.recover(read::add);
+      log.recover((lsn, bytes) -> Read.copy(lsn, bytes, read));
       return log;
     } catch (IOException e) {
       log.close();
@@ -486,7 +427,7 @@ class WriteAheadLogTest {
     }
   }
 
-  private void add(WriteAheadLog log, LogRecord record) throws IOException {
+  private void add(WriteAheadLog log, Bytes record) throws IOException {
     log.add(record);
     committed.add(record);
   }
@@ -508,9 +449,9 @@ class WriteAheadLogTest {
    * reads all of it again.
    */
   private void assertSurvive(int records, long segmentBytes, String damage) throws IOException {
-    List<LogRecord> survivors = new ArrayList<>(committed.subList(0, records));
-    List<LogRecord> read = new ArrayList<>();
-    LogRecord next = record(records + 1, 30);
+    List<Bytes> survivors = new ArrayList<>(committed.subList(0, records));
+    List<Read> read = new ArrayList<>();
+    Bytes next = record(records + 1, 30);
     try (WriteAheadLog log = open(segmentBytes, read)) {
       assertSame(read, survivors, damage);
       assertThat(log.nextLsn()).as(damage).isEqualTo(next.lsn());
@@ -518,7 +459,7 @@ class WriteAheadLogTest {
       log.commit();
     }
     survivors.add(next);
-    List<LogRecord> again = new ArrayList<>();
+    List<Read> again = new ArrayList<>();
     open(segmentBytes, again).close();
     assertSame(again, survivors, damage + ", then appended to");
   }
@@ -567,16 +508,11 @@ class WriteAheadLogTest {
     return bytes(committed.get(record));
   }
 
-  private static int bytes(LogRecord record) {
-    return Segment.RECORD_HEADER_BYTES + body(record, 0).remaining();
-  }
-
-  private static ByteBuffer body(LogRecord record, long synced) {
-    ByteBuffer head = ByteBuffer.allocate(LogRecord.MAX_HEAD_BYTES);
-    record.putHead(head, synced);
-    head.flip();
-    byte[] body = new byte[head.remaining() + record.children().length];
-    return ByteBuffer.wrap(body).put(head).put(record.children()).flip();
+  private static int bytes(Bytes record) {
+    return Segment.RECORD_HEADER_BYTES
+        + Segment.BODY_HEADER_BYTES
+        + record.head().length
+        + record.tail().length;
   }
 
   private static byte[] flipped(byte[] sound, int at, int mask) {
@@ -585,86 +521,45 @@ class WriteAheadLogTest {
     return flipped;
   }
 
-  /** A record of random contents, but for its number and how many bytes of children it has. */
-  private LogRecord record(long lsn, int bytes) {
-    LogRecord record =
-        new LogRecord(
-            LogRecord.Type.APPEND,
-            lsn,
-            random.nextLong(),
-            name(),
-            random.nextLong(),
-            random.nextBoolean() ? "" : name(),
-            random.nextLong(),
-            bound(),
-            end(),
-            random.nextInt(),
-            new byte[0]);
-    return withChildren(record, bytes);
+  /** A record of random contents, but for its number and how many bytes of tail it has. */
+  private Bytes record(long lsn, int bytes) {
+    byte[] head = new byte[1 + random.nextInt(random.nextInt(8) == 0 ? 1000 : 50)];
+    random.nextBytes(head);
+    return withTail(new Bytes(lsn, head, new byte[0]), bytes);
   }
 
-  private LogRecord withChildren(LogRecord record, int bytes) {
-    byte[] children = new byte[bytes];
-    random.nextBytes(children);
-    if (bytes > 0) { // ends as text does: not with a zero
-      children[bytes - 1] = '}';
-    }
-    return new LogRecord(
-        record.type(),
-        record.lsn(),
-        record.millis(),
-        record.id(),
-        record.sequence(),
-        record.writer(),
-        record.number(),
-        record.start(),
-        record.end(),
-        record.count(),
-        children);
+  private Bytes withTail(Bytes record, int bytes) {
+    byte[] tail = new byte[bytes];
+    random.nextBytes(tail);
+    byte[] last = bytes > 0 ? tail : record.head();
+    last[last.length - 1] = '}'; // ends as text does: not with a zero
+    return new Bytes(record.lsn(), record.head(), tail);
   }
 
-  private String name() {
-    String letters = "azAZ09._~-";
-    int length = random.nextInt(8) == 0 ? 128 : 1 + random.nextInt(10);
-    StringBuilder name = new StringBuilder();
-    for (int i = 0; i < length; i++) {
-      name.append(letters.charAt(random.nextInt(letters.length())));
-    }
-    return name.toString();
-  }
-
-  private Batch.Bound bound() {
-    if (random.nextBoolean()) {
-      return null;
-    }
-    int digits = random.nextInt(8) == 0 ? 1000 : 1 + random.nextInt(12);
-    return new Batch.Bound(random.nextLong(), "7".repeat(digits));
-  }
-
-  private End end() {
-    Batch.Bound bound = bound();
-    return bound == null ? null : new End(bound, random.nextLong(), random.nextBoolean());
-  }
-
-  private static void assertSame(List<LogRecord> actual, List<LogRecord> expected, String what) {
-    assertThat(actual.stream().map(WriteAheadLogTest::comparable))
+  private static void assertSame(List<Read> actual, List<Bytes> expected, String what) {
+    assertThat(actual)
         .as(what)
-        .containsExactlyElementsOf(expected.stream().map(WriteAheadLogTest::comparable).toList());
+        .containsExactlyElementsOf(expected.stream().map(Bytes::asRead).toList());
   }
 
-  /** The record's members, its children as something that is equal when its bytes are. */
-  private static List<Object> comparable(LogRecord record) {
-    return Arrays.asList(
-        record.type(),
-        record.millis(),
-        record.lsn(),
-        record.id(),
-        record.sequence(),
-        record.writer(),
-        record.number(),
-        record.start(),
-        record.end(),
-        record.count(),
-        ByteBuffer.wrap(record.children()));
+  /** What is logged. */
+  private record Bytes(long lsn, byte[] head, byte[] tail) implements WriteAheadLog.Body {
+    @Override
+    public void putHead(ByteBuffer to) {
+      to.put(head);
+    }
+
+    Read asRead() {
+      ByteBuffer all = ByteBuffer.allocate(head.length + tail.length);
+      return new Read(lsn, all.put(head).put(tail).flip());
+    }
+  }
+
+  /** What is read back. */
+  private record Read(long lsn, ByteBuffer bytes) {
+    static boolean copy(long lsn, ByteBuffer bytes, List<Read> to) {
+      to.add(new Read(lsn, ByteBuffer.allocate(bytes.remaining()).put(bytes).flip()));
+      return true;
+    }
   }
 }

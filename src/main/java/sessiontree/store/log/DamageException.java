@@ -1,13 +1,13 @@
-package sessiontree.store.local;
+package sessiontree.store.log;
 
 import java.io.IOException;
 import java.nio.file.Path;
 
 /** A file does not hold what was written into it. Nothing is repaired: a person must look. */
-final class DamageException extends IOException {
+public final class DamageException extends IOException {
   private static final long serialVersionUID = 1;
 
-  DamageException(Path file, String what) {
+  public DamageException(Path file, String what) {
     super(file.getFileName() + ": " + what);
   }
 }

@@ -1,4 +1,4 @@
-package sessiontree.store.local;
+package sessiontree.store.log;
 
 import java.io.Closeable;
 import java.io.IOException;
@@ -19,7 +19,7 @@ import java.util.TreeMap;
  * durable stays readable and is lost all the same when the power is, as Linux has it. Directories
  * are there whenever they are asked for.
  */
-final class FaultyDisk implements Disk {
+public final class FaultyDisk implements Disk {
   private final State state;
   private boolean off;
 
@@ -66,12 +66,12 @@ final class FaultyDisk implements Disk {
     this.state = state;
   }
 
-  static FaultyDisk create(Random random) {
+  public static FaultyDisk create(Random random) {
     return new FaultyDisk(new State(random));
   }
 
   /** The operations from that one on, counted from now, fail, so many of them. */
-  void failAt(long operation, long times) {
+  public void failAt(long operation, long times) {
     synchronized (state) {
       state.failFrom = state.operations + operation;
       state.failUntil = state.failFrom + times;
@@ -79,27 +79,27 @@ final class FaultyDisk implements Disk {
   }
 
   /** How many operations were tried so far. */
-  long operations() {
+  public long operations() {
     synchronized (state) {
       return state.operations;
     }
   }
 
   /** From now on files have room to grow by so many bytes together. */
-  void limit(long bytes) {
+  public void limit(long bytes) {
     synchronized (state) {
       state.room = bytes;
     }
   }
 
-  void heal() {
+  public void heal() {
     synchronized (state) {
       state.failFrom = Long.MAX_VALUE;
     }
   }
 
   /** The process ends at once; what it wrote is there for the next, forced or not. */
-  FaultyDisk kill() {
+  public FaultyDisk kill() {
     synchronized (state) {
       off = true;
       state.locked = null;
@@ -109,7 +109,7 @@ final class FaultyDisk implements Disk {
   }
 
   /** The power goes: of what was not forced, anything from nothing to all is there afterwards. */
-  FaultyDisk losePower() {
+  public FaultyDisk losePower() {
     synchronized (state) {
       int mode = state.random.nextInt(3); // nothing; the first changes; any changes
       state.pending.values().forEach(changes -> changes.forEach(change -> lose(change, mode)));

@@ -1,4 +1,4 @@
-package sessiontree.store.local;
+package sessiontree.store.log;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -20,10 +20,26 @@ import org.slf4j.LoggerFactory;
  * <p>Not safe for several threads: the log thread's own, but for what another thread needs to
  * delete segments.
  */
-final class WriteAheadLog implements AutoCloseable {
+public final class WriteAheadLog implements AutoCloseable {
+  /** A record's head has at most so many bytes. */
+  public static final int MAX_HEAD_BYTES = 4096;
+
+  /** What is to be logged: bytes that mean nothing to the log, in two parts to spare a copy. */
+  public interface Body {
+    /** Puts the first part. */
+    void putHead(ByteBuffer to);
+
+    /** The second part. */
+    byte[] tail();
+  }
+
   /** Takes the records of a log that is opened, in order. */
-  interface Replay {
-    void record(LogRecord record) throws IOException;
+  public interface Replay {
+    /**
+     * Takes the record of that log sequence number; its bytes are valid until it returns. False if
+     * they are no record: then the log is damaged.
+     */
+    boolean record(long lsn, ByteBuffer bytes) throws IOException;
   }
 
   private static final Logger LOG = LoggerFactory.getLogger(WriteAheadLog.class);
@@ -42,7 +58,7 @@ final class WriteAheadLog implements AutoCloseable {
   private final Path directory;
   private final long segmentBytes;
   private final ByteBuffer head =
-      ByteBuffer.allocate(Segment.RECORD_HEADER_BYTES + LogRecord.MAX_HEAD_BYTES);
+      ByteBuffer.allocate(Segment.RECORD_HEADER_BYTES + Segment.BODY_HEADER_BYTES + MAX_HEAD_BYTES);
   private final ByteBuffer staging = ByteBuffer.allocateDirect(STAGING_BYTES);
   private final ByteBuffer zeros = ByteBuffer.allocateDirect(AHEAD_BYTES);
   private final CRC32C crc = new CRC32C();
@@ -90,7 +106,7 @@ final class WriteAheadLog implements AutoCloseable {
    *
    * @param segmentBytes a segment takes no more records when it has reached it
    */
-  static WriteAheadLog of(Disk disk, Path directory, long segmentBytes) {
+  public static WriteAheadLog of(Disk disk, Path directory, long segmentBytes) {
     return new WriteAheadLog(disk, directory, segmentBytes);
   }
 
@@ -99,7 +115,7 @@ final class WriteAheadLog implements AutoCloseable {
    *
    * @throws DamageException if a record that was acknowledged is not what it was
    */
-  void recover(Replay replay) throws IOException {
+  public void recover(Replay replay) throws IOException {
     disk.createDirectories(directory);
     disk.sync(directory); // what is there now may have been named just before the process ended
     long needed = readCheckpoint();
@@ -127,16 +143,16 @@ final class WriteAheadLog implements AutoCloseable {
                 + ": a segment before it is missing");
       }
       if (newest) { // before anything is made of what may not be durable
-        opened.rewrite(opened.replay(true, record -> {}));
+        opened.rewrite(opened.replay(true, (number, bytes) -> true));
       }
       lsn = opened.firstLsn() - 1;
       long previous = committed;
       committed =
           opened.replay(
               newest,
-              record -> {
-                lsn = record.lsn();
-                replay.record(record);
+              (number, bytes) -> {
+                lsn = number;
+                return replay.record(number, bytes);
               });
       if (segment != null) {
         segment.close();
@@ -153,8 +169,8 @@ final class WriteAheadLog implements AutoCloseable {
     }
   }
 
-  /** Adds a record; it is durable when {@link #commit} returns. */
-  void add(LogRecord record) throws IOException {
+  /** Adds a record, the {@link #nextLsn}; it is durable when {@link #commit} returns. */
+  public void add(Body record) throws IOException {
     if (suspect) {
       throw new IOException("the log's tail is not verified");
     }
@@ -162,19 +178,21 @@ final class WriteAheadLog implements AutoCloseable {
       roll();
     }
     head.clear().position(Segment.RECORD_HEADER_BYTES);
-    record.putHead(head, committed);
+    head.putLong(lsn + 1).putLong(committed);
+    record.putHead(head);
     int headBytes = head.position() - Segment.RECORD_HEADER_BYTES;
     crc.reset();
     crc.update(head.array(), Segment.RECORD_HEADER_BYTES, headBytes);
-    crc.update(record.children());
-    head.putInt(0, headBytes + record.children().length).putInt(4, (int) crc.getValue());
+    byte[] tail = record.tail();
+    crc.update(tail);
+    head.putInt(0, headBytes + tail.length).putInt(4, (int) crc.getValue());
     stage(head.array(), head.position());
-    stage(record.children(), record.children().length);
-    lsn = record.lsn();
+    stage(tail, tail.length);
+    lsn++;
   }
 
   /** The number of the next record. */
-  long nextLsn() {
+  public long nextLsn() {
     return lsn + 1;
   }
 
@@ -198,7 +216,7 @@ final class WriteAheadLog implements AutoCloseable {
   }
 
   /** Makes what was added durable. */
-  void commit() throws IOException {
+  public void commit() throws IOException {
     flush();
     if (written > ahead && written - committed < AHEAD_BYTES / 4 && !full) {
       writeAhead();
@@ -225,7 +243,7 @@ final class WriteAheadLog implements AutoCloseable {
    * Forgets what was added since the last commit, and cuts the file back; until that succeeds,
    * nothing can be added.
    */
-  void rollback() {
+  public void rollback() {
     staging.clear();
     written = committed;
     lsn = committedLsn;
@@ -237,7 +255,7 @@ final class WriteAheadLog implements AutoCloseable {
    * nobody knows what is on disk, and a second one may succeed and mean nothing: so the file is
    * opened anew, and all it holds is read, before anything is added.
    */
-  void cutBack() throws IOException {
+  public void cutBack() throws IOException {
     if (!suspect) {
       return;
     }
@@ -257,7 +275,7 @@ final class WriteAheadLog implements AutoCloseable {
   }
 
   /** Seals the active segment, if it holds anything; when nothing is added and not committed. */
-  void seal() throws IOException {
+  public void seal() throws IOException {
     if (suspect) {
       throw new IOException("the log's tail is not verified");
     }
@@ -300,7 +318,7 @@ final class WriteAheadLog implements AutoCloseable {
   // --- Checkpoints: for the thread that makes them.
 
   /** Bytes of the segments that take no more records. Any thread may ask. */
-  long sealedBytes() {
+  public long sealedBytes() {
     return sealedBytes.get();
   }
 
@@ -308,7 +326,7 @@ final class WriteAheadLog implements AutoCloseable {
    * The first record of the newest sealed segments that have at most that many bytes together, or
    * else of the active one.
    */
-  long firstLsnOfNewest(long limit) {
+  public long firstLsnOfNewest(long limit) {
     synchronized (sealed) {
       long left = sealedBytes.get();
       for (Sealed one : sealed) {
@@ -326,7 +344,7 @@ final class WriteAheadLog implements AutoCloseable {
    * store's folder: the files that are open take everything, and go with the process. Any thread
    * may ask; it costs a look at a directory.
    */
-  boolean isInPlace() {
+  public boolean isInPlace() {
     synchronized (sealed) { // so that it is not sealed, and deleted, meanwhile
       try {
         return segment.isInPlace(disk);
@@ -338,21 +356,21 @@ final class WriteAheadLog implements AutoCloseable {
   }
 
   /** Segments that are there. Any thread may ask. */
-  int segments() {
+  public int segments() {
     synchronized (sealed) {
       return sealed.size() + 1;
     }
   }
 
   /** The first record of the active segment, or of the one that is to follow it. */
-  long firstLsnOfActive() {
+  public long firstLsnOfActive() {
     synchronized (sealed) {
       return activeFirstLsn;
     }
   }
 
   /** Deletes the segments that hold only records before that one: nobody needs these any more. */
-  void deleteBefore(long needed) throws IOException {
+  public void deleteBefore(long needed) throws IOException {
     List<Sealed> deleted = new ArrayList<>();
     synchronized (sealed) {
       Sealed last = null;
@@ -384,7 +402,7 @@ final class WriteAheadLog implements AutoCloseable {
     Path file = directory.resolve(CHECKPOINT + ".tmp");
     try (Disk.DiskFile to = disk.create(file)) {
       ByteBuffer content = ByteBuffer.allocate(CHECKPOINT_BYTES).putLong(needed);
-      to.write(content.putInt(Segment.crc(content.array(), 0, Long.BYTES)).rewind(), 0);
+      to.write(content.putInt(Checksum.of(content.array(), 0, Long.BYTES)).rewind(), 0);
       to.force();
     }
     disk.rename(file, directory.resolve(CHECKPOINT));
@@ -396,7 +414,7 @@ final class WriteAheadLog implements AutoCloseable {
     try (Disk.DiskFile from = disk.open(file)) {
       ByteBuffer content = ByteBuffer.allocate(CHECKPOINT_BYTES);
       from.read(content, 0);
-      int expected = Segment.crc(content.array(), 0, Long.BYTES);
+      int expected = Checksum.of(content.array(), 0, Long.BYTES);
       if (content.getInt(Long.BYTES) != expected) {
         throw new DamageException(
             file,

@@ -1,18 +1,18 @@
-package sessiontree.store.local;
+package sessiontree.store.log;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /** How files of the log and of runs begin: 16 characters of format, fields, a checksum of both. */
-final class FileHeader {
-  static final int FORMAT_BYTES = 16;
+public final class FileHeader {
+  public static final int FORMAT_BYTES = 16;
 
   private FileHeader() {}
 
   /** Whether it is whole. */
   static boolean isSound(byte[] header, int checksumAt) {
-    return checksum(header, checksumAt) == Segment.crc(header, 0, checksumAt);
+    return checksum(header, checksumAt) == Checksum.of(header, 0, checksumAt);
   }
 
   private static int checksum(byte[] header, int checksumAt) {
@@ -22,7 +22,7 @@ final class FileHeader {
   /**
    * Checks that it is of that format, first, as that tells where its checksum stands; and whole.
    */
-  static void check(Path path, byte[] header, int checksumAt, String format)
+  public static void check(Path path, byte[] header, int checksumAt, String format)
       throws DamageException {
     String actual = new String(header, 0, FORMAT_BYTES, StandardCharsets.US_ASCII);
     if (!actual.equals(format)) {
@@ -39,7 +39,7 @@ final class FileHeader {
           path,
           String.format(
               "checksum mismatch at offset 0: expected %08x, got %08x",
-              Segment.crc(header, 0, checksumAt), checksum(header, checksumAt)));
+              Checksum.of(header, 0, checksumAt), checksum(header, checksumAt)));
     }
   }
 }

@@ -1,11 +1,10 @@
-package sessiontree.store.local;
+package sessiontree.store.log;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Locale;
-import java.util.zip.CRC32C;
 
 /**
  * A file of the write-ahead log: a header, and records one after another. See the package's manual.
@@ -16,8 +15,13 @@ final class Segment implements AutoCloseable {
   /** Before each record's body: its length and its checksum, 4 bytes each. */
   static final int RECORD_HEADER_BYTES = 8;
 
-  static final String SUFFIX = ".wal";
-  private static final String FORMAT = "sessiontree.wal2";
+  /**
+   * At the beginning of each body: its LSN, and the offset before which its segment was durable.
+   */
+  static final int BODY_HEADER_BYTES = 16;
+
+  private static final String SUFFIX = ".wal";
+  private static final String FORMAT = "sessiontree.wal3";
   private static final int CHECKSUM_AT = FileHeader.FORMAT_BYTES + Long.BYTES;
   private static final int READ_BYTES = 256 << 10;
 
@@ -49,7 +53,7 @@ final class Segment implements AutoCloseable {
     try {
       ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
       header.put(FORMAT.getBytes(StandardCharsets.US_ASCII)).putLong(firstLsn);
-      header.putInt(crc(header.array(), 0, header.position())).rewind();
+      header.putInt(Checksum.of(header.array(), 0, header.position())).rewind();
       file.write(header, 0);
       file.force();
       disk.sync(directory);
@@ -119,8 +123,11 @@ final class Segment implements AutoCloseable {
     long size = size();
     Reader reader = new Reader(size);
     long lsn = firstLsn;
-    for (LogRecord record; (record = reader.next(lsn)) != null; lsn++) {
-      replay.record(record);
+    for (ByteBuffer body; (body = reader.next(lsn)) != null; lsn++) {
+      if (!replay.record(lsn, body)) {
+        throw new DamageException(
+            path, "record " + lsn + " before offset " + reader.position + ": it makes no sense");
+      }
     }
     if (reader.position < size && !(newest && isTornTail(reader.position, size, lsn))) {
       throw new DamageException(
@@ -145,20 +152,19 @@ final class Segment implements AutoCloseable {
     byte[] tail = new byte[Math.toIntExact(size - from)];
     file.read(ByteBuffer.wrap(tail), from);
     ByteBuffer buffer = ByteBuffer.wrap(tail);
-    for (int i = 1; i + RECORD_HEADER_BYTES + LogRecord.MIN_BODY_BYTES <= tail.length; i++) {
+    for (int i = 1; i + RECORD_HEADER_BYTES + BODY_HEADER_BYTES <= tail.length; i++) {
       int length = buffer.getInt(i);
       int body = i + RECORD_HEADER_BYTES;
-      if (length < LogRecord.MIN_BODY_BYTES || length > tail.length - body) {
+      if (length < BODY_HEADER_BYTES || length > tail.length - body) {
         continue;
       }
-      long found = LogRecord.lsn(buffer.slice(body, length));
+      long found = buffer.getLong(body);
+      long synced = buffer.getLong(body + Long.BYTES);
       if (found > lsn
           && found - lsn <= tail.length
-          && crc(tail, body, length) == buffer.getInt(i + 4)) {
-        LogRecord record = LogRecord.read(buffer.slice(body, length));
-        if (record != null && LogRecord.synced(buffer.slice(body, length)) > from) {
-          return false;
-        }
+          && synced > from
+          && Checksum.of(tail, body, length) == buffer.getInt(i + 4)) {
+        return false;
       }
     }
     return true;
@@ -192,12 +198,6 @@ final class Segment implements AutoCloseable {
     file.close();
   }
 
-  static int crc(byte[] bytes, int offset, int length) {
-    CRC32C crc = new CRC32C();
-    crc.update(bytes, offset, length);
-    return (int) crc.getValue();
-  }
-
   /** Reads record after record through a buffer. */
   private final class Reader {
     private final long limit;
@@ -209,14 +209,17 @@ final class Segment implements AutoCloseable {
       this.limit = limit;
     }
 
-    /** Null at the end, and at what is no sound record of that number. */
-    LogRecord next(long lsn) throws IOException {
+    /**
+     * What follows the header of the next record's body; it is valid until the next call. Null at
+     * the end, and at what is no sound record of that number.
+     */
+    ByteBuffer next(long lsn) throws IOException {
       if (!fill(RECORD_HEADER_BYTES)) {
         return null;
       }
       int length = buffer.getInt(buffer.position());
       int expected = buffer.getInt(buffer.position() + 4);
-      if (length < LogRecord.MIN_BODY_BYTES || length > limit - position - RECORD_HEADER_BYTES) {
+      if (length < BODY_HEADER_BYTES || length > limit - position - RECORD_HEADER_BYTES) {
         why = "its length is " + length;
         return null;
       }
@@ -224,19 +227,19 @@ final class Segment implements AutoCloseable {
         return null;
       }
       int body = buffer.position() + RECORD_HEADER_BYTES;
-      int actual = crc(buffer.array(), body, length);
+      int actual = Checksum.of(buffer.array(), body, length);
       if (actual != expected) {
         why = String.format("checksum mismatch: expected %08x, got %08x", expected, actual);
         return null;
       }
-      LogRecord record = LogRecord.read(buffer.slice(body, length));
-      if (record == null || record.lsn() != lsn) {
-        why = "expected record " + lsn + (record == null ? "" : ", got " + record.lsn());
+      long found = buffer.getLong(body);
+      if (found != lsn) {
+        why = "expected record " + lsn + ", got " + found;
         return null;
       }
       buffer.position(body + length);
       position += RECORD_HEADER_BYTES + length;
-      return record;
+      return buffer.slice(body + BODY_HEADER_BYTES, length - BODY_HEADER_BYTES);
     }
 
     /** Whether that many bytes are at hand, none of them behind the limit. */

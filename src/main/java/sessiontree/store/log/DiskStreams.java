@@ -1,4 +1,4 @@
-package sessiontree.store.local;
+package sessiontree.store.log;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -6,15 +6,15 @@ import java.io.OutputStream;
 import java.nio.ByteBuffer;
 
 /** Streams over files of a {@link Disk}, from their beginnings. Each is for one thread. */
-final class DiskStreams {
+public final class DiskStreams {
   private DiskStreams() {}
 
   /** Writes a file from its beginning. */
-  static final class Output extends OutputStream {
+  public static final class Output extends OutputStream {
     private final Disk.DiskFile file;
     private long position;
 
-    Output(Disk.DiskFile file) {
+    public Output(Disk.DiskFile file) {
       this.file = file;
     }
 
@@ -30,12 +30,12 @@ final class DiskStreams {
     }
 
     /** How many bytes were written. */
-    long position() {
+    public long position() {
       return position;
     }
 
     /** Makes them durable. */
-    void force() throws IOException {
+    public void force() throws IOException {
       file.force();
     }
 
@@ -46,12 +46,12 @@ final class DiskStreams {
   }
 
   /** Reads a file from its beginning. */
-  static final class Input extends InputStream {
+  public static final class Input extends InputStream {
     private final Disk.DiskFile file;
     private final long size;
     private long position;
 
-    Input(Disk.DiskFile file, long size) {
+    public Input(Disk.DiskFile file, long size) {
       this.file = file;
       this.size = size;
     }

@@ -1,0 +1,15 @@
+package sessiontree.store.log;
+
+import java.util.zip.CRC32C;
+
+/** The checksum of everything that the store writes: CRC32C. */
+public final class Checksum {
+  private Checksum() {}
+
+  /** The checksum of some bytes of an array. */
+  public static int of(byte[] bytes, int offset, int length) {
+    CRC32C crc = new CRC32C();
+    crc.update(bytes, offset, length);
+    return (int) crc.getValue();
+  }
+}
