@@ -192,6 +192,28 @@
  * <p>Five minutes after the first tombstone the active segment is sealed, and a checkpoint made up
  * to it; after a start with tombstones in the log at once. So what was deleted leaves the disk.
  *
+ * <h2>Threads</h2>
+ *
+ * <table>
+ *   <caption>Each thread, and what it alone may do</caption>
+ *   <tr><td>log<td>writes and forces the log, changes sessions, seals segments
+ *   <tr><td>spill<td>writes run files and begins their merges, makes checkpoints, deletes segments, purges deleted data
+ *   <tr><td>finish<td>writes, forces and names trees, up to eight at a time; removes the trees of deleted sessions
+ *   <tr><td>merge<td>finishes sessions that have runs, and merges run files, one after another
+ *   <tr><td>answers<td>calls back those who appended; where few do so at a time, the threads log, finish and merge
+ *       do it in its place
+ *   <tr><td>retry<td>starts again what failed, looks for the log's file, writes the clock
+ * </table>
+ *
+ * <p>A thread that holds a lock takes only one that stands behind it here, and calls back nobody:
+ *
+ * <pre>
+ *   Runs.merging     while run files are merged      then LocalSession, or Runs
+ *   Journal.reading  while due lines are looked for  then Journal, or TreeCache
+ *   LocalSession, Runs, Journal, TreeCache, Checkpointer, Answers, GroupCommit.queueLock,
+ *   WriteAheadLog.sealed                             none
+ * </pre>
+ *
  * <h2>Failures</h2>
  *
  * <p>A write that fails, on a full disk say, changes nothing: the log is cut back to the last

@@ -6,16 +6,24 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HexFormat;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import sessiontree.Await;
+import sessiontree.Messages;
 import sessiontree.event.Batch;
 import sessiontree.event.MessageParser;
+import sessiontree.metrics.Metrics;
+import sessiontree.store.Appender;
 import sessiontree.store.log.Disk;
 import sessiontree.store.log.WriteAheadLog;
 
-/** The worked example in the package's manual is what the log writes. */
+/** The manual's worked example is what the log writes, and its table of threads is all of them. */
 class ManualTest {
   private static final Path MANUAL =
       Path.of("src/main/java/sessiontree/store/local/package-info.java");
@@ -49,6 +57,52 @@ class ManualTest {
     String written =
         HexFormat.of().formatHex(Files.readAllBytes(directory.resolve("0000000000000001.wal")));
     assertThat(example()).isEqualTo(written);
+  }
+
+  @Test
+  void threadsOfAStore_areThoseOfTheManualsTable() throws Exception {
+    Set<Thread> before = Thread.getAllStackTraces().keySet();
+    LocalStore.Options small =
+        new LocalStore.Options(
+            2_000, 1 << 20, 4, Duration.ofMillis(1), Duration.ofMinutes(5), System::nanoTime);
+    try (LocalStore store = LocalStore.open(directory, small, new Metrics())) {
+      AtomicInteger sessions = new AtomicInteger();
+      Await.until(
+          "each thread of the table lives",
+          () -> {
+            fill(new Appender(store.open("s" + sessions.incrementAndGet())), 100);
+            fill(new Appender(store.open("s" + sessions.incrementAndGet())), 0);
+            return living(before).containsAll(threadsOfTheTable());
+          });
+      assertThat(living(before)).isEqualTo(threadsOfTheTable());
+    }
+  }
+
+  /** Appends so many events at once, and ends the session: of many, some are spilled. */
+  private static void fill(Appender session, int events) throws InterruptedException {
+    session.append(Messages.message(Messages.start(1)));
+    for (int i = 0; i < events; i++) {
+      session.append(Messages.message(Messages.event(2, "view")));
+    }
+    session.append(Messages.message(Messages.event(2, "view"))).assertStored();
+    session.append(Messages.message(Messages.end(3))).assertStored();
+  }
+
+  private static Set<String> living(Set<Thread> before) {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> !before.contains(thread))
+        .map(Thread::getName)
+        .collect(Collectors.toSet());
+  }
+
+  private static Set<String> threadsOfTheTable() throws IOException {
+    String manual = Files.readString(MANUAL);
+    String table = manual.substring(manual.indexOf("<h2>Threads</h2>"));
+    return Pattern.compile("<tr><td>(\\w+)<td>")
+        .matcher(table.substring(0, table.indexOf("</table>")))
+        .results()
+        .map(row -> row.group(1))
+        .collect(Collectors.toSet());
   }
 
   /** The hexadecimal digits of the lines that begin with four of an offset and a colon. */
