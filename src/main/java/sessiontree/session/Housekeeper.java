@@ -13,8 +13,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.event.ProblemException;
+import sessiontree.store.Expirable;
+import sessiontree.store.Expirable.Seen;
 import sessiontree.store.SessionStore;
-import sessiontree.store.SessionStore.Seen;
 
 /**
  * Ends sessions that have been left alone, and deletes those that completed long ago; each some
@@ -28,7 +29,9 @@ public final class Housekeeper implements AutoCloseable {
   /** Sessions that are dealt with at a time. */
   private static final int AT_A_TIME = 1_000;
 
-  private final SessionStore store;
+  /** Null if there is nothing to do. */
+  private final Expirable store;
+
   private final Sessions sessions;
   private final Duration abandonAfter;
   private final Duration deleteAfter;
@@ -41,7 +44,7 @@ public final class Housekeeper implements AutoCloseable {
           });
 
   private Housekeeper(
-      SessionStore store, Sessions sessions, Duration abandonAfter, Duration deleteAfter) {
+      Expirable store, Sessions sessions, Duration abandonAfter, Duration deleteAfter) {
     this.store = store;
     this.sessions = sessions;
     this.abandonAfter = abandonAfter;
@@ -55,11 +58,18 @@ public final class Housekeeper implements AutoCloseable {
    *     server runs; or null for never
    * @param deleteAfter how long after its completion a session is deleted, in time that the server
    *     runs; or null for never
+   * @throws IOException if either is given, and the store is not {@link Expirable}
    */
   public static Housekeeper start(
-      SessionStore store, Sessions sessions, Duration abandonAfter, Duration deleteAfter) {
-    Housekeeper housekeeper = new Housekeeper(store, sessions, abandonAfter, deleteAfter);
-    if (abandonAfter != null || deleteAfter != null) {
+      SessionStore store, Sessions sessions, Duration abandonAfter, Duration deleteAfter)
+      throws IOException {
+    boolean works = abandonAfter != null || deleteAfter != null;
+    Expirable expirable = store instanceof Expirable one ? one : null;
+    if (works && expirable == null) {
+      throw new IOException("this store cannot tell which sessions are to be ended or deleted");
+    }
+    Housekeeper housekeeper = new Housekeeper(expirable, sessions, abandonAfter, deleteAfter);
+    if (works) {
       ScheduledFuture<?> unused =
           housekeeper.thread.scheduleWithFixedDelay(
               housekeeper::round, ROUND_SECONDS, ROUND_SECONDS, TimeUnit.SECONDS);

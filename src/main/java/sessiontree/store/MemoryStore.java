@@ -24,7 +24,7 @@ import sessiontree.sort.SessionBuffer;
  * Keeps sessions in memory, for trying things out and for tests: nothing survives the process, and
  * its memory is the only limit. Otherwise it keeps the promises of a {@link SessionStore}.
  */
-public final class MemoryStore implements SessionStore {
+public final class MemoryStore implements SessionStore, Listable, Expirable {
   private final ConcurrentSkipListMap<String, MemorySession> sessions =
       new ConcurrentSkipListMap<>();
   private final AtomicInteger open = new AtomicInteger();

@@ -1,16 +1,14 @@
 package sessiontree.store;
 
 import java.io.IOException;
-import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
 import sessiontree.event.Batch;
 
 /**
  * Keeps sessions: takes what is appended to them, durably and in order, and gives back the tree of
  * a complete one. What may be appended to a session is not its business (see the session package),
- * but that two do not append against each other is. Safe for any number of threads, except where a
- * method says otherwise.
+ * but that two do not append against each other is. What not every store can do has interfaces of
+ * its own: {@link Listable} and {@link Expirable}. Safe for any number of threads.
  */
 public interface SessionStore extends AutoCloseable {
 
@@ -35,34 +33,6 @@ public interface SessionStore extends AutoCloseable {
 
   /** The same tree, if it is in memory; else null. Does not wait for a disk. */
   Tree treeInMemory(String id);
-
-  /**
-   * A page of the sessions, in an order that stays. A session that is there from the first page to
-   * the last is on one of them.
-   *
-   * @param after where the page begins: the {@link Listing#next} of another, or null for the first
-   * @param limit of sessions of the page
-   * @throws IllegalArgumentException if no page ends there
-   */
-  Listing list(Listing.Filter filter, String after, int limit) throws IOException;
-
-  /**
-   * Open sessions to which nothing was appended for that long. Only time in which the store was
-   * open counts.
-   */
-  List<Seen> idle(Duration time, int limit);
-
-  /**
-   * Sessions that have been complete for that long. Only time in which the store was open counts,
-   * so no clock that is set makes one due. Called by one thread.
-   */
-  List<Seen> completeFor(Duration time, int limit) throws IOException;
-
-  /**
-   * A session that was seen, and the {@link StoredSession#version} that it was of: what follows
-   * from it is done only if it still is.
-   */
-  record Seen(String id, String version) {}
 
   /** How many sessions are stored and not complete. */
   int openSessions();

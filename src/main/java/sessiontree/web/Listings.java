@@ -11,6 +11,7 @@ import java.util.Base64;
 import java.util.Set;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
+import sessiontree.store.Listable;
 import sessiontree.store.Listing;
 import sessiontree.store.SessionStore;
 
@@ -79,9 +80,12 @@ final class Listings {
 
   private ObjectNode page(Listing.Filter state, String after, int limit)
       throws ProblemException, IOException {
+    if (!(store instanceof Listable listable)) {
+      throw new ProblemException(Problem.NOT_FOUND, "this store lists no sessions");
+    }
     Listing listing;
     try {
-      listing = store.list(state, after, limit);
+      listing = listable.list(state, after, limit);
     } catch (IllegalArgumentException e) {
       throw invalid("cursor is the next of another page");
     }

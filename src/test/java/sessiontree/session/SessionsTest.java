@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import java.io.IOException;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,7 +21,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 import sessiontree.metrics.Metrics;
-import sessiontree.store.Listing;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
@@ -58,21 +56,6 @@ class SessionsTest {
     @Override
     public Tree treeInMemory(String id) {
       throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public Listing list(Listing.Filter filter, String after, int limit) {
-      return new Listing(List.of(), null);
-    }
-
-    @Override
-    public List<Seen> idle(Duration time, int limit) {
-      return List.of();
-    }
-
-    @Override
-    public List<Seen> completeFor(Duration time, int limit) {
-      return List.of();
     }
 
     @Override

@@ -1,9 +1,9 @@
 package sessiontree.store;
 
 /** The store in memory keeps the contract; it promises nothing more. */
-class MemoryStoreTest extends SessionStoreContract {
+class MemoryStoreTest extends SessionStoreContract<MemoryStore> {
   @Override
-  protected SessionStore openStore() {
+  protected MemoryStore openStore() {
     return MemoryStore.create();
   }
 }

@@ -41,15 +41,15 @@ import sessiontree.metrics.Metrics;
 import sessiontree.session.Reply;
 import sessiontree.session.Session;
 import sessiontree.session.Sessions;
+import sessiontree.store.Expirable.Seen;
 import sessiontree.store.SessionState.Phase;
-import sessiontree.store.SessionStore.Seen;
 
-/** What every store promises. */
-public abstract class SessionStoreContract {
-  protected SessionStore store;
+/** What every store promises that can list its sessions and tell which are due. */
+public abstract class SessionStoreContract<S extends SessionStore & Listable & Expirable> {
+  protected S store;
 
   /** Opens the store of this test: a new one, or, if what is stored survives, that again. */
-  protected abstract SessionStore openStore() throws IOException;
+  protected abstract S openStore() throws IOException;
 
   @BeforeEach
   void open() throws IOException {

@@ -19,7 +19,7 @@ import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import sessiontree.store.SessionStore.Seen;
+import sessiontree.store.Expirable.Seen;
 import sessiontree.store.log.Disk;
 import sessiontree.store.log.DiskStreams;
 

@@ -14,10 +14,10 @@ import sessiontree.sort.Cursor;
 import sessiontree.sort.MergeIterator;
 import sessiontree.sort.SessionBuffer;
 import sessiontree.store.Append;
+import sessiontree.store.Expirable.Seen;
 import sessiontree.store.Listing;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
-import sessiontree.store.SessionStore.Seen;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**

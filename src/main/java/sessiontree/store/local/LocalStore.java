@@ -14,6 +14,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.Append;
+import sessiontree.store.Expirable;
+import sessiontree.store.Listable;
 import sessiontree.store.Listing;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionStore;
@@ -28,7 +30,7 @@ import sessiontree.store.log.WriteAheadLog;
  *
  * <p>The package's manual tells what lies where, and what a crash can leave.
  */
-public final class LocalStore implements SessionStore {
+public final class LocalStore implements SessionStore, Listable, Expirable {
   private static final Logger LOG = LoggerFactory.getLogger(LocalStore.class);
   private static final Duration CLOCK_READ = Duration.ofSeconds(1);
   private static final Duration CLOCK_WRITTEN = Duration.ofSeconds(10);

@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
-import sessiontree.store.SessionStore.Seen;
+import sessiontree.store.Expirable.Seen;
 import sessiontree.store.log.Disk;
 import sessiontree.store.log.FaultyDisk;
 

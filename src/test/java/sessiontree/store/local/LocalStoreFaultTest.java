@@ -26,9 +26,9 @@ import sessiontree.session.Message;
 import sessiontree.session.Reply;
 import sessiontree.session.Session;
 import sessiontree.session.Sessions;
+import sessiontree.store.Expirable;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
-import sessiontree.store.SessionStore;
 import sessiontree.store.log.FaultyDisk;
 
 /**
@@ -368,7 +368,7 @@ class LocalStoreFaultTest {
       }
       assertThat(store.completeFor(Duration.ZERO, 100))
           .as(where)
-          .extracting(SessionStore.Seen::id)
+          .extracting(Expirable.Seen::id)
           .containsExactlyInAnyOrderElementsOf(clients.stream().map(c -> c.id).toList());
     }
   }

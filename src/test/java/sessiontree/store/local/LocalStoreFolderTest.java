@@ -25,9 +25,9 @@ import sessiontree.TreeText;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.Answered;
 import sessiontree.store.Appender;
+import sessiontree.store.Expirable;
 import sessiontree.store.Listing;
 import sessiontree.store.SessionState.Phase;
-import sessiontree.store.SessionStore;
 import sessiontree.store.log.Disk;
 
 /** A folder to which somebody does something while a store uses it. */
@@ -143,7 +143,7 @@ class LocalStoreFolderTest {
       }
     }
     assertThat(store.completeFor(Duration.ZERO, 10))
-        .extracting(SessionStore.Seen::id)
+        .extracting(Expirable.Seen::id)
         .containsExactly("a");
     Files.createDirectories(q);
     Files.createDirectories(trees.resolve("zz").resolve("more"));

@@ -49,16 +49,16 @@ import sessiontree.metrics.Metrics;
 import sessiontree.session.Sessions;
 import sessiontree.store.Answered;
 import sessiontree.store.Appender;
+import sessiontree.store.Expirable;
 import sessiontree.store.Listing;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
-import sessiontree.store.SessionStore;
 import sessiontree.store.SessionStoreContract;
 import sessiontree.store.log.Disk;
 import sessiontree.store.log.FaultyDisk;
 
 /** The local store keeps the contract, and what is stored survives. */
-class LocalStoreTest extends SessionStoreContract {
+class LocalStoreTest extends SessionStoreContract<LocalStore> {
   @TempDir Path folder;
 
   /** Small, so that a test of some records has several segments. */
@@ -68,7 +68,7 @@ class LocalStoreTest extends SessionStoreContract {
   }
 
   @Override
-  protected SessionStore openStore() throws IOException {
+  protected LocalStore openStore() throws IOException {
     return LocalStore.open(folder, options(), new Metrics());
   }
 
@@ -359,7 +359,7 @@ class LocalStoreTest extends SessionStoreContract {
       store = LocalStore.open(disk, folder, small, new Metrics());
       assertThat(store.completeFor(Duration.ZERO, 10_000))
           .as("seed %d, life %d", seed, life)
-          .extracting(SessionStore.Seen::id)
+          .extracting(Expirable.Seen::id)
           .containsExactlyInAnyOrderElementsOf(complete);
       for (int i = random.nextInt(150); i > 0; i--) {
         String id = "s" + (random.nextInt(4) == 0 ? random.nextInt(next + 1) : next++);
@@ -383,7 +383,7 @@ class LocalStoreTest extends SessionStoreContract {
     store = LocalStore.open(disk, folder, small, new Metrics());
     assertThat(store.completeFor(Duration.ZERO, 10_000))
         .as("seed %d", seed)
-        .extracting(SessionStore.Seen::id)
+        .extracting(Expirable.Seen::id)
         .containsExactlyInAnyOrderElementsOf(complete);
   }
 

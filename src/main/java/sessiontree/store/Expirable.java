@@ -1,0 +1,25 @@
+package sessiontree.store;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import sessiontree.store.SessionStore.StoredSession;
+
+/**
+ * A store that can tell which sessions are due to be ended or deleted. Only time in which the store
+ * was open counts, so no clock that is set makes a session due. Safe for any number of threads,
+ * except where a method says otherwise.
+ */
+public interface Expirable {
+  /** Open sessions to which nothing was appended for that long. */
+  List<Seen> idle(Duration time, int limit);
+
+  /** Sessions that have been complete for that long. Called by one thread. */
+  List<Seen> completeFor(Duration time, int limit) throws IOException;
+
+  /**
+   * A session that was seen, and the {@link StoredSession#version} that it was of: what follows
+   * from it is done only if it still is.
+   */
+  record Seen(String id, String version) {}
+}
