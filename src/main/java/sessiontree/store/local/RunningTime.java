@@ -1,15 +1,15 @@
 package sessiontree.store.local;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.store.RunningClock;
-import sessiontree.store.log.Checksum;
+import sessiontree.store.log.DamageException;
 import sessiontree.store.log.Disk;
+import sessiontree.store.log.NumberFile;
 
 /**
  * For how long, in milliseconds, stores have been open on the folder, one after another: a clock
@@ -19,7 +19,6 @@ import sessiontree.store.log.Disk;
  */
 final class RunningTime {
   private static final Logger LOG = LoggerFactory.getLogger(RunningTime.class);
-  private static final int BYTES = 12;
 
   private final Disk disk;
   private final Path file;
@@ -42,15 +41,12 @@ final class RunningTime {
   }
 
   private static long read(Disk disk, Path file) throws IOException {
-    try (Disk.DiskFile from = disk.open(file)) {
-      ByteBuffer content = ByteBuffer.allocate(BYTES);
-      from.read(content, 0);
-      if (content.getInt(Long.BYTES) == Checksum.of(content.array(), 0, Long.BYTES)) {
-        return content.getLong(0);
-      }
-      LOG.warn("{} is not what was written; the log tells the time", file.getFileName());
-      return 0;
+    try {
+      return NumberFile.read(disk, file);
     } catch (NoSuchFileException e) {
+      return 0;
+    } catch (DamageException e) {
+      LOG.warn("{}; the log tells the time", e.getMessage());
       return 0;
     }
   }
@@ -67,11 +63,6 @@ final class RunningTime {
 
   /** Writes it down. Called by one thread at a time. */
   void write() throws IOException {
-    Path next = temporary.resolve(file.getFileName());
-    try (Disk.DiskFile to = disk.create(next)) {
-      ByteBuffer content = ByteBuffer.allocate(BYTES).putLong(millis());
-      to.write(content.putInt(Checksum.of(content.array(), 0, Long.BYTES)).rewind(), 0);
-    }
-    disk.rename(next, file);
+    NumberFile.write(disk, file, temporary.resolve(file.getFileName()), millis(), false);
   }
 }

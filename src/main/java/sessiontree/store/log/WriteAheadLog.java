@@ -44,7 +44,6 @@ public final class WriteAheadLog implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(WriteAheadLog.class);
   private static final String CHECKPOINT = "checkpoint";
-  private static final int CHECKPOINT_BYTES = 12;
   private static final int STAGING_BYTES = 1 << 20;
 
   /**
@@ -399,30 +398,14 @@ public final class WriteAheadLog implements AutoCloseable {
 
   /** Notes that records before that one may be missing. */
   private void writeCheckpoint(long needed) throws IOException {
-    Path file = directory.resolve(CHECKPOINT + ".tmp");
-    try (Disk.DiskFile to = disk.create(file)) {
-      ByteBuffer content = ByteBuffer.allocate(CHECKPOINT_BYTES).putLong(needed);
-      to.write(content.putInt(Checksum.of(content.array(), 0, Long.BYTES)).rewind(), 0);
-      to.force();
-    }
-    disk.rename(file, directory.resolve(CHECKPOINT));
+    Path temporary = directory.resolve(CHECKPOINT + ".tmp");
+    NumberFile.write(disk, directory.resolve(CHECKPOINT), temporary, needed, true);
     disk.sync(directory);
   }
 
   private long readCheckpoint() throws IOException {
-    Path file = directory.resolve(CHECKPOINT);
-    try (Disk.DiskFile from = disk.open(file)) {
-      ByteBuffer content = ByteBuffer.allocate(CHECKPOINT_BYTES);
-      from.read(content, 0);
-      int expected = Checksum.of(content.array(), 0, Long.BYTES);
-      if (content.getInt(Long.BYTES) != expected) {
-        throw new DamageException(
-            file,
-            String.format(
-                "checksum mismatch at offset 0: expected %08x, got %08x",
-                expected, content.getInt(Long.BYTES)));
-      }
-      return content.getLong(0);
+    try {
+      return NumberFile.read(disk, directory.resolve(CHECKPOINT));
     } catch (NoSuchFileException e) {
       return 1;
     }
