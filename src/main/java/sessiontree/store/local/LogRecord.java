@@ -66,9 +66,9 @@ record LogRecord(
   @Override
   public void putHead(ByteBuffer to) {
     to.put(type.number).putLong(millis);
-    putShort(to, id);
+    putName(to, id);
     to.putLong(sequence);
-    putShort(to, writer);
+    putName(to, writer);
     to.putLong(number).put((byte) flags());
     putBound(to, start);
     if (end != null) {
@@ -90,7 +90,8 @@ record LogRecord(
     return flags;
   }
 
-  private static void putShort(ByteBuffer to, String text) {
+  /** Puts an id or a writer: one byte of length, and its characters. */
+  static void putName(ByteBuffer to, String text) {
     to.put((byte) text.length()).put(text.getBytes(StandardCharsets.US_ASCII));
   }
 
@@ -109,9 +110,9 @@ record LogRecord(
         return null;
       }
       long millis = body.getLong();
-      String id = text(body, body.get() & 0xff);
+      String id = name(body);
       long sequence = body.getLong();
-      String writer = text(body, body.get() & 0xff);
+      String writer = name(body);
       long number = body.getLong();
       int flags = body.get();
       Batch.Bound start = (flags & HAS_START) == 0 ? null : bound(body);
@@ -129,6 +130,11 @@ record LogRecord(
   static Batch.Bound bound(ByteBuffer from) {
     long key = from.getLong();
     return new Batch.Bound(key, text(from, from.getShort()));
+  }
+
+  /** Reads an id or a writer. */
+  static String name(ByteBuffer from) {
+    return text(from, from.get() & 0xff);
   }
 
   private static String text(ByteBuffer from, int length) {

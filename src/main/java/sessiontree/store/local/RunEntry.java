@@ -1,7 +1,6 @@
 package sessiontree.store.local;
 
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import sessiontree.event.Batch;
@@ -55,7 +54,7 @@ record RunEntry(
   byte[] bytes() {
     ByteBuffer to = ByteBuffer.allocate(MAX_FIXED_BYTES + writers.size() * BYTES_A_WRITER);
     to.position(Integer.BYTES);
-    putName(to, id);
+    LogRecord.putName(to, id);
     to.putLong(fromLsn).putLong(lsn).putLong(millis).putLong(sequence).putLong(entries);
     to.put(end == null ? OPEN : end.abandoned() ? ABANDONED : ENDED);
     LogRecord.putBound(to, start);
@@ -65,7 +64,7 @@ record RunEntry(
     to.putInt(writers.size());
     writers.forEach(
         (name, number) -> {
-          putName(to, name);
+          LogRecord.putName(to, name);
           to.putLong(number);
         });
     to.putLong(offset).putLong(length).putInt(count).putInt(crc);
@@ -77,7 +76,7 @@ record RunEntry(
 
   /** Reads an entry, without its length. */
   static RunEntry read(ByteBuffer from) {
-    String id = name(from);
+    String id = LogRecord.name(from);
     long fromLsn = from.getLong();
     long lsn = from.getLong();
     long millis = from.getLong();
@@ -89,7 +88,7 @@ record RunEntry(
     int named = from.getInt();
     Map<String, Long> writers = new HashMap<>();
     for (int i = 0; i < named; i++) {
-      writers.put(name(from), from.getLong());
+      writers.put(LogRecord.name(from), from.getLong());
     }
     return new RunEntry(
         id,
@@ -105,15 +104,5 @@ record RunEntry(
         from.getLong(),
         from.getInt(),
         from.getInt());
-  }
-
-  private static void putName(ByteBuffer to, String name) {
-    to.put((byte) name.length()).put(name.getBytes(StandardCharsets.US_ASCII));
-  }
-
-  private static String name(ByteBuffer from) {
-    byte[] bytes = new byte[from.get() & 0xff];
-    from.get(bytes);
-    return new String(bytes, StandardCharsets.US_ASCII);
   }
 }
