@@ -13,6 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.event.ProblemException;
+import sessiontree.store.DaemonThreads;
 import sessiontree.store.Expirable;
 import sessiontree.store.Expirable.Seen;
 import sessiontree.store.SessionStore;
@@ -36,12 +37,7 @@ public final class Housekeeper implements AutoCloseable {
   private final Duration abandonAfter;
   private final Duration deleteAfter;
   private final ScheduledExecutorService thread =
-      Executors.newSingleThreadScheduledExecutor(
-          task -> {
-            Thread daemon = new Thread(task, "housekeeper");
-            daemon.setDaemon(true);
-            return daemon;
-          });
+      Executors.newSingleThreadScheduledExecutor(DaemonThreads.named("housekeeper"));
 
   private Housekeeper(
       Expirable store, Sessions sessions, Duration abandonAfter, Duration deleteAfter) {

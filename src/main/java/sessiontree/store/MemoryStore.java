@@ -31,12 +31,7 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
   private final AtomicLong versions = new AtomicLong();
   private final RunningClock clock = new RunningClock(System::nanoTime);
   private final ExecutorService answers =
-      Executors.newSingleThreadExecutor(
-          task -> {
-            Thread thread = new Thread(task, "answers");
-            thread.setDaemon(true);
-            return thread;
-          });
+      Executors.newSingleThreadExecutor(DaemonThreads.named("answers"));
 
   private MemoryStore() {}
 

@@ -10,6 +10,7 @@ import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
+import sessiontree.store.DaemonThreads;
 import sessiontree.store.log.WriteAheadLog;
 
 /**
@@ -57,7 +58,7 @@ final class Checkpointer implements AutoCloseable {
   private final long sweepNanos;
   private final LongSupplier nanoTime;
 
-  private final Thread thread = LocalStore.daemons("spill").newThread(this::run);
+  private final Thread thread = DaemonThreads.named("spill").newThread(this::run);
 
   // All guarded by this.
   private long memory;

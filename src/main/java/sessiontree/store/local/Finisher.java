@@ -20,6 +20,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.Append;
+import sessiontree.store.DaemonThreads;
 import sessiontree.store.log.DamageException;
 
 /**
@@ -58,7 +59,7 @@ final class Finisher {
 
   private final ScheduledExecutorService retries =
       new ScheduledThreadPoolExecutor(
-          1, LocalStore.daemons("retry"), new ThreadPoolExecutor.DiscardPolicy());
+          1, DaemonThreads.named("retry"), new ThreadPoolExecutor.DiscardPolicy());
 
   /** Set by the thread that spills, cleared by the one that merges. */
   private final AtomicBoolean merging = new AtomicBoolean();
@@ -268,7 +269,7 @@ final class Finisher {
             IDLE_SECONDS,
             TimeUnit.SECONDS,
             new LinkedBlockingQueue<>(),
-            LocalStore.daemons(name),
+            DaemonThreads.named(name),
             new ThreadPoolExecutor.DiscardPolicy());
     executor.allowCoreThreadTimeOut(true);
     return executor;

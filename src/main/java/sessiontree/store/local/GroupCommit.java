@@ -11,6 +11,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.Append;
+import sessiontree.store.DaemonThreads;
 import sessiontree.store.log.WriteAheadLog;
 
 /**
@@ -46,7 +47,7 @@ final class GroupCommit {
   private final Answers answers;
   private final Effects effects;
   private final Metrics metrics;
-  private final Thread thread = LocalStore.daemons("log").newThread(this::takeGroups);
+  private final Thread thread = DaemonThreads.named("log").newThread(this::takeGroups);
 
   private final Object queueLock = new Object();
 

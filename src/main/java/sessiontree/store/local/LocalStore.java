@@ -8,7 +8,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.ThreadFactory;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -346,18 +345,6 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     runs.close();
     log.close();
     lock.close();
-  }
-
-  /**
-   * Threads that the store cannot do without. What one of them does not catch goes to the process's
-   * handler of uncaught exceptions, which ends it; nothing that was acknowledged is lost by that.
-   */
-  static ThreadFactory daemons(String name) {
-    return task -> {
-      Thread thread = new Thread(task, name);
-      thread.setDaemon(true);
-      return thread;
-    };
   }
 
   /** A task whose error, such as want of memory, no scheduler and no future keeps to itself. */
