@@ -306,15 +306,15 @@ final class Checkpointer implements AutoCloseable {
     for (LocalSession session : sessions.all()) {
       stillNeeded = Math.min(stillNeeded, session.neededLsn());
     }
-    log.deleteBefore(bury(Math.max(lsn, stillNeeded)));
+    log.deleteBefore(reclaim(Math.max(lsn, stillNeeded)));
   }
 
   /**
-   * Makes durable which trees there are, and their lines in the journal, and sees to it that
-   * nothing is left that tombstones before a record must hide. Returns that record, or one before
-   * it up to which it could be done now.
+   * Makes durable which trees there are, and their lines in the journal, and reclaims the room of
+   * the data that tombstones before a record deleted. Returns that record, or an earlier one up to
+   * which this could be done now.
    */
-  private long bury(long lsn) throws IOException {
+  private long reclaim(long lsn) throws IOException {
     long limit = notBeyond(removing, lsn);
     // After the sessions and the removals: of what they tell, the names are there.
     trees.syncFolders();

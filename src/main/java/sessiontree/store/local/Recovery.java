@@ -35,10 +35,10 @@ final class Recovery implements WriteAheadLog.Replay {
    * Sessions of which only a later part was found: they were finished, and their trees are durable,
    * or were deleted later.
    */
-  private final Set<String> remains = new HashSet<>();
+  private final Set<String> orphans = new HashSet<>();
 
-  /** The part of them that lies in runs. */
-  private final Map<String, LocalSession> remainsInRuns = new HashMap<>();
+  /** The orphans of which a part lies in runs. */
+  private final Map<String, LocalSession> orphansInRuns = new HashMap<>();
 
   /** Sessions whose trees are there; their runs are needed until the trees' names are durable. */
   private final List<LocalSession> complete = new ArrayList<>();
@@ -87,7 +87,7 @@ final class Recovery implements WriteAheadLog.Replay {
               + covered
               + ": the end of the log is missing");
     }
-    checkRemains();
+    checkOrphans();
     List<LocalSession> ended = new ArrayList<>();
     for (LocalSession session : List.copyOf(sessions.all())) {
       if (session.phase() == Phase.ENDED) {
@@ -104,7 +104,7 @@ final class Recovery implements WriteAheadLog.Replay {
     beginJournal();
     journal.force();
     complete.forEach(this::forget);
-    remainsInRuns.values().forEach(this::forget);
+    orphansInRuns.values().forEach(this::forget);
     finisher.finishAll(ended);
     finished += ended.size();
     journal.recovered();
@@ -145,7 +145,7 @@ final class Recovery implements WriteAheadLog.Replay {
       if (session != null) {
         setAside(session);
       }
-      remains.add(record.id());
+      orphans.add(record.id());
       return;
     }
     session = session == null ? store.add(record.id()) : session;
@@ -187,11 +187,11 @@ final class Recovery implements WriteAheadLog.Replay {
       finisher.giveUp(session);
       forget(session);
     }
-    LocalSession inRuns = remainsInRuns.remove(record.id());
+    LocalSession inRuns = orphansInRuns.remove(record.id());
     if (inRuns != null) {
       forget(inRuns);
     }
-    remains.remove(record.id());
+    orphans.remove(record.id());
     trees.delete(record.id());
     journal.delete(record.id(), record.lsn());
     checkpointer.deletedBefore(record.lsn());
@@ -226,8 +226,8 @@ final class Recovery implements WriteAheadLog.Replay {
 
   private void setAside(LocalSession session) {
     sessions.remove(session);
-    remains.add(session.id());
-    remainsInRuns.put(session.id(), session);
+    orphans.add(session.id());
+    orphansInRuns.put(session.id(), session);
   }
 
   private void forget(LocalSession session) {
@@ -235,13 +235,13 @@ final class Recovery implements WriteAheadLog.Replay {
     session.forgetRuns().forEach(runs::retire);
   }
 
-  private void checkRemains() throws IOException {
-    for (String id : remains) {
+  private void checkOrphans() throws IOException {
+    for (String id : orphans) {
       if (!trees.exists(id)) {
         throw new IOException(
             "session "
                 + id
-                + (remainsInRuns.containsKey(id)
+                + (orphansInRuns.containsKey(id)
                     ? ": a run file is missing"
                     : ": its first log records are missing")
                 + ", and it has no tree");

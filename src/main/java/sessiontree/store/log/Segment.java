@@ -144,7 +144,7 @@ final class Segment implements AutoCloseable {
   }
 
   /**
-   * Whether what is behind the last sound record may be the remains of a group that was being
+   * Whether what is behind the last sound record may be a leftover of a group that was being
    * written when the power failed. It is not if a sound record stands behind it that was written
    * when it was durable already.
    */
