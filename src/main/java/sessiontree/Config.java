@@ -48,6 +48,14 @@ final class Config {
    */
   private static final int HEAP_BYTES_A_SESSION = 4 << 10;
 
+  /**
+   * A connection whose client takes nothing of what it asks for holds 16 KiB of it at most, and
+   * some 10 KiB of buffers; the rest of the heap is for what has bounds of its own.
+   */
+  private static final int HEAP_BYTES_A_CONNECTION = 64 << 10;
+
+  private static final int MOST_CONNECTIONS = 100_000;
+
   private static final Options OPTIONS = new Options();
   private static final Map<String, String> DEFAULTS = new HashMap<>();
 
@@ -91,7 +99,11 @@ final class Config {
         null,
         "A complete session is deleted so long after it completed. Default: never.");
     add("max-message-bytes", "BYTES", "1048576", "Bytes of one message at most.");
-    add("max-connections", "COUNT", "100000", "Connections at a time; further ones get 503.");
+    add(
+        "max-connections",
+        "COUNT",
+        null,
+        "Connections at a time; further ones get 503. Default: one for 64 KiB of heap, 100000 at most.");
     add(
         "max-open-sessions",
         "COUNT",
@@ -117,11 +129,6 @@ final class Config {
         "BYTES",
         null,
         "Bytes received from all clients and not answered at most; then they wait. Default: an eighth of the heap.");
-    add(
-        "outflow-bytes",
-        "BYTES",
-        null,
-        "Bytes of answers in memory that clients have not taken at most; then they wait. Default: a quarter of the heap.");
     add(
         "log-level",
         "LEVEL",
@@ -158,7 +165,6 @@ final class Config {
   final long memoryBytes;
   final long logBytes;
   final long inflowBytes;
-  final long outflowBytes;
   final Level logLevel;
 
   /** How much is told. */
@@ -194,9 +200,12 @@ final class Config {
     abandonAfter = time("abandon-after");
     deleteAfter = time("delete-after");
     maxMessageBytes = (int) bytes("max-message-bytes", 0, 1, 256 << 20);
-    maxConnections = whole("max-connections", 1, 1_000_000_000);
     requestTimeout = time("request-timeout");
     long heapBytes = Runtime.getRuntime().maxMemory();
+    maxConnections =
+        value("max-connections") == null
+            ? (int) Math.min(MOST_CONNECTIONS, heapBytes / HEAP_BYTES_A_CONNECTION)
+            : whole("max-connections", 1, 1_000_000_000);
     maxOpenSessions =
         value("max-open-sessions") == null
             ? (int) Math.min(Integer.MAX_VALUE, heapBytes / HEAP_BYTES_A_SESSION)
@@ -204,7 +213,6 @@ final class Config {
     memoryBytes = bytes("memory-bytes", heapBytes / 4, 64 << 10, Long.MAX_VALUE);
     logBytes = bytes("log-bytes", 0, 64 << 10, Long.MAX_VALUE);
     inflowBytes = bytes("inflow-bytes", heapBytes / 8, 64 << 10, Long.MAX_VALUE);
-    outflowBytes = bytes("outflow-bytes", heapBytes / 4, 64 << 10, Long.MAX_VALUE);
     logLevel = level();
   }
 
@@ -439,8 +447,6 @@ final class Config {
         + logBytes
         + " inflow_bytes="
         + inflowBytes
-        + " outflow_bytes="
-        + outflowBytes
         + " max_message_bytes="
         + maxMessageBytes
         + " max_connections="
@@ -455,7 +461,6 @@ final class Config {
         port,
         maxMessageBytes,
         inflowBytes,
-        outflowBytes,
         maxConnections,
         requestTimeout,
         new Settings.Access(writeTokens, readTokens, adminTokens, allowedOrigins, allowedHosts));

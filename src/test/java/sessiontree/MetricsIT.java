@@ -68,7 +68,7 @@ class MetricsIT {
                 "sessiontree_finish_seconds", "histogram"))
         .containsAllEntriesOf(
             Map.of(
-                "sessiontree_outflow_bytes", "gauge",
+                "sessiontree_connections_limit", "gauge",
                 "sessiontree_spills_total", "counter",
                 "sessiontree_spilled_bytes_total", "counter",
                 "jvm_threads_current", "gauge",

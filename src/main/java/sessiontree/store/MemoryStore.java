@@ -53,13 +53,8 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
 
   @Override
   public Optional<Tree> tree(String id) {
-    return Optional.ofNullable(treeInMemory(id));
-  }
-
-  @Override
-  public Tree treeInMemory(String id) {
     MemorySession session = sessions.get(id);
-    return session == null ? null : session.tree;
+    return Optional.ofNullable(session == null ? null : session.tree);
   }
 
   @Override

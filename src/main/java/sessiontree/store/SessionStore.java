@@ -31,9 +31,6 @@ public interface SessionStore extends AutoCloseable {
    */
   Optional<Tree> tree(String id) throws IOException;
 
-  /** The same tree, if it is in memory; else null. Does not wait for a disk. */
-  Tree treeInMemory(String id);
-
   /** How many sessions are stored and not complete. */
   int openSessions();
 

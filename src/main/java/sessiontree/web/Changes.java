@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.javalin.http.Context;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
@@ -75,7 +76,7 @@ final class Changes {
     }
     ObjectNode json = JsonNodeFactory.instance.objectNode().put("session_id", id);
     json.put("state", outcome.complete() ? "complete" : "open").put("entries", outcome.entries());
-    ctx.contentType(Responses.JSON).result(json.toString());
+    Responses.setShort(ctx, Responses.JSON, json.toString().getBytes(StandardCharsets.UTF_8));
   }
 
   void delete(Context ctx) throws ProblemException, IOException {

@@ -10,7 +10,7 @@ import java.util.concurrent.ConcurrentHashMap;
 /** {@code GET /openapi.json} and {@code GET /asyncapi.json}. */
 final class Documents {
   /** By name, once they were asked for. */
-  private static final Map<String, byte[]> READ = new ConcurrentHashMap<>();
+  private static final Map<String, Responses.Body> READ = new ConcurrentHashMap<>();
 
   private Documents() {}
 
@@ -19,10 +19,10 @@ final class Documents {
   }
 
   private static void get(Context ctx, String name) throws IOException {
-    byte[] document = READ.get(name);
+    Responses.Body document = READ.get(name);
     if (document == null) {
       try (InputStream in = Documents.class.getResourceAsStream(name)) {
-        document = in.readAllBytes();
+        document = Responses.Body.of(in.readAllBytes());
       }
       READ.put(name, document);
     }

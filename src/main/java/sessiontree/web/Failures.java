@@ -2,8 +2,10 @@ package sessiontree.web;
 
 import io.javalin.config.JavalinConfig;
 import io.javalin.http.Context;
+import io.javalin.http.HttpResponseException;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,14 +24,7 @@ final class Failures {
     config.routes.exception(IOException.class, Failures::storageFailed);
     config.routes.exception(Exception.class, Failures::failed);
     config.router.javaLangErrorHandler(Failures::failed);
-    config.routes.error(404, ctx -> unrouted(ctx, Problem.NOT_FOUND, Problems.NO_ROUTE));
-    config.routes.error(405, Failures::methodNotAllowed);
-  }
-
-  private static void methodNotAllowed(Context ctx) {
-    ctx.header("Allow", Route.of(ctx.path()).methods); // those that Javalin does not know, too
-    String method = ctx.method().name().toUpperCase(Locale.ROOT);
-    unrouted(ctx, Problem.METHOD_NOT_ALLOWED, "this path does not take " + method);
+    config.routes.exception(HttpResponseException.class, Failures::unrouted);
   }
 
   private static void storageFailed(IOException e, Context ctx) {
@@ -40,10 +35,10 @@ final class Failures {
 
   private static void failed(Exception e, Context ctx) {
     LOG.error("{} failed", shown(ctx), e);
-    ctx.status(500)
-        .contentType(Problems.CONTENT_TYPE)
-        .result(
-            "{\"title\":\"The server failed\",\"status\":500,\"code\":\"internal\",\"detail\":\"see its log\"}");
+    String problem =
+        "{\"title\":\"The server failed\",\"status\":500,\"code\":\"internal\",\"detail\":\"see its log\"}";
+    Responses.setShort(
+        ctx.status(500), Problems.CONTENT_TYPE, problem.getBytes(StandardCharsets.US_ASCII));
   }
 
   private static void failed(HttpServletResponse response, Error e) {
@@ -59,10 +54,15 @@ final class Failures {
     return start.replaceAll("[^ -~]", "?");
   }
 
-  /** A route's own 404 has its body already. */
-  private static void unrouted(Context ctx, Problem problem, String detail) {
-    if (!Problems.CONTENT_TYPE.equals(ctx.res().getContentType())) {
-      Problems.answer(ctx, new ProblemException(problem, detail));
+  /** What Javalin throws: no route of ours does. */
+  private static void unrouted(HttpResponseException e, Context ctx) {
+    ProblemException problem = new ProblemException(Problem.NOT_FOUND, Problems.NO_ROUTE);
+    if (e.getStatus() == 405) {
+      ctx.header("Allow", Route.of(ctx.path()).methods); // those that Javalin does not know, too
+      String method = ctx.method().name().toUpperCase(Locale.ROOT);
+      problem =
+          new ProblemException(Problem.METHOD_NOT_ALLOWED, "this path does not take " + method);
     }
+    Problems.answer(ctx, problem);
   }
 }

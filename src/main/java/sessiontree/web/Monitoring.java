@@ -3,6 +3,7 @@ package sessiontree.web;
 import io.javalin.http.Context;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import org.eclipse.jetty.http.QuotedQualityCSV;
 import sessiontree.metrics.Metrics;
@@ -21,9 +22,9 @@ final class Monitoring {
 
   void getHealth(Context ctx) {
     boolean up = store.healthy();
-    ctx.status(up ? 200 : 503)
-        .contentType(Responses.JSON)
-        .result("{\"status\":\"" + (up ? "UP" : "DOWN") + "\"}");
+    String status = "{\"status\":\"" + (up ? "UP" : "DOWN") + "\"}";
+    ctx.status(up ? 200 : 503);
+    Responses.setShort(ctx, Responses.JSON, status.getBytes(StandardCharsets.US_ASCII));
   }
 
   void getMetrics(Context ctx) throws IOException {

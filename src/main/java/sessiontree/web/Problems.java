@@ -110,7 +110,7 @@ final class Problems {
   static void answer(Context ctx, ProblemException e) {
     ctx.attribute(CODE, e.problem().code());
     headers(e.problem()).forEach(ctx::header);
-    ctx.status(status(e.problem())).contentType(CONTENT_TYPE).result(body(e));
+    Responses.setShort(ctx.status(status(e.problem())), CONTENT_TYPE, body(e));
   }
 
   /** Answers a request that does not reach a route. */

@@ -1,16 +1,131 @@
 package sessiontree.web;
 
 import io.javalin.http.Context;
+import io.prometheus.metrics.core.datapoints.CounterDataPoint;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import sessiontree.metrics.Metrics;
 
-/** What the responses of routes have in common. */
-final class Responses {
+/**
+ * Writes the bodies of Javalin's responses, which Javalin itself would write by a thread that waits
+ * for the client: a route sets the body, and it is written as a whole, with no thread waiting, when
+ * the route is done. Bodies that clients have not taken are bounded: beyond the bound, the clients
+ * that were responded to longest ago are cut off. Safe for several threads.
+ */
+final class Responses extends Handler.Wrapper {
   static final String JSON = "application/json";
 
-  private Responses() {}
+  /** The attribute of a request that holds the body of its response. */
+  private static final String BODY = "sessiontree.response";
 
-  /** Sets a body that Javalin compresses where the client accepts that. */
+  /** Shorter bodies are not compressed, and do not count. */
+  private static final int SMALL_BYTES = 2 << 10;
+
+  private final long maxPendingBytes;
+  private final CounterDataPoint slow;
+
+  // Both guarded by pending: the responses that are being written, with their bytes, oldest first.
+  private final Map<Request, Integer> pending = new LinkedHashMap<>();
+  private long pendingBytes;
+
+  /** A body that all its responses share; gzip is null if it is not compressed beforehand. */
+  record Body(byte[] plain, byte[] gzip) {
+    static Body of(byte[] plain) {
+      return new Body(plain, plain.length < SMALL_BYTES ? null : Gzip.of(plain));
+    }
+  }
+
+  Responses(long maxPendingBytes, Metrics metrics) {
+    this.maxPendingBytes = maxPendingBytes;
+    this.slow = metrics.connectionsDropped.labelValues("slow_reader");
+  }
+
+  /** Sets a body that is compressed where the client accepts gzip. */
   static void set(Context ctx, String contentType, byte[] body) {
+    set(ctx, contentType, new Body(body, null));
+  }
+
+  /** Sets a body that is in memory anyway, and is compressed if it was beforehand. */
+  static void set(Context ctx, String contentType, Body body) {
     ctx.res().addHeader("Vary", "Accept-Encoding"); // beside Origin
-    ctx.contentType(contentType).result(body);
+    ctx.contentType(contentType).attribute(BODY, body);
+  }
+
+  /** Sets a short body, which is never compressed. */
+  static void setShort(Context ctx, String contentType, byte[] body) {
+    ctx.contentType(contentType).attribute(BODY, body);
+  }
+
+  @Override
+  public boolean handle(Request request, Response response, Callback callback) throws Exception {
+    return super.handle(request, new Whole(request, response), callback);
+  }
+
+  /** A response whose only write, an empty one at the end, is that of its body. */
+  private final class Whole extends Response.Wrapper {
+    Whole(Request request, Response response) {
+      super(request, response);
+    }
+
+    @Override
+    public void write(boolean last, ByteBuffer part, Callback callback) {
+      Object set = last ? getRequest().removeAttribute(BODY) : null;
+      if (set instanceof Body body) {
+        writeBody(body, callback);
+      } else {
+        super.write(last, set == null ? part : ByteBuffer.wrap((byte[]) set), callback);
+      }
+    }
+
+    private void writeBody(Body body, Callback callback) {
+      byte[] bytes = body.plain;
+      if (bytes.length >= SMALL_BYTES && Gzip.isAccepted(getRequest().getHeaders())) {
+        bytes = body.gzip == null ? Gzip.of(bytes) : body.gzip;
+        getHeaders().put(HttpHeader.CONTENT_ENCODING, "gzip");
+      }
+      boolean counts = body.gzip == null && bytes.length >= SMALL_BYTES;
+      if (counts) {
+        begin(getRequest(), bytes.length);
+      }
+      super.write(
+          true, ByteBuffer.wrap(bytes), counts ? Callback.from(this::end, callback) : callback);
+    }
+
+    private void end() {
+      Responses.this.end(getRequest());
+    }
+  }
+
+  private void begin(Request request, int bytes) {
+    List<Request> dropped = new ArrayList<>();
+    synchronized (pending) {
+      Iterator<Map.Entry<Request, Integer>> oldest = pending.entrySet().iterator();
+      while (pendingBytes + bytes > maxPendingBytes && oldest.hasNext()) {
+        Map.Entry<Request, Integer> one = oldest.next();
+        pendingBytes -= one.getValue();
+        dropped.add(one.getKey());
+        oldest.remove();
+      }
+      pending.put(request, bytes);
+      pendingBytes += bytes;
+    }
+    slow.inc(dropped.size());
+    dropped.forEach(one -> one.getConnectionMetaData().getConnection().getEndPoint().close());
+  }
+
+  private void end(Request request) {
+    synchronized (pending) {
+      Integer bytes = pending.remove(request);
+      pendingBytes -= bytes == null ? 0 : bytes;
+    }
   }
 }

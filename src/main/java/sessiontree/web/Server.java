@@ -33,11 +33,8 @@ public final class Server implements AutoCloseable {
   /** None waits for a client; some wait for a disk, with a request in hand. */
   private static final int THREADS = 64;
 
-  /**
-   * One of so many requests is handed over whatever it asks for: so a client that sends request
-   * upon request does not keep the selecting thread.
-   */
-  private static final int TURN = 16;
+  /** Of the heap, the part that responses may take until their clients have read them. */
+  private static final int PENDING_SHARE = 8;
 
   private final SessionStore store;
   private final Settings settings;
@@ -45,7 +42,6 @@ public final class Server implements AutoCloseable {
   private final Connections connections;
   private final Bodies bodies;
   private final Streams streams;
-  private final Outflow outflow;
   private final Posting posting;
   private final Trees trees;
   private final Javalin javalin;
@@ -73,8 +69,7 @@ public final class Server implements AutoCloseable {
         new Bodies(
             streams.inflow(), settings.maxMessageBytes(), settings.patience(), time, metrics);
     this.posting = new Posting(sessions, task -> pool.execute(task));
-    this.outflow = new Outflow(settings.maxOutflowBytes(), time, metrics);
-    this.trees = new Trees(store, sessions, outflow);
+    this.trees = new Trees(store, sessions);
     this.javalin = Javalin.create(this::configure);
   }
 
@@ -115,7 +110,6 @@ public final class Server implements AutoCloseable {
       connections.tick(now);
       bodies.tick(now);
       streams.tick(now);
-      outflow.tick(now);
       posting.tick(System.nanoTime());
     } catch (OutOfMemoryError e) { // which the scheduler would keep to itself
       Problems.endIfOutOfMemory(e);
@@ -142,13 +136,13 @@ public final class Server implements AutoCloseable {
           pool = threads;
           server.addBean(new NoSessions(server));
           // The last is the first that sees a request.
-          server.insertHandler(new AnswerSender(outflow));
+          server.insertHandler(
+              new Responses(Runtime.getRuntime().maxMemory() / PENDING_SHARE, metrics));
           server.insertHandler(bodies);
           server.insertHandler(streams.handler(server)); // upgrades of Route.STREAM
-          server.insertHandler(new Handover(1)); // what is not answered yet may wait
           server.insertHandler(trees); // GET and HEAD of Route.SESSION
           server.insertHandler(new Access(settings.access()));
-          server.insertHandler(new Handover(TURN));
+          server.insertHandler(new Dispatch());
           server.insertHandler(connections);
           server.setErrorHandler(new ProblemErrors());
         });

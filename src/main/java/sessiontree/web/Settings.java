@@ -10,8 +10,6 @@ import java.util.List;
  * @param maxMessageBytes of one message, as a WebSocket message or a request's body
  * @param maxInflowBytes that all clients together have sent, and that are not answered; at it
  *     nobody is read from
- * @param maxOutflowBytes of trees that are in memory to be sent to all clients; beyond it they wait
- *     their turn
  * @param maxConnections at a time
  * @param patience how long a request's head may take, and its body if it is small
  * @param access who may do what
@@ -21,7 +19,6 @@ public record Settings(
     int port,
     int maxMessageBytes,
     long maxInflowBytes,
-    long maxOutflowBytes,
     int maxConnections,
     Duration patience,
     Access access) {

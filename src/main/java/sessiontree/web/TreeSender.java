@@ -1,12 +1,7 @@
 package sessiontree.web;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.zip.CRC32;
-import java.util.zip.Deflater;
-import java.util.zip.DeflaterOutputStream;
 import org.eclipse.jetty.io.RetainableByteBuffer;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -18,64 +13,36 @@ import sessiontree.store.MemoryTree;
 import sessiontree.store.Tree;
 
 /**
- * Sends a tree of any length part by part: the next is read, and compressed, when the one before is
- * written, and when there is room for it beside those of other trees. No thread waits for the
- * client.
+ * Sends a tree of any length part by part: the next is read, and compressed, by a thread of the
+ * pool when the one before is written. No thread waits for the client, and a client that reads
+ * slowly holds one part.
  */
-final class TreeSender extends IteratingNestedCallback implements Outflow.Sender {
+final class TreeSender extends IteratingNestedCallback {
   private static final Logger LOG = LoggerFactory.getLogger(TreeSender.class);
 
   /** So much is sent in one. */
-  static final int PART_BYTES = 64 << 10;
+  private static final int PART_BYTES = 16 << 10;
 
-  /** So much when there is little room. */
-  private static final int SMALL_PART_BYTES = 8 << 10;
-
-  /** What a part takes besides its bytes: Jetty's buffer for the answer's head. */
-  static final int OVERHEAD_BYTES = 8 << 10;
-
-  private final Outflow outflow;
   private final Tree tree;
   private final long bytes;
   private final Request request;
   private final Response response;
   private final Gzip gzip;
   private long position; // of the next part
-  private int length; // likewise; 0 if it is not settled
   private RetainableByteBuffer buffer; // what is being written, if that is not in memory anyway
 
-  private TreeSender(
-      Outflow outflow, Tree tree, boolean gzip, Response response, Callback callback) {
+  private TreeSender(Tree tree, boolean gzip, Response response, Callback callback) {
     super(callback);
-    this.outflow = outflow;
     this.tree = tree;
     this.bytes = tree.bytes();
     this.request = response.getRequest();
     this.response = response;
     this.gzip = gzip ? new Gzip() : null;
-    this.length = nextLength();
   }
 
-  /** What the first part of a tree may take. */
-  static long heldBytes(long treeBytes) {
-    return Math.min(PART_BYTES, treeBytes) + OVERHEAD_BYTES;
-  }
-
-  /**
-   * Sends the tree, and closes it. The headers are set.
-   *
-   * @param before who has entered, and leaves its place to the sender
-   */
-  static void send(
-      Outflow outflow,
-      Outflow.Sender before,
-      Tree tree,
-      boolean gzip,
-      Response response,
-      Callback callback) {
-    TreeSender sender = new TreeSender(outflow, tree, gzip, response, callback);
-    outflow.handOver(before, sender, heldBytes(sender.length));
-    sender.iterate();
+  /** Sends the tree, and closes it. The headers are set. */
+  static void send(Tree tree, boolean gzip, Response response, Callback callback) {
+    new TreeSender(tree, gzip, response, callback).iterate();
   }
 
   @Override
@@ -83,15 +50,8 @@ final class TreeSender extends IteratingNestedCallback implements Outflow.Sender
     if (position == bytes) {
       return Action.SUCCEEDED;
     }
-    if (length == 0) {
-      length = nextLength();
-    }
-    if (!outflow.enter(this, heldBytes(length))) {
-      return Action.IDLE;
-    }
-    ByteBuffer part = read();
-    position += length;
-    length = 0;
+    ByteBuffer part = read((int) Math.min(PART_BYTES, bytes - position));
+    position += part.remaining();
     boolean last = position == bytes;
     if (gzip != null) {
       part = gzip.compressed(part, last);
@@ -101,12 +61,7 @@ final class TreeSender extends IteratingNestedCallback implements Outflow.Sender
     return Action.SCHEDULED;
   }
 
-  private int nextLength() {
-    boolean small = outflow.isHalfFull() && !(tree instanceof MemoryTree);
-    return (int) Math.min(small ? SMALL_PART_BYTES : PART_BYTES, bytes - position);
-  }
-
-  private ByteBuffer read() throws IOException {
+  private ByteBuffer read(int length) throws IOException {
     if (tree instanceof MemoryTree memory) {
       return ByteBuffer.wrap(memory.json(), (int) position, length);
     }
@@ -127,19 +82,8 @@ final class TreeSender extends IteratingNestedCallback implements Outflow.Sender
   }
 
   @Override
-  public void admit() {
-    request.getComponents().getExecutor().execute(this::iterate);
-  }
-
-  @Override
-  public void drop() {
-    request.getConnectionMetaData().getConnection().getEndPoint().close();
-  }
-
-  @Override
   protected void onSuccess() {
     letGoOfBuffer();
-    outflow.leave(this);
   }
 
   @Override
@@ -151,7 +95,6 @@ final class TreeSender extends IteratingNestedCallback implements Outflow.Sender
   @Override
   protected void onFailure(Throwable cause) {
     letGoOfBuffer();
-    outflow.leave(this);
     closeTree();
     super.onFailure(cause);
   }
@@ -168,44 +111,6 @@ final class TreeSender extends IteratingNestedCallback implements Outflow.Sender
       tree.close();
     } catch (IOException e) { // all that was wanted of it was read
       LOG.debug("a tree cannot be closed", e);
-    }
-  }
-
-  /**
-   * Compresses a stream (RFC 1952) part by part, each for itself, so that between two nothing but a
-   * checksum is in memory. Speed first: the rest gains a few percent.
-   */
-  private static final class Gzip {
-    private static final byte[] HEAD = {0x1f, (byte) 0x8b, 8, 0, 0, 0, 0, 0, 0, (byte) 0xff};
-    private static final int TRAILER_BYTES = 8;
-
-    private final CRC32 crc = new CRC32();
-    private long size;
-
-    ByteBuffer compressed(ByteBuffer part, boolean last) throws IOException {
-      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-      if (size == 0) {
-        bytes.writeBytes(HEAD);
-      }
-      int from = part.arrayOffset() + part.position();
-      crc.update(part.array(), from, part.remaining());
-      size += part.remaining();
-      Deflater deflater = new Deflater(Deflater.BEST_SPEED, true);
-      try {
-        DeflaterOutputStream out = new DeflaterOutputStream(bytes, deflater, 8 << 10, true);
-        out.write(part.array(), from, part.remaining());
-        if (last) {
-          out.finish();
-          ByteBuffer trailer = ByteBuffer.allocate(TRAILER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-          trailer.putInt((int) crc.getValue()).putInt((int) size); // modulo 2^32
-          bytes.writeBytes(trailer.array());
-        } else {
-          out.flush(); // to a whole byte
-        }
-      } finally {
-        deflater.end();
-      }
-      return ByteBuffer.wrap(bytes.toByteArray());
     }
   }
 }

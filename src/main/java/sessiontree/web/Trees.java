@@ -1,7 +1,6 @@
 package sessiontree.web;
 
 import java.io.IOException;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -31,9 +30,7 @@ import sessiontree.store.Tree;
 /**
  * {@code GET /sessions/{id}} and its {@code HEAD}, in front of Javalin, which would have all of a
  * tree in memory: here a client that reads slowly, or waits for a session's end, holds little, and
- * no thread. A small tree in memory is sent by the thread that selects, unless it has to be
- * compressed, all else by the pool's. What is no such request is passed on. Safe for several
- * threads.
+ * no thread. What is no such request is passed on. Safe for several threads.
  */
 final class Trees extends Handler.Wrapper {
   private static final Logger LOG = LoggerFactory.getLogger(Trees.class);
@@ -48,19 +45,14 @@ final class Trees extends Handler.Wrapper {
   private static final Pattern WAIT =
       Pattern.compile("(?i)(?:^|,)\\s*wait\\s*=\\s*\"?([0-9]+)\"?\\s*(?:$|[,;])");
 
-  private static final Pattern CODING =
-      Pattern.compile("\\s*([^\\s;]+)\\s*(?:;\\s*q\\s*=\\s*([01](?:\\.[0-9]{0,3})?)\\s*)?");
-
   private final SessionStore store;
   private final Sessions sessions;
-  private final Outflow outflow;
   private final Set<Answer> waiting = ConcurrentHashMap.newKeySet();
   private volatile boolean closing;
 
-  Trees(SessionStore store, Sessions sessions, Outflow outflow) {
+  Trees(SessionStore store, Sessions sessions) {
     this.store = store;
     this.sessions = sessions;
-    this.outflow = outflow;
   }
 
   @Override
@@ -70,16 +62,7 @@ final class Trees extends Handler.Wrapper {
         || !(HttpMethod.GET.is(request.getMethod()) || HttpMethod.HEAD.is(request.getMethod()))) {
       return super.handle(request, response, callback);
     }
-    Answer answer = new Answer(request, response, callback);
-    Tree tree = store.treeInMemory(id);
-    if (tree != null
-        && tree.bytes() <= TreeSender.PART_BYTES
-        && !acceptsGzip(request.getHeaders())
-        && outflow.tryEnter(answer, TreeSender.heldBytes(tree.bytes()))) {
-      answer.send(tree);
-    } else {
-      request.getComponents().getExecutor().execute(() -> answer.find(id));
-    }
+    new Answer(request, response, callback).find(id);
     return true;
   }
 
@@ -90,7 +73,7 @@ final class Trees extends Handler.Wrapper {
   }
 
   /** An answer on its way. */
-  private final class Answer implements Session.Watcher, Outflow.Sender {
+  private final class Answer implements Session.Watcher {
     private final Request request;
     private final Response response;
     private final Callback callback;
@@ -98,7 +81,6 @@ final class Trees extends Handler.Wrapper {
     // Set before it waits.
     private String id;
     private Session session;
-    private Runnable admitted;
 
     // Guarded by this.
     private Scheduler.Task timeout;
@@ -116,36 +98,11 @@ final class Trees extends Handler.Wrapper {
       request.addIdleTimeoutListener(idle -> false);
       try {
         id = SessionId.check(named);
-        whenThereIsRoom(this::look);
+        look();
       } catch (ProblemException e) {
         Problems.answer(response, callback, e);
       }
     }
-
-    /** Before it has anything of a tree in memory, or a file open. */
-    private void whenThereIsRoom(Runnable step) {
-      admitted = step;
-      if (outflow.enter(this, TreeSender.heldBytes(Long.MAX_VALUE))) {
-        run();
-      }
-    }
-
-    private void run() {
-      try {
-        admitted.run();
-      } catch (RuntimeException e) { // nobody above would give the room back
-        outflow.leave(this);
-        callback.failed(e);
-      }
-    }
-
-    @Override
-    public void admit() {
-      request.getComponents().getExecutor().execute(this::run);
-    }
-
-    @Override
-    public void drop() {} // its client is not asked to take anything yet
 
     private void look() {
       try {
@@ -156,7 +113,6 @@ final class Trees extends Handler.Wrapper {
         }
         long seconds = waitSeconds(request);
         if (seconds > 0 && store.state(id).phase() != Phase.NEW) {
-          outflow.leave(this);
           await(seconds);
         } else {
           answer();
@@ -198,7 +154,6 @@ final class Trees extends Handler.Wrapper {
     }
 
     private void refuse(ProblemException e) {
-      outflow.leave(this);
       Problems.answer(response, callback, e);
     }
 
@@ -246,8 +201,16 @@ final class Trees extends Handler.Wrapper {
                 waiting.remove(this);
                 session.unwatch(this);
                 sessions.release(session);
-                whenThereIsRoom(this::answer);
+                answerOrFail();
               });
+    }
+
+    private void answerOrFail() {
+      try {
+        answer();
+      } catch (RuntimeException e) { // nobody above would tell the client
+        callback.failed(e);
+      }
     }
 
     private void cancelHangup() {
@@ -261,13 +224,13 @@ final class Trees extends Handler.Wrapper {
     }
 
     private void send(Tree tree) throws IOException {
-      boolean gzip = acceptsGzip(request.getHeaders());
+      boolean gzip = Gzip.isAccepted(request.getHeaders());
       String tag = quoted(tree, gzip);
       try {
         Preconditions.checkMatch(
             request.getHeaders().getValuesList(HttpHeader.IF_MATCH), Set.of(tag));
       } catch (ProblemException e) {
-        done(tree);
+        tree.close();
         Problems.answer(response, callback, e);
         return;
       }
@@ -277,7 +240,7 @@ final class Trees extends Handler.Wrapper {
       headers.put(HttpHeader.CACHE_CONTROL, CACHING);
       if (Preconditions.isKnown(
           request.getHeaders().getValuesList(HttpHeader.IF_NONE_MATCH), Set.of(tag))) {
-        done(tree);
+        tree.close();
         response.setStatus(304);
         endWithoutLength();
         return;
@@ -289,7 +252,7 @@ final class Trees extends Handler.Wrapper {
         headers.put(HttpHeader.CONTENT_LENGTH, tree.bytes());
       }
       if (HttpMethod.HEAD.is(request.getMethod())) {
-        done(tree);
+        tree.close();
         if (gzip) {
           endWithoutLength();
         } else {
@@ -297,13 +260,7 @@ final class Trees extends Handler.Wrapper {
         }
         return;
       }
-      TreeSender.send(outflow, this, tree, gzip, response, callback);
-    }
-
-    /** Nothing of it is sent. */
-    private void done(Tree tree) throws IOException {
-      tree.close();
-      outflow.leave(this);
+      TreeSender.send(tree, gzip, response, callback);
     }
 
     /**
@@ -324,30 +281,6 @@ final class Trees extends Handler.Wrapper {
 
   private static String quoted(Tree tree, boolean gzip) {
     return '"' + tree.tag() + (gzip ? "-gzip\"" : "\"");
-  }
-
-  /**
-   * Whether gzip, or all that is not named, is accepted, and liked no less than no coding (RFC
-   * 9110, section 12.5.3).
-   */
-  private static boolean acceptsGzip(HttpFields headers) {
-    double gzip = -1;
-    double any = -1;
-    double identity = -1;
-    for (String coding : headers.getCSV(HttpHeader.ACCEPT_ENCODING, false)) {
-      Matcher accepted = CODING.matcher(coding.toLowerCase(Locale.ROOT));
-      if (accepted.matches()) {
-        double quality = accepted.group(2) == null ? 1 : Double.parseDouble(accepted.group(2));
-        switch (accepted.group(1)) {
-          case "gzip", "x-gzip" -> gzip = Math.max(gzip, quality);
-          case "*" -> any = quality;
-          case "identity" -> identity = quality;
-          default -> {}
-        }
-      }
-    }
-    double quality = gzip < 0 ? any : gzip;
-    return quality > 0 && quality >= identity;
   }
 
   private static long waitSeconds(Request request) {

@@ -54,11 +54,6 @@ class SessionsTest {
     }
 
     @Override
-    public Tree treeInMemory(String id) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
     public int openSessions() {
       return 0;
     }

@@ -578,21 +578,6 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
     assertThat(tag("a")).isNotEqualTo(tag);
   }
 
-  @Test
-  void treeInMemory_isTheOneThatWasRead_untilItIsDeleted() throws Exception {
-    appender("open").append(message(start(1))).assertStored();
-    complete("a", message(start(1), event(2, "x"), end(3)));
-    assertThat(tree("a")).isEqualTo(Messages.tree(1, 3, List.of(event(2, "x"))));
-
-    assertThat(TreeText.of(store.treeInMemory("a"))).isEqualTo(tree("a"));
-    assertThat(store.treeInMemory("a").tag()).isEqualTo(tag("a"));
-    assertThat(store.treeInMemory("A")).isNull();
-    assertThat(store.treeInMemory("open")).isNull();
-
-    appender("a").delete().assertStored();
-    assertThat(store.treeInMemory("a")).isNull();
-  }
-
   protected final String tag(String id) throws IOException {
     try (Tree tree = store.tree(id).orElseThrow()) {
       return tree.tag();

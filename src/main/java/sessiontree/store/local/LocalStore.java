@@ -282,11 +282,6 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
   }
 
   @Override
-  public Tree treeInMemory(String id) {
-    return trees.cached(id);
-  }
-
-  @Override
   public Listing list(Listing.Filter filter, String after, int limit) throws IOException {
     return new Pages(sessions, trees).list(filter, after, limit);
   }

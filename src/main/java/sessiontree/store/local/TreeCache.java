@@ -11,7 +11,8 @@ import sessiontree.store.MemoryTree;
  * several threads.
  */
 final class TreeCache {
-  static final int MAX_TREE_BYTES = 64 << 10;
+  /** What a client that is sent such a tree may keep in memory: no more than a part of others. */
+  static final int MAX_TREE_BYTES = 16 << 10;
 
   /** What one takes besides its bytes. */
   private static final int OVERHEAD_BYTES = 256;

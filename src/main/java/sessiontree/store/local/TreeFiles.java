@@ -45,10 +45,10 @@ import sessiontree.store.log.DiskStreams;
  */
 final class TreeFiles {
   /**
-   * Of a tree up to this size the entries are counted, and a hash is its tag: it is read whole
-   * anyway. Larger ones have facts.
+   * Of a tree up to this size the entries are counted, and a hash is its tag: it is read whole for
+   * that. Larger ones have facts.
    */
-  private static final long COUNTED_BYTES = TreeCache.MAX_TREE_BYTES;
+  static final int COUNTED_BYTES = 64 << 10;
 
   /** Of a hash, that are enough to tell trees apart. */
   private static final int HASH_BYTES = 12;
@@ -310,11 +310,13 @@ final class TreeFiles {
         long removals = cache.removals();
         OpenTree tree = open(id, path);
         if (tree.bytes <= TreeCache.MAX_TREE_BYTES) {
-          MemoryTree read = readWhole(id, path, tree);
-          cache.put(id, read, removals);
-          return Optional.of(read);
+          try (tree) {
+            MemoryTree read = readWhole(id, path, tree);
+            cache.put(id, read, removals);
+            return Optional.of(read);
+          }
         }
-        Tree tagged = tagged(path, tree);
+        Tree tagged = tagged(id, path, tree);
         if (removals == cache.removals()) {
           return Optional.of(tagged);
         }
@@ -325,7 +327,7 @@ final class TreeFiles {
     }
   }
 
-  /** The tree, if it is in memory; or null. */
+  /** The tree, if it is in memory; or null. For tests. */
   Tree cached(String id) {
     return cache.get(id);
   }
@@ -340,19 +342,19 @@ final class TreeFiles {
   }
 
   private MemoryTree readWhole(String id, Path path, OpenTree tree) throws IOException {
-    try (tree) {
-      ByteBuffer json = ByteBuffer.allocate((int) tree.bytes);
-      tree.read(json, 0);
-      if (json.hasRemaining()) {
-        throw damage(id, path, "the file ends before offset " + tree.bytes);
-      }
-      return new MemoryTree(json.array(), tag(path, json.array()));
+    ByteBuffer json = ByteBuffer.allocate((int) tree.bytes);
+    tree.read(json, 0);
+    if (json.hasRemaining()) {
+      throw damage(id, path, "the file ends before offset " + tree.bytes);
     }
+    return new MemoryTree(json.array(), tag(path, json.array()));
   }
 
-  private Tree tagged(Path path, OpenTree tree) throws IOException {
+  private Tree tagged(String id, Path path, OpenTree tree) throws IOException {
     try {
-      return new OpenTree(tree.file, tree.bytes, tag(path, tree.bytes));
+      boolean hashed = tree.bytes <= COUNTED_BYTES;
+      String tag = hashed ? readWhole(id, path, tree).tag() : tag(path, tree.bytes);
+      return new OpenTree(tree.file, tree.bytes, tag);
     } catch (IOException e) {
       tree.close();
       throw e;
@@ -364,7 +366,7 @@ final class TreeFiles {
     Path path = path(id);
     try (Disk.DiskFile file = disk.open(path)) {
       long bytes = file.size();
-      if (bytes > TreeCache.MAX_TREE_BYTES) {
+      if (bytes > COUNTED_BYTES) {
         return tag(path, bytes);
       }
       ByteBuffer json = ByteBuffer.allocate((int) bytes);

@@ -389,7 +389,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
 
   /** As where the clock stands still, or the file system keeps no times. */
   @ParameterizedTest
-  @ValueSource(ints = {1, TreeCache.MAX_TREE_BYTES})
+  @ValueSource(ints = {1, TreeFiles.COUNTED_BYTES})
   void treesOfOneLengthAndTime_haveOtherTags_andKeepThem(int length) throws Exception {
     store.close();
     Disk still =
@@ -469,7 +469,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     Batch batch = message(nested, event(1, "x".repeat(1000)));
     IntStream.range(0, events).forEach(i -> session.append(batch, named ? "v" : null, 1 + i));
     session.append(message(end(2))).assertStored();
-    assertThat(tree("a").length() > TreeCache.MAX_TREE_BYTES).isEqualTo(events == 400);
+    assertThat(tree("a").length() > TreeFiles.COUNTED_BYTES).isEqualTo(events == 400);
 
     reopen();
     SessionState state = store.state("a");
