@@ -49,15 +49,20 @@ final class Bodies extends Handler.Wrapper {
 
   private static final Set<String> GZIP = Set.of("gzip", "x-gzip");
 
-  private final Inflow inflow;
+  private final InFlight inFlight;
   private final int maxMessageBytes;
   private final long timeoutNanos;
   private final RunningClock time;
   private final CounterDataPoint slow;
   private final Set<Body> reading = ConcurrentHashMap.newKeySet();
 
-  Bodies(Inflow inflow, int maxMessageBytes, Duration timeout, RunningClock time, Metrics metrics) {
-    this.inflow = inflow;
+  Bodies(
+      InFlight inFlight,
+      int maxMessageBytes,
+      Duration timeout,
+      RunningClock time,
+      Metrics metrics) {
+    this.inFlight = inFlight;
     this.maxMessageBytes = maxMessageBytes;
     this.timeoutNanos = timeout.toNanos();
     this.time = time;
@@ -133,7 +138,7 @@ final class Bodies extends Handler.Wrapper {
   }
 
   /** A body that is being read: by one thread at a time. */
-  private final class Body implements Runnable, Inflow.Reader {
+  private final class Body implements Runnable, InFlight.Reader {
     private final Request request;
     private final Response response;
     private final Callback callback;
@@ -178,11 +183,11 @@ final class Bodies extends Handler.Wrapper {
           handle();
         }
       }
-      inflow.admitNext();
+      inFlight.admitNext();
     }
 
     private synchronized boolean mayRead() {
-      if (state == State.READING && !admitted && !inflow.mayRead(this, bytes.length() > 0)) {
+      if (state == State.READING && !admitted && !inFlight.mayRead(this, bytes.length() > 0)) {
         state = State.BLOCKED;
       }
       return state == State.READING;
@@ -204,7 +209,7 @@ final class Bodies extends Handler.Wrapper {
     private synchronized void counted(long held) {
       admitted = false;
       received = bytes.length();
-      inflow.add(held - counted);
+      inFlight.add(held - counted);
       counted = held;
     }
 
@@ -217,8 +222,8 @@ final class Bodies extends Handler.Wrapper {
         state = State.READ;
       }
       reading.remove(this);
-      inflow.forget(this);
-      inflow.settled(this);
+      inFlight.forget(this);
+      inFlight.settled(this);
       return true;
     }
 
@@ -239,7 +244,7 @@ final class Bodies extends Handler.Wrapper {
     }
 
     private byte[] inflated() throws ProblemException {
-      if (!inflow.borrow(maxMessageBytes)) { // it may be small, and become large
+      if (!inFlight.borrow(maxMessageBytes)) { // it may be small, and become large
         throw noRoom();
       }
       try (GZIPInputStream in =
@@ -252,7 +257,7 @@ final class Bodies extends Handler.Wrapper {
       } catch (IOException e) {
         throw new ProblemException(Problem.INVALID_JSON, "the body is not whole gzip");
       } finally {
-        inflow.subtract(maxMessageBytes);
+        inFlight.subtract(maxMessageBytes);
       }
     }
 
@@ -288,7 +293,7 @@ final class Bodies extends Handler.Wrapper {
     /** Guarded by this. */
     private long allowedNanos() {
       long nanos = timeoutNanos + received * 1_000_000_000 / MIN_BYTES_A_SECOND;
-      return Math.min(nanos, inflow.isShort() ? SHORT_NANOS : Math.max(MAX_NANOS, timeoutNanos));
+      return Math.min(nanos, inFlight.isShort() ? SHORT_NANOS : Math.max(MAX_NANOS, timeoutNanos));
     }
 
     @Override
@@ -302,7 +307,7 @@ final class Bodies extends Handler.Wrapper {
     void completed() {
       end();
       counted(0);
-      inflow.admitNext();
+      inFlight.admitNext();
     }
   }
 }

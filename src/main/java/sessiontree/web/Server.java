@@ -64,10 +64,11 @@ public final class Server implements AutoCloseable {
     this.connections =
         new Connections(settings.maxConnections(), settings.patience(), time, metrics);
     this.streams =
-        new Streams(sessions, settings.maxMessageBytes(), settings.maxInflowBytes(), time, metrics);
+        new Streams(
+            sessions, settings.maxMessageBytes(), settings.maxInFlightBytes(), time, metrics);
     this.bodies =
         new Bodies(
-            streams.inflow(), settings.maxMessageBytes(), settings.patience(), time, metrics);
+            streams.inFlight(), settings.maxMessageBytes(), settings.patience(), time, metrics);
     this.posting = new Posting(sessions, task -> pool.execute(task));
     this.trees = new Trees(store, sessions);
     this.javalin = Javalin.create(this::configure);

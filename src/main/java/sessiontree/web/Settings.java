@@ -8,7 +8,7 @@ import java.util.List;
  *
  * @param port 0 for any that is free
  * @param maxMessageBytes of one message, as a WebSocket message or a request's body
- * @param maxInflowBytes that all clients together have sent, and that are not answered; at it
+ * @param maxInFlightBytes that all clients together have sent, and that are not answered; at it
  *     nobody is read from
  * @param maxConnections at a time
  * @param patience how long a request's head may take, and its body if it is small
@@ -18,7 +18,7 @@ public record Settings(
     String host,
     int port,
     int maxMessageBytes,
-    long maxInflowBytes,
+    long maxInFlightBytes,
     int maxConnections,
     Duration patience,
     Access access) {

@@ -33,14 +33,14 @@ import sessiontree.session.Session;
  *
  * <p>Back-pressure: Jetty is asked for a next frame while the messages that have no ACK yet, or
  * whose ACK was not sent, are below a bound, and while there is room among the in-flight bytes of
- * all connections ({@link Inflow}). So a client that sends faster than the disk writes, or that
+ * all connections ({@link InFlight}). So a client that sends faster than the disk writes, or that
  * does not read, is slowed by TCP.
  *
  * <p>Jetty gives frames one after another; results come by the store's threads, in the order of the
- * messages. What both touch is guarded by this; no other object but the inflow is called while it
+ * messages. What both touch is guarded by this; no other object but the inFlight is called while it
  * is held.
  */
-final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Reader {
+final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.Reader {
   private static final Logger LOG = LoggerFactory.getLogger(StreamConnection.class);
 
   /** Bytes received without an ACK at which no more frames are asked for. */
@@ -85,8 +85,8 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
 
   // All guarded by this.
   private boolean demanding; // Jetty was asked for a frame
-  private boolean blocked; // the inflow is to admit it
-  private long partialBytes; // memory of the partial message; counted in the inflow
+  private boolean blocked; // the inFlight is to admit it
+  private long partialBytes; // memory of the partial message; counted in the inFlight
   private long pausedBytes; // memory of the buffer that Jetty holds while it is not asked; likewise
   private long partialNanos; // when the partial message began; pushed on while it is not read
   private List<Message> mailbox = new ArrayList<>(1); // received, and not submitted
@@ -164,7 +164,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
     if (!resume()) {
       pause();
     }
-    streams.inflow().admitNext();
+    streams.inFlight().admitNext();
   }
 
   @Override
@@ -185,9 +185,9 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
       partialBytes = 0;
       pausedBytes = 0;
     }
-    streams.inflow().subtract(freed);
-    streams.inflow().forget(this);
-    streams.inflow().settled(this);
+    streams.inFlight().subtract(freed);
+    streams.inFlight().forget(this);
+    streams.inFlight().settled(this);
     output.closed();
     if (session != null) {
       session.unwatch(this);
@@ -245,14 +245,14 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
       synchronized (this) {
         countPartial(0);
       }
-      streams.inflow().settled(this);
+      streams.inFlight().settled(this);
     }
   }
 
   /** Guarded by this. */
   private void countPartial(long bytes) {
     if (!closed) {
-      streams.inflow().add(bytes - partialBytes);
+      streams.inFlight().add(bytes - partialBytes);
       partialBytes = bytes;
     }
   }
@@ -284,7 +284,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
   private void receive(int length, Batch batch, ProblemException unreadable) {
     int bytes = length + MESSAGE_OVERHEAD_BYTES;
     output.received(bytes);
-    streams.inflow().add(bytes);
+    streams.inFlight().add(bytes);
     boolean many;
     synchronized (this) {
       mailbox.add(new Message(++received, batch, unreadable));
@@ -366,7 +366,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
 
   /** The client has taken what answers so many received bytes. */
   private void taken(long bytes) {
-    streams.inflow().subtract(bytes);
+    streams.inFlight().subtract(bytes);
     resume();
   }
 
@@ -396,7 +396,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
     if (!output.wantsMore(MAX_UNANSWERED_BYTES)) {
       return false;
     }
-    blocked = !streams.inflow().mayRead(this, partialBytes > 0);
+    blocked = !streams.inFlight().mayRead(this, partialBytes > 0);
     return !blocked;
   }
 
@@ -404,7 +404,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
   private void demand() {
     blocked = false;
     demanding = true;
-    streams.inflow().add(-pausedBytes);
+    streams.inFlight().add(-pausedBytes);
     pausedBytes = 0;
   }
 
@@ -412,7 +412,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
   private synchronized void pause() {
     if (!demanding && !closed) {
       pausedBytes = largeInput ? inputBytes : Streams.SMALL_INPUT_BYTES;
-      streams.inflow().add(pausedBytes);
+      streams.inFlight().add(pausedBytes);
     }
   }
 
@@ -471,7 +471,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, Inflow.Re
     String reason = null;
     boolean ping;
     synchronized (this) {
-      boolean isShort = streams.inflow().isShort();
+      boolean isShort = streams.inFlight().isShort();
       if (!demanding) { // what the client says cannot be heard
         heardNanos = nowNanos;
         partialNanos = isShort ? partialNanos : nowNanos; // others need the room that it takes

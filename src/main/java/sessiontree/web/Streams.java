@@ -60,7 +60,7 @@ final class Streams implements WebSocketNegotiator {
   private final Sessions sessions;
   private final int maxMessageBytes;
   private final int inputBytes;
-  private final Inflow inflow;
+  private final InFlight inFlight;
   private final RunningClock time;
   private final Counter dropped;
   private final Counter received;
@@ -70,22 +70,25 @@ final class Streams implements WebSocketNegotiator {
   Streams(
       Sessions sessions,
       int maxMessageBytes,
-      long maxInflowBytes,
+      long maxInFlightBytes,
       RunningClock time,
       Metrics metrics) {
     this.sessions = sessions;
     this.maxMessageBytes = maxMessageBytes;
     this.time = time;
-    this.inflow = new Inflow(maxInflowBytes, time);
+    this.inFlight = new InFlight(maxInFlightBytes, time);
     this.received = metrics.messageBytesReceived;
     this.dropped = metrics.connectionsDropped;
     metrics.gauge("streams", "Streams that are open.", connections::size);
-    metrics.gauge("inflow_bytes", "Bytes that were received and are not answered.", inflow::held);
+    metrics.gauge("inflow_bytes", "Bytes that were received and are not answered.", inFlight::held);
     metrics.gauge(
-        "inflow_limit_bytes", "Bytes that may be received and not answered.", () -> maxInflowBytes);
+        "inflow_limit_bytes",
+        "Bytes that may be received and not answered.",
+        () -> maxInFlightBytes);
     inputBytes =
         (int)
-            Math.max(SMALL_INPUT_BYTES, Math.min(MAX_INPUT_BYTES, maxInflowBytes / INPUT_BUFFERS));
+            Math.max(
+                SMALL_INPUT_BYTES, Math.min(MAX_INPUT_BYTES, maxInFlightBytes / INPUT_BUFFERS));
   }
 
   /** The handler that upgrades requests to streams, and passes all others on. */
@@ -175,8 +178,8 @@ final class Streams implements WebSocketNegotiator {
     return nowNanos;
   }
 
-  Inflow inflow() {
-    return inflow;
+  InFlight inFlight() {
+    return inFlight;
   }
 
   /** Counts bytes of messages. */
@@ -204,7 +207,7 @@ final class Streams implements WebSocketNegotiator {
    */
   void tick(long nowNanos) {
     this.nowNanos = nowNanos;
-    inflow.tick(nowNanos);
+    inFlight.tick(nowNanos);
     for (StreamConnection connection : connections) {
       try {
         connection.tick(nowNanos);

@@ -8,15 +8,15 @@ import sessiontree.store.RunningClock;
 
 /**
  * Bounds the bytes that all streams together have received, and that are not answered. At the bound
- * nobody is read from, but one that is in the midst of a message: or those that are would wait for
- * each other. When there is room, who waits is read from one after another, in the order in which
- * they came. So what is held exceeds the limit by messages that had begun, and by what the threads
- * that read have in hand.
+ * nobody is read from, but one that is mid-message: or those that are would wait for each other.
+ * When there is room, who waits is read from one after another, in the order in which they came. So
+ * what is held exceeds the limit by messages that had begun, and by what the threads that read have
+ * in hand.
  *
  * <p>Safe for several threads; below the bound without a lock. It calls no reader while it holds
  * its lock.
  */
-final class Inflow {
+final class InFlight {
   /** Who reads a stream. */
   interface Reader {
     /** Reads what is there, as it may now. False if it does not wait for that any more. */
@@ -33,7 +33,7 @@ final class Inflow {
   private final RunningClock time;
   private final AtomicLong held = new AtomicLong();
 
-  // All guarded by this; of those who wait, whether each is in the midst of a message, in the order
+  // All guarded by this; of those who wait, whether each is mid-message, in the order
   // in which they came.
   private final Map<Reader, Boolean> waiting = new LinkedHashMap<>();
   private Reader exempt;
@@ -42,7 +42,7 @@ final class Inflow {
   /** Whether anybody waits, or is exempt. Written while this is locked. */
   private volatile boolean crowded;
 
-  Inflow(long limit, RunningClock time) {
+  InFlight(long limit, RunningClock time) {
     this.limit = limit;
     this.time = time;
   }
@@ -122,13 +122,13 @@ final class Inflow {
    * Whether the reader may read now. If not, its {@link Reader#admit} is called when it may. Who
    * waits already comes first.
    *
-   * @param amidst whether it is in the midst of a message
+   * @param midMessage whether the reader is mid-message
    */
-  boolean mayRead(Reader reader, boolean amidst) {
-    return (held.get() < limit && !crowded) || mayReadAtTheBound(reader, amidst);
+  boolean mayRead(Reader reader, boolean midMessage) {
+    return (held.get() < limit && !crowded) || mayReadAtTheBound(reader, midMessage);
   }
 
-  private synchronized boolean mayReadAtTheBound(Reader reader, boolean amidst) {
+  private synchronized boolean mayReadAtTheBound(Reader reader, boolean midMessage) {
     if (exempt == reader) {
       return true;
     }
@@ -139,11 +139,11 @@ final class Inflow {
       crowded = false;
       return true;
     }
-    if (!room && exempt == null && amidst) {
+    if (!room && exempt == null && midMessage) {
       exempt(reader);
       return true;
     }
-    waiting.put(reader, amidst);
+    waiting.put(reader, midMessage);
     return false;
   }
 

@@ -1,0 +1,114 @@
+package sessiontree.web;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import sessiontree.store.RunningClock;
+
+/** Who may read, and who comes next, when streams hold as much as they may. */
+class InFlightTest {
+  private static final boolean AMIDST = true;
+  private static final boolean BETWEEN = false;
+
+  private final InFlight inFlight = new InFlight(100, new RunningClock(System::nanoTime));
+  private final List<String> admitted = new ArrayList<>();
+  private final List<String> dropped = new ArrayList<>();
+
+  private final class Named implements InFlight.Reader {
+    private final String name;
+    private final boolean willing;
+
+    Named(String name, boolean willing) {
+      this.name = name;
+      this.willing = willing;
+    }
+
+    @Override
+    public boolean admit() {
+      if (willing) {
+        admitted.add(name);
+      }
+      return willing;
+    }
+
+    @Override
+    public void drop(String reason) {
+      dropped.add(name);
+    }
+  }
+
+  private final InFlight.Reader a = new Named("a", true);
+  private final InFlight.Reader b = new Named("b", true);
+  private final InFlight.Reader c = new Named("c", true);
+  private final InFlight.Reader gone = new Named("gone", false);
+
+  @Test
+  void belowTheBound_allRead() {
+    inFlight.add(99);
+    assertThat(inFlight.mayRead(a, BETWEEN)).isTrue();
+    assertThat(inFlight.mayRead(b, AMIDST)).isTrue();
+  }
+
+  @Test
+  void whoWaits_isAdmittedInTurn_oneAfterAnother() {
+    inFlight.add(100);
+    assertThat(inFlight.mayRead(a, BETWEEN)).isFalse();
+    assertThat(inFlight.mayRead(b, BETWEEN)).isFalse();
+    inFlight.subtract(50);
+    assertThat(admitted).containsExactly("a");
+    assertThat(inFlight.mayRead(c, BETWEEN)).as("it does not overtake").isFalse();
+    inFlight.admitNext();
+    inFlight.admitNext();
+    assertThat(admitted).containsExactly("a", "b", "c");
+    assertThat(inFlight.mayRead(a, BETWEEN)).isTrue();
+  }
+
+  @Test
+  void aTurn_thatLeavesNoRoom_endsTheRound() {
+    inFlight.add(100);
+    inFlight.mayRead(a, BETWEEN);
+    inFlight.mayRead(b, BETWEEN);
+    inFlight.subtract(1);
+    inFlight.add(1); // what a has read
+    inFlight.admitNext();
+    assertThat(admitted).containsExactly("a");
+    inFlight.subtract(1);
+    assertThat(admitted).containsExactly("a", "b");
+  }
+
+  @Test
+  void atTheBound_oneAmidstAMessageReads_andThenTheNextOfThem() {
+    inFlight.add(100);
+    assertThat(inFlight.mayRead(a, BETWEEN)).isFalse();
+    assertThat(inFlight.mayRead(b, AMIDST)).isTrue();
+    assertThat(inFlight.mayRead(c, AMIDST)).isFalse();
+    assertThat(inFlight.mayRead(b, AMIDST)).as("until its message is whole").isTrue();
+    inFlight.settled(b);
+    assertThat(admitted).containsExactly("c");
+    assertThat(inFlight.mayRead(b, AMIDST)).as("its next one waits").isFalse();
+  }
+
+  @Test
+  void whoDoesNotTakeItsTurn_holdsUpNobody() {
+    inFlight.add(100);
+    inFlight.mayRead(a, AMIDST);
+    inFlight.mayRead(gone, AMIDST);
+    inFlight.mayRead(b, AMIDST);
+    inFlight.settled(a);
+    assertThat(admitted).containsExactly("b");
+    inFlight.tick(60_000_000_000L);
+    assertThat(dropped).containsExactly("b");
+  }
+
+  @Test
+  void whoIsForgotten_isNotAdmitted() {
+    inFlight.add(100);
+    inFlight.mayRead(a, BETWEEN);
+    inFlight.mayRead(b, BETWEEN);
+    inFlight.forget(a);
+    inFlight.subtract(100);
+    assertThat(admitted).containsExactly("b");
+  }
+}
