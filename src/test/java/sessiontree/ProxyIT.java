@@ -37,7 +37,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Behind nginx with TLS, by the configuration that the manual shows, everything works as it does
+ * Behind nginx with TLS, by the configuration that the manual links to, everything works as it does
  * without. Skipped where there is no nginx: see {@link Programs}.
  */
 @Timeout(120)
@@ -314,14 +314,5 @@ class ProxyIT {
     assertThat(access).contains("\"GET /sessions/" + id + " HTTP/1.1\" 404");
     assertThat(access + Files.readString(folder.resolve("sessiontree-error.log")))
         .doesNotContain("access_token", READ_TOKEN, WRITE_TOKEN);
-  }
-
-  /** The manual quotes its http block. */
-  @Test
-  void manualShowsTheConfigurationThatIsTested() throws Exception {
-    String configuration = Files.readString(Path.of(CONFIGURATION));
-    String quoted = configuration.substring(configuration.indexOf("http {")).indent(4).strip();
-    assertThat(Files.readString(Path.of("src/site/markdown/operations.md")))
-        .contains(quoted.replaceAll("(?m)^ +$", ""));
   }
 }
