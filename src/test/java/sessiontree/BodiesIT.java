@@ -156,6 +156,28 @@ class BodiesIT {
         .contains("\"entries\":" + (1 + clients * messages) + "}");
   }
 
+  /** Where all wait for the same room, each gets its turn. */
+  @Test
+  void bodiesThatAreLargerThanTheRoom_areAllTaken() throws Exception {
+    int clients = 8;
+    RawHttp.post(narrow.port(), "/sessions/" + id + "/events", message(start(id)));
+    String body = message(event("2", "x".repeat(500_000)));
+    ExecutorService threads = Executors.newFixedThreadPool(clients);
+    try {
+      List<Future<RawHttp>> sent = new ArrayList<>();
+      for (int i = 0; i < clients; i++) {
+        String path = "/sessions/" + id + "/events";
+        sent.add(threads.submit(() -> RawHttp.post(narrow.port(), path, body)));
+      }
+      for (Future<RawHttp> one : sent) {
+        assertThat(one.get().status()).isEqualTo(200);
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+    Await.until("their room is free", () -> Scrape.of(narrow).own("inflow_bytes") == 0);
+  }
+
   /** Nobody sends the rest of these messages; they have what others need. */
   @Test
   void streamsThatNeverEndTheirMessages_areDropped_whereRoomIsShort() throws Exception {

@@ -64,6 +64,31 @@ class LimitsIT {
     servers.close();
   }
 
+  // Heads
+
+  @Test
+  void headerFieldsBeyondTheLimit_areRefused() throws Exception {
+    assertThat(RawHttp.send(strict.port(), "GET /health", "a:\r\n".repeat(98), "").status())
+        .isEqualTo(200); // and two more
+    assertProblem(
+        RawHttp.send(strict.port(), "GET /health", "a:\r\n".repeat(99), ""),
+        431,
+        "invalid_parameter");
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 8})
+  void queryOfAStreamBeyondTheLimit_isRefused(int parameters) throws Exception {
+    String stream = "/sessions/" + id + "/stream?writer=w";
+    String others = "&a=1".repeat(parameters - 1);
+    String longest = "&" + "b".repeat(4_608 - "writer=w&".length());
+    assertThat(RawHttp.upgrade(strict.port(), stream + others).status()).isEqualTo(101);
+    assertProblem(
+        RawHttp.upgrade(strict.port(), stream + others + (parameters > 1 ? "&c" : longest + "b")),
+        400,
+        "invalid_parameter");
+  }
+
   // Time
 
   /** Writes all byte by byte, for as long as the server leaves the connection open. */
@@ -271,7 +296,7 @@ class LimitsIT {
         one.close();
       }
     }
-    Await.until("there is room", () -> RawHttp.get(small.port(), "/health").status() == 200);
+    Await.until("there is room", LimitsIT::isTaken);
     RawStream.connect(small.port(), id).close();
     Scrape metrics = Scrape.of(small);
     assertThat(metrics.own("connections_limit")).isEqualTo(MAX_CONNECTIONS);
@@ -279,6 +304,14 @@ class LimitsIT {
     assertThat(
             metrics.own("requests_refused_total{class=\"server\",code=\"too_many_connections\"}"))
         .isGreaterThanOrEqualTo(2);
+  }
+
+  private static boolean isTaken() {
+    try {
+      return RawHttp.get(small.port(), "/health").status() == 200;
+    } catch (IOException e) { // the server has not seen yet that so many are closed
+      return false;
+    }
   }
 
   /** Takes one more connection, and keeps it; true if it was one too many. */
