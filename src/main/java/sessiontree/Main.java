@@ -195,7 +195,7 @@ public final class Main {
       try (var in = Main.class.getResourceAsStream("/META-INF/MANIFEST.MF")) {
         Attributes manifest = new Manifest(in).getMainAttributes();
         String commit = manifest.getValue("Implementation-Commit");
-        boolean known = commit.matches("[0-9a-f]+"); // not so where there was no repository
+        boolean known = commit != null && commit.matches("[0-9a-f]+"); // if built in a repository
         return new Build(version, known ? commit : "unknown");
       }
     }
