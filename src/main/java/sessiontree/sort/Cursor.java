@@ -13,9 +13,10 @@ public interface Cursor {
   /** Nanoseconds since the UNIX epoch. */
   long key();
 
-  /** Holds the child's text, until the next move. */
-  byte[] array();
+  /** Holds the child's text, until the next move. It may be read only now. */
+  byte[] array() throws IOException;
 
+  /** Where the text begins in the array; to be asked for after that. */
   int offset();
 
   int length();

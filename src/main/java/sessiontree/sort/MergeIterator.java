@@ -94,7 +94,7 @@ public final class MergeIterator implements Cursor {
   }
 
   @Override
-  public byte[] array() {
+  public byte[] array() throws IOException {
     return heap[0].array();
   }
 

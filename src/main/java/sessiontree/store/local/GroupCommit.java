@@ -16,8 +16,9 @@ import sessiontree.store.log.WriteAheadLog;
 
 /**
  * The log thread: takes everything that is queued, writes it, forces it once, and only then are
- * sessions changed and answers given; what is queued meanwhile is the next group. A group that
- * cannot be stored changes nothing, and is refused.
+ * sessions changed and answers given; what is queued meanwhile is the next group. Before each group
+ * it waits for room in memory, so a group has no more than a part of that. A group that cannot be
+ * stored changes nothing, and is refused.
  */
 final class GroupCommit {
   private static final Logger LOG = LoggerFactory.getLogger(GroupCommit.class);
@@ -43,6 +44,7 @@ final class GroupCommit {
   private final WriteAheadLog log;
   private final Checkpointer checkpointer;
   private final RunningTime running;
+  private final long maxGroupBytes;
   private final Duration retry;
   private final Answers answers;
   private final Effects effects;
@@ -53,6 +55,7 @@ final class GroupCommit {
 
   // Guarded by queueLock.
   private List<Queued> queue = new ArrayList<>();
+  private long queueBytes; // of children
   private boolean closing;
 
   /** Whether the last group could not be written. Set by the log thread. */
@@ -94,6 +97,7 @@ final class GroupCommit {
       WriteAheadLog log,
       Checkpointer checkpointer,
       RunningTime running,
+      long maxGroupBytes,
       Duration retry,
       Answers answers,
       Effects effects,
@@ -101,6 +105,7 @@ final class GroupCommit {
     this.log = log;
     this.checkpointer = checkpointer;
     this.running = running;
+    this.maxGroupBytes = maxGroupBytes;
     this.retry = retry;
     this.answers = answers;
     this.effects = effects;
@@ -138,6 +143,7 @@ final class GroupCommit {
         queueLock.notifyAll();
       }
       queue.add(new Queued(session, append));
+      queueBytes += bytes(append);
     }
   }
 
@@ -166,11 +172,40 @@ final class GroupCommit {
         if (queue.isEmpty() && closing) {
           return;
         }
-        group = queue;
-        queue = new ArrayList<>();
+        group = nextGroup();
       }
       take(group);
     }
+  }
+
+  /**
+   * All that is queued; but what is more than the bound, beyond its first append, waits for the
+   * next: there may be no memory for it. Guarded by queueLock.
+   */
+  private List<Queued> nextGroup() {
+    List<Queued> group = queue;
+    queue = new ArrayList<>();
+    if (queueBytes <= maxGroupBytes) {
+      queueBytes = 0;
+      return group;
+    }
+    long bytes = 0;
+    int size = 0;
+    while (size < group.size()) {
+      bytes += bytes(group.get(size).append);
+      if (size > 0 && bytes > maxGroupBytes) {
+        bytes -= bytes(group.get(size).append);
+        break;
+      }
+      size++;
+    }
+    queueBytes -= bytes;
+    queue.addAll(group.subList(size, group.size()));
+    return new ArrayList<>(group.subList(0, size)); // one that does not hold the others
+  }
+
+  private static long bytes(Append append) {
+    return append.batch() == null ? 0 : append.batch().children().length;
   }
 
   private void take(List<Queued> group) {

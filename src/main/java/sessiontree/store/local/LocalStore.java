@@ -161,6 +161,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
             log,
             checkpointer,
             running,
+            options.memoryBytes() / 8,
             options.retry(),
             finisher.answers(),
             new Durable(),

@@ -209,11 +209,12 @@ final class RunFile {
   }
 
   /**
-   * The children of a region, through a buffer of that size at least; checked when the last has
-   * been read.
+   * The children of a region, through a buffer of that size. What is larger is in memory only from
+   * when its text is asked for until the next move. Checked when the last has been passed.
    */
   Cursor read(Region region, int bufferBytes) {
-    return new RegionCursor(region, (int) Math.min(bufferBytes, region.length()));
+    long bytes = Math.max(Children.HEADER_BYTES, Math.min(bufferBytes, region.length()));
+    return new RegionCursor(region, (int) bytes);
   }
 
   private static int crc(byte[] bytes, int length) {
@@ -225,11 +226,13 @@ final class RunFile {
   private final class RegionCursor implements Cursor {
     private final Region region;
     private final CRC32C crc = new CRC32C();
-    private byte[] buffer;
+    private final byte[] buffer;
     private int at;
     private int filled;
+    private long left; // bytes of the region that were not read yet
+    private long key;
     private int length;
-    private long left; // bytes of the region that are not in the buffer yet
+    private byte[] large; // the child's text, if the buffer does not hold it
 
     RegionCursor(Region region, int bufferBytes) {
       this.region = region;
@@ -239,7 +242,8 @@ final class RunFile {
 
     @Override
     public boolean next() throws IOException {
-      at += length;
+      pass(large == null ? length : 0);
+      large = null;
       length = 0;
       if (at == filled && left == 0) {
         if ((int) crc.getValue() != region.crc()) {
@@ -252,50 +256,81 @@ final class RunFile {
         return false;
       }
       need(Children.HEADER_BYTES);
-      length = Children.length(buffer, at);
-      if (length < 0 || length > left + filled - at - Children.HEADER_BYTES) {
+      key = Children.key(buffer, at);
+      int bytes = Children.length(buffer, at);
+      at += Children.HEADER_BYTES;
+      if (bytes < 0 || bytes > left + filled - at) {
         throw new DamageException(path, "damaged child in the region at offset " + region.offset());
       }
-      need(Children.HEADER_BYTES + length);
-      at += Children.HEADER_BYTES;
+      length = bytes;
       return true;
     }
 
+    /** Passes over bytes, whether they were read or not. */
+    private void pass(int bytes) throws IOException {
+      int rest = bytes;
+      while (rest > filled - at) {
+        rest -= filled - at;
+        at = filled;
+        need(Math.min(rest, buffer.length));
+      }
+      at += rest;
+    }
+
+    /** Has so many bytes in the buffer, which is not smaller. */
     private void need(int bytes) throws IOException {
       if (filled - at >= bytes) {
         return;
       }
-      byte[] target = bytes > buffer.length ? new byte[bytes] : buffer;
-      System.arraycopy(buffer, at, target, 0, filled - at);
+      System.arraycopy(buffer, at, buffer, 0, filled - at);
       filled -= at;
       at = 0;
-      buffer = target;
       int wanted = (int) Math.min(left, buffer.length - filled);
-      int read =
-          file.read(
-              ByteBuffer.wrap(buffer, filled, wanted), region.offset() + region.length() - left);
-      crc.update(buffer, filled, read);
+      int read = read(buffer, filled, wanted);
       filled += read;
-      left -= read;
       if (filled < bytes) {
-        throw new DamageException(
-            path, "the file ends within the region at offset " + region.offset());
+        throw ended();
       }
+    }
+
+    private int read(byte[] to, int offset, int wanted) throws IOException {
+      int read =
+          file.read(ByteBuffer.wrap(to, offset, wanted), region.offset() + region.length() - left);
+      crc.update(to, offset, read);
+      left -= read;
+      return read;
+    }
+
+    private DamageException ended() {
+      return new DamageException(
+          path, "the file ends within the region at offset " + region.offset());
     }
 
     @Override
     public long key() {
-      return Children.key(buffer, at - Children.HEADER_BYTES);
+      return key;
     }
 
     @Override
-    public byte[] array() {
-      return buffer;
+    public byte[] array() throws IOException {
+      if (large == null && length > buffer.length) {
+        byte[] whole = new byte[length];
+        int here = filled - at;
+        System.arraycopy(buffer, at, whole, 0, here);
+        at = filled;
+        if (read(whole, here, length - here) < length - here) {
+          throw ended();
+        }
+        large = whole;
+      } else if (large == null) {
+        need(length);
+      }
+      return large == null ? buffer : large;
     }
 
     @Override
     public int offset() {
-      return at;
+      return large == null ? at : 0;
     }
 
     @Override
@@ -343,13 +378,14 @@ final class RunFile {
       begin();
       try {
         while (children.next()) {
+          byte[] child = children.array();
           int length = children.length();
           if (BUFFER_BYTES - used < Children.HEADER_BYTES) {
             flush();
           }
           Children.putHeader(buffer, used, children.key(), length);
           used += Children.HEADER_BYTES;
-          put(children.array(), children.offset(), length);
+          put(child, children.offset(), length);
           count++;
         }
       } catch (DamageException e) { // what follows takes its place

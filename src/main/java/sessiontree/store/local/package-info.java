@@ -225,15 +225,17 @@
  *
  * <h2>Bounds</h2>
  *
- * <p>Children in memory: {@code memoryBytes}, and one group of appends; the log thread waits at the
- * bound. Spills begin at three quarters of it. To bring a buffer into order takes 32 bytes a child
- * more, for the one that is being spilled and each one that is being finished. Small trees that
- * were read: an eighth of {@code memoryBytes}. Sealed segments: {@code logBytes}; checkpoints begin
- * at three quarters of it, and leave half. Ids of deleted sessions: one for each KiB of {@code
- * memoryBytes}, or 1,000; then the journal is rewritten without them. A session has at most one run
- * in each run file. When there are more of these than the fan-in, all that is needed of them is
- * rewritten into one; so it is if they have more than 1 MiB together, and less than half is needed.
- * What is needed is so written once more for each fan-in of spills.
+ * <p>Children in memory: {@code memoryBytes}, and one group of appends, of an eighth of that unless
+ * it is one append; the log thread waits at the bound. What runs are read through: 4 MiB for each
+ * session that is read or merged, and one child. Spills begin at three quarters of it. To bring a
+ * buffer into order takes 32 bytes a child more, for the one that is being spilled and each one
+ * that is being finished. Small trees that were read: an eighth of {@code memoryBytes}. Sealed
+ * segments: {@code logBytes}; checkpoints begin at three quarters of it, and leave half. Ids of
+ * deleted sessions: one for each KiB of {@code memoryBytes}, or 1,000; then the journal is
+ * rewritten without them. A session has at most one run in each run file. When there are more of
+ * these than the fan-in, all that is needed of them is rewritten into one; so it is if they have
+ * more than 1 MiB together, and less than half is needed. What is needed is so written once more
+ * for each fan-in of spills.
  *
  * <h2>Assumptions</h2>
  *
