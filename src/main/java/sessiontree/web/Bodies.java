@@ -153,6 +153,7 @@ final class Bodies extends Handler.Wrapper {
     private boolean admitted; // to read once more, whoever waits now
     private long received;
     private long counted; // among the in-flight bytes
+    private long message; // its bytes, once it is whole; likewise
 
     Body(Request request, Response response, Callback callback, boolean gzip) {
       this.request = request;
@@ -213,13 +214,15 @@ final class Bodies extends Handler.Wrapper {
       counted = held;
     }
 
-    /** Returns false if somebody else was first. */
-    private boolean end() {
+    /** With the bytes of the whole message, if there is one. False if somebody else was first. */
+    private boolean end(long messageBytes) {
       synchronized (this) {
         if (state == State.READ) {
           return false;
         }
         state = State.READ;
+        message = messageBytes;
+        inFlight.addMessage(messageBytes);
       }
       reading.remove(this);
       inFlight.forget(this);
@@ -230,9 +233,9 @@ final class Bodies extends Handler.Wrapper {
     private void handle() {
       try {
         byte[] body = gzip ? inflated() : Arrays.copyOf(bytes.array(), bytes.length());
-        if (end()) {
+        if (end(body.length)) {
           bytes.clear();
-          counted(body.length);
+          counted(0);
           request.setAttribute(BODY, body);
           handleRead(request, response, callback);
         }
@@ -262,7 +265,7 @@ final class Bodies extends Handler.Wrapper {
     }
 
     private void refuse(ProblemException problem) {
-      if (end()) {
+      if (end(0)) {
         Problems.answer(response, callback, problem);
       }
     }
@@ -270,7 +273,7 @@ final class Bodies extends Handler.Wrapper {
     private void fail(Throwable cause) {
       if (cause instanceof TimeoutException) {
         drop("slow_body");
-      } else if (end()) { // it broke off, or is no HTTP
+      } else if (end(0)) { // it broke off, or is no HTTP
         callback.failed(cause);
       }
     }
@@ -305,9 +308,14 @@ final class Bodies extends Handler.Wrapper {
 
     /** The request has its response, or never will. */
     void completed() {
-      end();
+      end(0);
       counted(0);
-      inFlight.admitNext();
+      long answered;
+      synchronized (this) {
+        answered = message;
+        message = 0;
+      }
+      inFlight.subtractMessages(answered);
     }
   }
 }

@@ -9,9 +9,9 @@ import sessiontree.store.RunningClock;
 /**
  * Bounds the bytes that all streams together have received, and that are not answered. At the bound
  * nobody is read from, but one that is mid-message: or those that are would wait for each other.
- * When there is room, who waits is read from one after another, in the order in which they came. So
- * what is held exceeds the limit by messages that had begun, and by what the threads that read have
- * in hand.
+ * Nor is that one where whole messages alone reach the bound. When there is room, who waits is read
+ * from one after another, in the order in which they came. So what is held is at most twice the
+ * limit, a message, and what the threads that read have in hand.
  *
  * <p>Safe for several threads; below the bound without a lock. It calls no reader while it holds
  * its lock.
@@ -32,6 +32,7 @@ final class InFlight {
   private final long limit;
   private final RunningClock time;
   private final AtomicLong held = new AtomicLong();
+  private final AtomicLong whole = new AtomicLong(); // bytes of messages, among those held
 
   // All guarded by this; of those who wait, whether each is mid-message, in the order
   // in which they came.
@@ -67,6 +68,19 @@ final class InFlight {
     return lent;
   }
 
+  /** Adds a message that is whole. */
+  void addMessage(long bytes) {
+    whole.addAndGet(bytes);
+    held.addAndGet(bytes);
+  }
+
+  /** Messages are answered. */
+  void subtractMessages(long bytes) {
+    whole.addAndGet(-bytes);
+    held.addAndGet(-bytes);
+    admitNext();
+  }
+
   /** Who waits is admitted, when there is room. */
   void subtract(long bytes) {
     if (held.addAndGet(-bytes) < limit) {
@@ -100,7 +114,7 @@ final class InFlight {
     Iterator<Map.Entry<Reader, Boolean>> each = waiting.entrySet().iterator();
     while (next == null && exempt == null && each.hasNext()) {
       Map.Entry<Reader, Boolean> one = each.next();
-      if (room || one.getValue()) {
+      if (room || (one.getValue() && whole.get() < limit)) {
         next = one.getKey();
         each.remove();
       }
@@ -139,7 +153,7 @@ final class InFlight {
       crowded = false;
       return true;
     }
-    if (!room && exempt == null && midMessage) {
+    if (!room && exempt == null && midMessage && whole.get() < limit) {
       exempt(reader);
       return true;
     }

@@ -284,7 +284,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
   private void receive(int length, Batch batch, ProblemException unreadable) {
     int bytes = length + MESSAGE_OVERHEAD_BYTES;
     output.received(bytes);
-    streams.inFlight().add(bytes);
+    streams.inFlight().addMessage(bytes);
     boolean many;
     synchronized (this) {
       mailbox.add(new Message(++received, batch, unreadable));
@@ -366,7 +366,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
 
   /** The client has taken what answers so many received bytes. */
   private void taken(long bytes) {
-    streams.inFlight().subtract(bytes);
+    streams.inFlight().subtractMessages(bytes);
     resume();
   }
 

@@ -91,6 +91,20 @@ class InFlightTest {
   }
 
   @Test
+  void whereWholeMessagesAloneReachTheBound_nobodyReads_untilOneIsAnswered() {
+    inFlight.addMessage(99);
+    inFlight.add(1);
+    assertThat(inFlight.mayRead(a, AMIDST)).isTrue();
+    assertThat(inFlight.mayRead(b, AMIDST)).isFalse();
+    inFlight.addMessage(50); // a's
+    inFlight.settled(a);
+    assertThat(admitted).isEmpty();
+    inFlight.subtractMessages(50);
+    assertThat(inFlight.held()).isEqualTo(100);
+    assertThat(admitted).containsExactly("b");
+  }
+
+  @Test
   void whoDoesNotTakeItsTurn_holdsUpNobody() {
     inFlight.add(100);
     inFlight.mayRead(a, AMIDST);
