@@ -20,6 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.concurrent.Semaphore;
 
 /**
  * Takes one message apart: checks every rule that needs no knowledge of the session, and writes
@@ -56,6 +57,11 @@ public final class MessageParser {
                   .maxStringLength(Integer.MAX_VALUE)
                   .maxNameLength(Integer.MAX_VALUE)
                   .build());
+
+  /** A message of so many bytes takes its turn: to parse it takes several times its size. */
+  private static final int LARGE_BYTES = 64 << 10;
+
+  private static final Semaphore LARGE = new Semaphore(Runtime.getRuntime().availableProcessors());
 
   private static final byte[] NAME = ascii(",\"name\":");
 
@@ -106,7 +112,18 @@ public final class MessageParser {
   public static Batch parse(byte[] bytes, int offset, int length, String sessionId)
       throws ProblemException {
     Batch batch = EntryScanner.scan(bytes, offset, length, sessionId);
-    return batch != null ? batch : parseWithJackson(bytes, offset, length, sessionId);
+    if (batch != null) {
+      return batch;
+    }
+    if (length < LARGE_BYTES) {
+      return parseWithJackson(bytes, offset, length, sessionId);
+    }
+    LARGE.acquireUninterruptibly();
+    try {
+      return parseWithJackson(bytes, offset, length, sessionId);
+    } finally {
+      LARGE.release();
+    }
   }
 
   /** Takes any message, and knows what is wrong with it; {@link EntryScanner} is quicker. */
