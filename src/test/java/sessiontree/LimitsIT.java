@@ -296,8 +296,7 @@ class LimitsIT {
         one.close();
       }
     }
-    Await.until("there is room", LimitsIT::isTaken);
-    RawStream.connect(small.port(), id).close();
+    Await.until("there is room", this::isTaken);
     Scrape metrics = Scrape.of(small);
     assertThat(metrics.own("connections_limit")).isEqualTo(MAX_CONNECTIONS);
     assertThat(metrics.own("connections")).isLessThan(MAX_CONNECTIONS);
@@ -306,9 +305,11 @@ class LimitsIT {
         .isGreaterThanOrEqualTo(2);
   }
 
-  private static boolean isTaken() {
+  private boolean isTaken() throws Exception {
     try {
-      return RawHttp.get(small.port(), "/health").status() == 200;
+      return RawHttp.get(small.port(), "/health").status() == 200
+          && RawHttp.upgrade(small.port(), "/sessions/" + id + "/stream").status() == 101
+          && Scrape.of(small).own("connections") < MAX_CONNECTIONS / 2;
     } catch (IOException e) { // the server has not seen yet that so many are closed
       return false;
     }
