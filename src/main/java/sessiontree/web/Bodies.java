@@ -247,7 +247,8 @@ final class Bodies extends Handler.Wrapper {
     }
 
     private byte[] inflated() throws ProblemException {
-      if (!inFlight.borrow(maxMessageBytes)) { // it may be small, and become large
+      long needed = 3L * maxMessageBytes; // of what comes out, and of its pieces
+      if (!inFlight.borrow(needed)) {
         throw noRoom();
       }
       try (GZIPInputStream in =
@@ -260,7 +261,7 @@ final class Bodies extends Handler.Wrapper {
       } catch (IOException e) {
         throw new ProblemException(Problem.INVALID_JSON, "the body is not whole gzip");
       } finally {
-        inFlight.subtract(maxMessageBytes);
+        inFlight.subtract(needed);
       }
     }
 
