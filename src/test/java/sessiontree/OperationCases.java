@@ -102,6 +102,15 @@ final class OperationCases {
     add("getMetrics", 200, "", "any", () -> send("GET", "/metrics"));
     add("getOpenApi", 200, "", "any", () -> send("GET", "/openapi.json"));
     add("getAsyncApi", 200, "", "any", () -> send("GET", "/asyncapi.json"));
+    addAsset("getPage", "/");
+    addAsset("getClient", "/sessiontree.js");
+    addAsset("getClientTypes", "/sessiontree.d.ts");
+  }
+
+  private void addAsset(String op, String path) {
+    add(op, 200, "", "plain", () -> send("GET", path));
+    add(op, 200, "", "gzip", () -> send("GET", path, "Accept-Encoding", "gzip"));
+    add(op, 304, "", "any ETag", () -> send("GET", path, "If-None-Match", "*"));
   }
 
   /** What many operations answer in the same way. */

@@ -13,7 +13,15 @@ enum Role {
   /** All that the others do, and deletes sessions. */
   ADMIN;
 
-  private static final Set<Route> FREE = EnumSet.of(Route.HEALTH, Route.OPENAPI, Route.ASYNCAPI);
+  private static final Set<Route> FREE =
+      EnumSet.of(
+          Route.HEALTH,
+          Route.OPENAPI,
+          Route.ASYNCAPI,
+          Route.INDEX,
+          Route.PAGE,
+          Route.CLIENT,
+          Route.CLIENT_TYPES);
 
   /**
    * The role that a request needs, or null if anybody may send it. This is the one place that

@@ -16,7 +16,11 @@ enum Route {
   HEALTH("/health", "GET, HEAD"),
   METRICS("/metrics", "GET, HEAD"),
   OPENAPI("/openapi.json", "GET, HEAD"),
-  ASYNCAPI("/asyncapi.json", "GET, HEAD");
+  ASYNCAPI("/asyncapi.json", "GET, HEAD"),
+  INDEX("/", "GET, HEAD"),
+  PAGE("/page/{name}", "GET, HEAD"),
+  CLIENT("/sessiontree.js", "GET, HEAD"),
+  CLIENT_TYPES("/sessiontree.d.ts", "GET, HEAD");
 
   private static final PathMappings<Route> ROUTES = new PathMappings<>();
 

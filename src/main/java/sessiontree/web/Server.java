@@ -159,6 +159,10 @@ public final class Server implements AutoCloseable {
     get(config, Route.HEALTH, monitoring::getHealth);
     get(config, Route.OPENAPI, Documents.get("openapi.json"));
     get(config, Route.ASYNCAPI, Documents.get("asyncapi.json"));
+    get(config, Route.INDEX, Assets.get(Assets.INDEX));
+    get(config, Route.PAGE, Assets::getOfPage);
+    get(config, Route.CLIENT, Assets.get(Assets.CLIENT));
+    get(config, Route.CLIENT_TYPES, Assets.get(Assets.TYPES));
     Failures.configure(config);
   }
 

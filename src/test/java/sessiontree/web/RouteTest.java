@@ -12,6 +12,11 @@ class RouteTest {
     assertThat(Route.of("/sessions/a%2fb/events")).isEqualTo(Route.EVENTS);
     assertThat(Route.of("/sessions/../stream")).isEqualTo(Route.STREAM);
     assertThat(Route.of("/health")).isEqualTo(Route.HEALTH);
+    assertThat(Route.of("/")).isEqualTo(Route.INDEX);
+    assertThat(Route.of("/page/page.js")).isEqualTo(Route.PAGE);
+    assertThat(Route.of("/page/..%2fmetrics")).isEqualTo(Route.PAGE);
+    assertThat(Route.of("/sessiontree.js")).isEqualTo(Route.CLIENT);
+    assertThat(Route.of("/sessiontree.d.ts")).isEqualTo(Route.CLIENT_TYPES);
   }
 
   @Test
@@ -21,7 +26,6 @@ class RouteTest {
           null,
           "",
           "*",
-          "/",
           "/sessions/",
           "/sessions//stream",
           "/sessions/a/",
@@ -29,6 +33,10 @@ class RouteTest {
           "/sessions/a/%73tream",
           "/x/../health",
           "/health/",
+          "/page",
+          "/page/",
+          "/page/../metrics",
+          "/page/a/b",
           "//health",
           "/Health",
           "/healthy"

@@ -1,0 +1,103 @@
+package sessiontree.web;
+
+import io.javalin.http.Context;
+import io.javalin.http.Handler;
+import java.io.IOException;
+import java.io.InputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Collections;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
+import sessiontree.event.Problem;
+import sessiontree.event.ProblemException;
+
+/**
+ * The page and the browser client: files in the jar, each read, compressed and hashed once. Any
+ * cache may keep them, and asks each time whether they are still right: so a new version of the
+ * server has its own page at once.
+ */
+final class Assets {
+  static final String INDEX = "index.html";
+  static final String CLIENT = "sessiontree.js";
+  static final String TYPES = "sessiontree.d.ts";
+
+  /** The files of the page, besides the index. No other name reaches the class loader. */
+  static final Set<String> PAGE = Set.of("page.js", "style.css");
+
+  private static final Map<String, String> CONTENT_TYPES =
+      Map.of(
+          "html", "text/html; charset=utf-8",
+          "js", "text/javascript; charset=utf-8",
+          "ts", "application/typescript; charset=utf-8",
+          "css", "text/css; charset=utf-8",
+          "svg", "image/svg+xml; charset=utf-8");
+
+  /** Of the page: only the server's own files and data, nothing inline, and in no frame. */
+  private static final String POLICY =
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+          + " base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+  /** By name, once they were asked for. */
+  private static final Map<String, Asset> READ = new ConcurrentHashMap<>();
+
+  private Assets() {}
+
+  /** A file, and its tag without quotes. */
+  private record Asset(Responses.Body body, String tag) {
+    static Asset read(String name) throws IOException {
+      try (InputStream in = Assets.class.getResourceAsStream("/sessiontree/page/" + name)) {
+        byte[] bytes = in.readAllBytes();
+        byte[] hash = MessageDigest.getInstance("SHA-256").digest(bytes);
+        return new Asset(Responses.Body.of(bytes), HexFormat.of().formatHex(hash, 0, 16));
+      } catch (NoSuchAlgorithmException e) {
+        throw new AssertionError("every Java has SHA-256", e);
+      }
+    }
+  }
+
+  static Handler get(String name) {
+    return ctx -> respond(ctx, name);
+  }
+
+  /** {@code GET /page/{name}}. */
+  static void getOfPage(Context ctx) throws ProblemException, IOException {
+    String name = ctx.pathParam("name");
+    if (!PAGE.contains(name)) {
+      throw new ProblemException(Problem.NOT_FOUND, Problems.NO_ROUTE);
+    }
+    respond(ctx, name);
+  }
+
+  private static void respond(Context ctx, String name) throws IOException {
+    Asset asset = READ.get(name);
+    if (asset == null) {
+      asset = Asset.read(name);
+      READ.put(name, asset);
+    }
+    boolean gzip = asset.body.gzip() != null && Gzip.isAccepted(acceptEncoding(ctx));
+    String tag = '"' + asset.tag + (gzip ? "-gzip\"" : "\"");
+    ctx.header("ETag", tag).header("Cache-Control", "no-cache");
+    if (name.equals(INDEX)) {
+      ctx.header("Content-Security-Policy", POLICY).header("Referrer-Policy", "no-referrer");
+    }
+    List<String> ifNoneMatch = Collections.list(ctx.req().getHeaders("If-None-Match"));
+    if (Preconditions.isKnown(ifNoneMatch, Set.of(tag))) {
+      ctx.res().addHeader("Vary", "Accept-Encoding"); // beside Origin
+      ctx.status(304).res().setContentType(null);
+      return;
+    }
+    String type = CONTENT_TYPES.get(name.substring(name.lastIndexOf('.') + 1));
+    Responses.set(ctx, type, asset.body);
+  }
+
+  private static HttpFields acceptEncoding(Context ctx) {
+    List<String> values = Collections.list(ctx.req().getHeaders("Accept-Encoding"));
+    return HttpFields.build().put(HttpHeader.ACCEPT_ENCODING.asString(), values);
+  }
+}
