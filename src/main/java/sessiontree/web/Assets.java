@@ -28,7 +28,22 @@ final class Assets {
   static final String TYPES = "sessiontree.d.ts";
 
   /** The files of the page, besides the index. No other name reaches the class loader. */
-  static final Set<String> PAGE = Set.of("page.js", "style.css");
+  static final Set<String> PAGE =
+      Set.of(
+          "api.js",
+          "demo.js",
+          "dom.js",
+          "events.js",
+          "icon.svg",
+          "json.js",
+          "list.js",
+          "page.js",
+          "session.js",
+          "sse.js",
+          "style.css",
+          "table.js",
+          "time.js",
+          "timeline.js");
 
   private static final Map<String, String> CONTENT_TYPES =
       Map.of(

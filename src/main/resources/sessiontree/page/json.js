@@ -1,0 +1,28 @@
+// Children as text. Numbers are never parsed, so what is shown is what was sent, to the last digit.
+
+const CHILD = /^\{"type":"EVENT","timestamp":([^,}]+),"name":("(?:[^"\\]|\\.)*")(?:,|\})/;
+const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]]|[,:]|[^\s{}[\],:"]+/g;
+
+/** The parts of a child as the tree has it: timestamp and members are raw text; the members have no braces. */
+export function parseChild(raw) {
+  const [head, timestamp, name] = CHILD.exec(raw);
+  return {timestamp, name, membersAt: head.length};
+}
+
+/** JSON text with line breaks and indentation; every token stays as it is. */
+export function indent(text) {
+  let out = '', depth = 0, previous = '';
+  const line = () => '\n' + '  '.repeat(depth);
+  for (const [token] of text.matchAll(TOKEN)) {
+    const opened = previous === '{' || previous === '[';
+    if (token === '}' || token === ']') {
+      depth--;
+      out += opened ? token : line() + token;
+    } else {
+      out += (opened || previous === ',' ? line() : '') + token + (token === ':' ? ' ' : '');
+      if (token === '{' || token === '[') depth++;
+    }
+    previous = token;
+  }
+  return out;
+}
