@@ -1,7 +1,7 @@
 // The list of sessions, the newest first. It refreshes by itself; rows that stay are kept, with focus and place.
 
 import {list as fetchList, pathOf} from './api.js';
-import {$, debounce, h, setText} from './dom.js';
+import {$, copy, debounce, h, setText} from './dom.js';
 import {sendDemo} from './demo.js';
 import {parseTimestamp, since, bytes, count, duration, moment} from './time.js';
 
@@ -24,6 +24,9 @@ export class SessionList {
     new IntersectionObserver(([entry]) => entry.isIntersecting && this.#more(), {rootMargin: '400px'}).observe($('more'));
     document.addEventListener('visibilitychange', () => !document.hidden && this.#stop && !this.refused && this.#refresh());
     $('demo').addEventListener('click', () => this.#demo());
+    for (const each of ['client', 'curl']) {
+      $(`copy-${each}`).addEventListener('click', event => copy(event.target, $(`${each}-snippet`).textContent));
+    }
   }
 
   /** @param query what is in the address: state, since, until */
@@ -127,6 +130,7 @@ export class SessionList {
     $('none').hidden = sessions.length > 0 || !isFiltered;
     setText($('none'), this.#search ? `No session in the list begins with ${this.#search}. Press Enter to ask the server for this id.` : 'No session matches.');
     $('welcome').hidden = sessions.length > 0 || Boolean(isFiltered);
+    $('list-filters').hidden = !$('welcome').hidden;
     if (!$('welcome').hidden) fillSnippets();
     setText($('list-status'), sessions.length ? `${this.#next ? 'the newest ' : ''}${sessions.length.toLocaleString('en')}` : '');
   }

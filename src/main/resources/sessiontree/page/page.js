@@ -30,7 +30,10 @@ function navigate() {
 $('search').addEventListener('submit', event => {
   event.preventDefault();
   const id = $('search-id').value.trim();
-  if (id) location.hash = `#/sessions/${encodeURIComponent(id)}`;
+  if (!id) return;
+  $('search-id').value = '';
+  list.search('');
+  location.hash = `#/sessions/${encodeURIComponent(id)}`;
 });
 $('search-id').addEventListener('input', () => list.search($('search-id').value.trim()));
 $('forget').addEventListener('click', forgetToken);

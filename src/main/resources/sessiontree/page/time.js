@@ -96,7 +96,7 @@ export function ticks(second, from, to, apart) {
 
 function timesOfDay(second, from, to, step) {
   const zone = new Date(second * 1000 + from).getTimezoneOffset() * 60_000;
-  const origin = (second * 1000 - zone) % step || 0; // 0 for parts of a second
+  const origin = step > 1000 ? (second * 1000 - zone) % step : 0; // smaller ones divide a second
   const first = Math.ceil((from + origin) / step), times = [];
   for (let i = first; i * step - origin <= to; i++) times.push(i * step - origin);
   return times;
