@@ -5,12 +5,16 @@ import {parseTimestamp, since} from './time.js';
 
 export const COLOURS = 8; // --c0 to --c7 in style.css
 
-/** A name's place in the palette: from its letters, so that it is the same in every session, if it is not taken. */
+/** By name, what it had in the last session that was looked at. */
+const lastColours = new Map();
+
+/** A name's place in the palette: the last one, or one from its letters; if that is taken, the next. */
 function colourOf(name, taken) {
   let hash = 0;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash, 31) + name.charCodeAt(i) | 0;
-  let colour = (hash >>> 0) % COLOURS;
+  let colour = lastColours.get(name) ?? (hash >>> 0) % COLOURS;
   for (let i = 0; i < COLOURS && taken.has(colour); i++) colour = (colour + 1) % COLOURS;
+  lastColours.set(name, colour);
   return colour;
 }
 

@@ -55,7 +55,7 @@ export class Timeline {
     for (const [i, name] of names.entries()) name.lane = Math.min(i, this.#lanes.length - 1);
     this.#canvas.style.height = `${AXIS + TOP + this.#lane * Math.max(1, this.#lanes.length)}px`;
     if (this.fitted) this.fit(this.fitted);
-    else if (this.following) this.#go(this.#range().to - (this.view.to - this.view.from) * .95);
+    else if (this.following) this.#goToNewest(this.view.to - this.view.from);
     this.redraw();
   }
 
@@ -97,6 +97,7 @@ export class Timeline {
   }
 
   #changed() {
+    this.on.hover(); // what was under the pointer is elsewhere now
     this.on.view();
     this.redraw();
   }
@@ -115,8 +116,12 @@ export class Timeline {
   follow(yes) {
     const span = Math.min(this.view.to - this.view.from, this.fitted ? 60_000 : Infinity);
     this.following = yes;
-    if (yes) this.#go(this.#range().to - span * .95, span);
+    if (yes) this.#goToNewest(span);
     this.#changed();
+  }
+
+  #goToNewest(span) {
+    this.#go((this.now ?? this.#events.span.to) - span * .95, span);
   }
 
   /** Selects an event, and brings it into view. */
