@@ -38,6 +38,7 @@ final class Assets {
           "json.js",
           "list.js",
           "page.js",
+          "painter.js",
           "session.js",
           "sse.js",
           "style.css",

@@ -37,7 +37,10 @@ export class SessionView {
     });
     on('before', () => this.#select(events.shown[timeline.outside.before - 1]));
     on('after', () => this.#select(events.shown.at(-timeline.outside.after)));
-    on('close-details', () => this.#select(undefined));
+    on('close-details', () => {
+      this.#select(undefined);
+      $('events').focus();
+    });
     on('copy-event', () => copy($('copy-event'), this.table.selected.raw));
     on('raw', () => this.#save(false));
     on('download', () => this.#save(true));
@@ -50,6 +53,7 @@ export class SessionView {
   open(id) {
     this.#id = id;
     this.#stop = new AbortController();
+    this.startText = this.said = undefined;
     $('filter').value = '';
     this.#clear(0);
     setText($('session-id'), id);
@@ -73,7 +77,7 @@ export class SessionView {
   #clear(start) {
     this.#arrived = [];
     this.#events.clear(start);
-    this.#events.show('');
+    this.#events.show($('filter').value);
     this.#chips.clear();
     for (const id of ['lanes', 'legend']) $(id).replaceChildren();
     this.#select(undefined);
@@ -87,6 +91,7 @@ export class SessionView {
     for (const {type, data} of told) {
       if (type === 'entry') this.#arrived.push(data);
       else if (type === 'session') this.#begin(data);
+      else if (type === 'reset') this.#clear(this.startText ?? 0); // all is told again
       else if (type === 'complete') this.#complete();
       else if (type === 'deleted') this.#fail({title: 'This session was deleted', message: 'Nothing of it is stored any more.'});
       if (type === 'complete' || type === 'deleted') return true;
@@ -98,11 +103,11 @@ export class SessionView {
   #begin(data) {
     const [, start] = /"start":([^,}]+)/.exec(data); // as text, to the last digit
     this.#clear(start);
-    this.#events.show($('filter').value);
     this.startText = start;
     $('session-body').hidden = false;
     this.#setState('open');
     this.#take();
+    clearInterval(this.#ticking);
     this.#ticking = setInterval(() => this.#tick(), 250);
   }
 
