@@ -1,26 +1,38 @@
 // A session as a shop's page would send it, by the browser client: for who has none to look at yet.
 
-import {token} from './api.js';
+import {pathOf, request, token} from './api.js';
 
 const NAMES = ['page_opened', 'product_viewed', 'scrolled', 'scrolled', 'cart_changed', 'request', 'request', 'request', 'error'];
 const PRODUCTS = ['teapot', 'kettle', 'cup', 'strainer'];
+const SECONDS = 30;
 const pick = values => values[Math.floor(Math.random() * values.length)];
+const wait = millis => new Promise(resolve => setTimeout(resolve, millis));
 
-/** Begins the session; it goes on for about half a minute. Resolves to its id once the server has it. */
+/** Begins the session, which goes on for half a minute. Resolves to its id once the server has it. */
 export async function sendDemo() {
   const {SessionTree} = await import('/sessiontree.js');
-  const session = new SessionTree({url: location.origin, token: token() ?? undefined, id: `demo-${crypto.randomUUID().slice(0, 8)}`}).start();
+  const id = `demo-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
+  let refused;
+  const session = new SessionTree({url: location.origin, token: token() ?? undefined, id, onError: problem => refused = problem}).start();
+  send(session);
+  for (;;) {
+    const {status} = await request(pathOf(id)).catch(error => error);
+    if (refused) throw refused;
+    if (status !== 404) return id;
+    await wait(200);
+  }
+}
+
+async function send(session) {
   session.event('page_opened', {path: '/', referrer: 'https://search.example/', viewport: [innerWidth, innerHeight]});
-  const until = Date.now() + 30_000;
-  const next = () => {
-    if (Date.now() > until) return void session.end();
-    const name = pick(NAMES), product = pick(PRODUCTS);
-    if (name === 'request') session.event(name, {method: 'GET', path: `/api/products/${product}`, status: 200, millis: Math.round(Math.random() * 300)});
-    else if (name === 'cart_changed') session.event(name, {product, items: 1 + Math.floor(Math.random() * 4), total: '23.50'});
-    else if (name === 'error') session.event(name, {message: `The picture of ${product} did not load`, retried: true});
-    else session.event(name, {path: `/products/${product}`});
-    setTimeout(next, Math.random() * 700);
-  };
-  setTimeout(next, 300);
-  return session.id;
+  for (const until = Date.now() + SECONDS * 1000; Date.now() < until; await wait(Math.random() * 700)) {
+    const product = pick(PRODUCTS), name = pick(NAMES);
+    const members = {
+      request: {method: 'GET', path: `/api/products/${product}`, status: 200, millis: Math.round(Math.random() * 300)},
+      cart_changed: {product, items: 1 + Math.floor(Math.random() * 4), total: '23.50'},
+      error: {message: `The picture of ${product} did not load`, retried: true},
+    };
+    session.event(name, members[name] ?? {path: `/products/${product}`});
+  }
+  session.end();
 }
