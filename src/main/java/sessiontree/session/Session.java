@@ -63,9 +63,6 @@ public final class Session {
   private final StoredSession stored;
   private final Sessions sessions;
 
-  /** How many use it; guarded by the map of {@link Sessions}. */
-  int users;
-
   // What is stored together with what is queued; all guarded by this.
   private Phase phase;
   private long sequence;

@@ -1,7 +1,8 @@
 package sessiontree.session;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import sessiontree.event.ProblemException;
 import sessiontree.event.SessionId;
@@ -13,7 +14,7 @@ import sessiontree.store.SessionStore;
  * has done, or it is deleted. Safe for several threads.
  */
 public final class Sessions {
-  private final ConcurrentHashMap<String, Session> inUse = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<String, Use> inUse = new ConcurrentHashMap<>();
   private final SessionStore store;
   private final int maxOpen;
   private final Metrics metrics;
@@ -36,42 +37,71 @@ public final class Sessions {
   }
 
   /**
-   * The session of that id; to be given back by {@link #release}.
+   * The session of that id; to be given back by {@link #release}. The first who asks for it opens
+   * it, and others of that id wait for that; those of other ids do not.
    *
    * @throws ProblemException if the id is not valid
-   * @throws IOException if the store cannot read what it has of it
+   * @throws IOException if the store cannot read what it has of it; who asks next tries anew
    */
   public Session acquire(String id) throws ProblemException, IOException {
     SessionId.check(id);
+    Use opening = new Use();
+    Use use =
+        inUse.compute(
+            id,
+            (unused, present) -> {
+              Use one = present == null ? opening : present;
+              one.users++;
+              return one;
+            });
+    if (use == opening) {
+      open(id, use);
+    }
     try {
-      return inUse.compute(id, this::used);
-    } catch (UncheckedIOException e) {
-      throw e.getCause();
+      return use.session.join();
+    } catch (CompletionException e) {
+      throw new IOException(e.getCause().getMessage(), e.getCause());
     }
   }
 
-  private Session used(String id, Session present) {
+  private void open(String id, Use use) {
     try {
-      Session session = present == null ? new Session(id, store.open(id), this) : present;
-      session.users++;
-      return session;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      use.session.complete(new Session(id, store.open(id), this));
+    } catch (IOException e) { // theirs who wait
+      fail(id, use, e);
+    } catch (RuntimeException | Error e) {
+      fail(id, use, e);
+      throw e;
     }
+  }
+
+  private void fail(String id, Use use, Throwable cause) {
+    inUse.remove(id, use);
+    use.session.completeExceptionally(cause);
   }
 
   /** Whoever has messages under way releases the session after their replies. */
   public void release(Session session) {
-    inUse.compute(
-        session.id(), (id, present) -> --session.users == 0 && present == session ? null : present);
+    inUse.computeIfPresent(
+        session.id(), (id, use) -> use.is(session) && --use.users == 0 ? null : use);
   }
 
   /** Whoever asks for its id from now on gets another. */
   void forget(Session deleted) {
-    inUse.remove(deleted.id(), deleted);
+    inUse.computeIfPresent(deleted.id(), (id, use) -> use.is(deleted) ? null : use);
   }
 
   boolean areTooMany() {
     return store.openSessions() >= maxOpen;
+  }
+
+  /** A session that somebody uses, or waits for. */
+  private static final class Use {
+    private final CompletableFuture<Session> session = new CompletableFuture<>();
+    private int users; // guarded by the map
+
+    boolean is(Session one) {
+      return session.getNow(null) == one;
+    }
   }
 }

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -32,10 +33,21 @@ class SessionsTest {
   /** Counts what is opened; or cannot open anything. */
   private static final class FakeStore implements SessionStore {
     private final AtomicInteger opened = new AtomicInteger();
+    private final CountDownLatch opening = new CountDownLatch(1);
+    private final CountDownLatch mayOpen = new CountDownLatch(1);
     private volatile boolean broken;
+    private volatile String slow;
 
     @Override
     public StoredSession open(String id) throws IOException {
+      if (id.equals(slow)) {
+        opening.countDown();
+        try {
+          mayOpen.await();
+        } catch (InterruptedException e) {
+          throw new IOException(e);
+        }
+      }
       if (broken) {
         throw new IOException("broken");
       }
@@ -120,6 +132,54 @@ class SessionsTest {
     assertThatIOException().isThrownBy(() -> sessions.acquire("a")).withMessage("broken");
     store.broken = false;
     assertThat(sessions.acquire("a")).isNotNull();
+  }
+
+  /** Among a thousand ids there are some of the same bin of any map. */
+  @Test
+  void sessionThatIsBeingOpened_holdsUpThoseOfItsIdOnly_andIsOpenedOnce() throws Exception {
+    store.slow = "slow";
+    ExecutorService executor = Executors.newFixedThreadPool(2);
+    try {
+      Future<Session> one = executor.submit(() -> sessions.acquire("slow"));
+      store.opening.await();
+      Future<Session> other = executor.submit(() -> sessions.acquire("slow"));
+      for (int i = 0; i < 1_000; i++) {
+        sessions.release(sessions.acquire("s" + i));
+      }
+      assertThat(one.isDone() || other.isDone()).isFalse();
+      store.mayOpen.countDown();
+      assertThat(one.get(60, TimeUnit.SECONDS)).isSameAs(other.get(60, TimeUnit.SECONDS));
+      assertThat(store.opened).hasValue(1_001);
+    } finally {
+      store.mayOpen.countDown();
+      executor.shutdownNow();
+    }
+  }
+
+  @Test
+  void sessionThatCannotBeOpened_isAnErrorForAllWhoWait_andForNobodyLater() throws Exception {
+    store.slow = "slow";
+    store.broken = true;
+    ExecutorService executor = Executors.newFixedThreadPool(2);
+    try {
+      Future<Session> one = executor.submit(() -> sessions.acquire("slow"));
+      store.opening.await();
+      Future<Session> other = executor.submit(() -> sessions.acquire("slow"));
+      store.mayOpen.countDown();
+      assertThat(one)
+          .failsWithin(60, TimeUnit.SECONDS)
+          .withThrowableThat()
+          .withMessageContaining("broken");
+      assertThat(other)
+          .failsWithin(60, TimeUnit.SECONDS)
+          .withThrowableThat()
+          .withMessageContaining("broken");
+      store.broken = false;
+      assertThat(sessions.acquire("slow")).isNotNull();
+    } finally {
+      store.mayOpen.countDown();
+      executor.shutdownNow();
+    }
   }
 
   /** A session that some threads are using. */
