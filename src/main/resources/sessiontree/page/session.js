@@ -9,7 +9,7 @@ import {VirtualTable} from './table.js';
 import {MAX_LANES, Timeline} from './timeline.js';
 import {clock, count, date, duration, moment, offset} from './time.js';
 
-const MOST_CHIPS = 40, LONGEST_SHOWN = 100_000, HOUR = 3_600_000;
+const MOST_CHIPS = 40, MANY = 5000, LONGEST_SHOWN = 100_000, HOUR = 3_600_000;
 
 export class SessionView {
   #id;
@@ -19,6 +19,7 @@ export class SessionView {
   #chips = new Map();
   #stop;
   #ticking;
+  #taking;
 
   constructor() {
     const events = this.#events, select = event => this.#select(event);
@@ -26,7 +27,6 @@ export class SessionView {
     this.timeline = new Timeline($('timeline'), events, {
       select, step: by => this.table.step(by), hover: (...hit) => this.#hover(...hit), view: eachFrame(() => this.#showView())});
     const {timeline} = this;
-    this.take = eachFrame(() => this.#take());
     const on = (id, action) => $(id).addEventListener('click', action);
     on('zoom-in', () => timeline.zoom(2));
     on('zoom-out', () => timeline.zoom(1 / 2));
@@ -71,6 +71,8 @@ export class SessionView {
   close() {
     this.#stop?.abort();
     clearInterval(this.#ticking);
+    clearTimeout(this.#taking);
+    this.#taking = undefined;
     $('hover').hidden = true;
   }
 
@@ -96,7 +98,7 @@ export class SessionView {
       else if (type === 'deleted') this.#fail({title: 'This session was deleted', message: 'Nothing of it is stored any more.'});
       if (type === 'complete' || type === 'deleted') return true;
     }
-    this.take();
+    this.#taking ??= setTimeout(() => this.#take(), this.#events.all.length < MANY ? 16 : 200);
     return false;
   }
 
@@ -111,8 +113,10 @@ export class SessionView {
     this.#ticking = setInterval(() => this.#tick(), 250);
   }
 
-  /** Brings what has arrived onto the page, once a frame. */
+  /** Brings what has arrived onto the page; of many events less often, as all are drawn again each time. */
   #take() {
+    clearTimeout(this.#taking);
+    this.#taking = undefined;
     if (!this.startText) return;
     const {timeline, table} = this, events = this.#events, atEnd = table.isAtEnd;
     if (this.#arrived.length) events.add(this.#arrived.splice(0));
