@@ -75,6 +75,9 @@ public final class Housekeeper implements AutoCloseable {
 
   private void round() {
     try {
+      if (!store.housekeeps()) {
+        return;
+      }
       if (abandonAfter != null) {
         Counter abandoned = sessions.metrics().sessionsAbandoned;
         while (each(store.idle(abandonAfter, AT_A_TIME), Session::abandon, abandoned, ABANDONED)

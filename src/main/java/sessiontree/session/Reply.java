@@ -20,6 +20,11 @@ public interface Reply {
   /** The next message was refused, and changed nothing. */
   void refused(ProblemException problem);
 
+  /** It is not known whether the next message is stored; as the problem says. */
+  default void unknown(ProblemException problem) {
+    refused(problem);
+  }
+
   /**
    * What becomes of the messages is decided, and survives loss of power; but it is not told before
    * the tree of the session, which has ended, can be read or is removed.

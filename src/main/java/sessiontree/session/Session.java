@@ -1,49 +1,44 @@
 package sessiontree.session;
 
-import static sessiontree.event.Problem.MESSAGE_OUT_OF_ORDER;
 import static sessiontree.event.Problem.PRECONDITION_FAILED;
-import static sessiontree.event.Problem.SESSION_ALREADY_STARTED;
-import static sessiontree.event.Problem.SESSION_COMPLETE;
-import static sessiontree.event.Problem.SESSION_DELETED;
 import static sessiontree.event.Problem.SESSION_IN_PROGRESS;
 import static sessiontree.event.Problem.SESSION_NOT_FOUND;
-import static sessiontree.event.Problem.SESSION_NOT_STARTED;
 import static sessiontree.event.Problem.STORAGE_UNAVAILABLE;
-import static sessiontree.event.Problem.TOO_MANY_SESSIONS;
-import static sessiontree.event.Problem.TOO_MANY_WRITERS;
 
 import java.io.IOException;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import java.util.function.Consumer;
 import sessiontree.event.Batch;
 import sessiontree.event.ProblemException;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.Append;
-import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**
- * A session that somebody is streaming to, posting to, or watching: the rules of what may come
- * next, and the numbers of its writers.
+ * A session that somebody is streaming to, posting to, or watching: stores what comes, if the rules
+ * of {@link Expected} allow it, and tells of the session's end.
  *
- * <p>The rules are checked against what the session will be when all that is queued has been
+ * <p>The rules are checked against what the session will be when all that is in flight has been
  * stored, so nobody waits for the disk. If the store fails, the session falls back to what is
  * stored; whatever was checked against more than that is refused by the store, as it expects
- * another sequence. Safe for several threads.
+ * another sequence.
+ *
+ * <p>Where several servers share the store, another may be first. Then the appends in flight come
+ * back as outdated, and what comes meanwhile waits. When nothing is in flight, the state is loaded,
+ * and all of it is checked again in its order, as if it came now. Nothing is said of a message
+ * without the store there. Safe for several threads.
  */
 public final class Session {
-  private static final Logger LOG = LoggerFactory.getLogger(Session.class);
-
   /** Named writers that a session takes. */
   public static final int MAX_WRITERS = 10_000;
 
   /** What messages that become one append have of children at most, unless it is one message. */
   private static final int MAX_GROUP_BYTES = 64 << 10;
+
+  private static final Reply IGNORED = Reply.of(() -> {});
 
   /** Told of the end of the session; once, and then of nothing more. */
   public interface Watcher {
@@ -59,131 +54,6 @@ public final class Session {
     }
   }
 
-  private final String id;
-  private final StoredSession stored;
-  private final Sessions sessions;
-
-  // What is stored together with what is queued; all guarded by this.
-  private Phase phase;
-  private long sequence;
-  private long entries;
-  private long startKey;
-
-  /** Numbers that were taken since the session was loaded, as nobody knows what is asked for. */
-  private final Map<String, Long> numbers = new HashMap<>(0);
-
-  /** Named writers, those of what is queued included. */
-  private int writers;
-
-  /** Appends that are not answered yet. */
-  private int queued;
-
-  /**
-   * Counts the times the session fell back; an append of an earlier era does not make it fall back
-   * again.
-   */
-  private int era;
-
-  private final List<Watcher> watchers = new ArrayList<>(1);
-
-  /** A deletion is queued, or done: nothing is stored in this session behind it. */
-  private boolean deleted;
-
-  /** The end is durable: it cannot fail any more, though its tree may take long. */
-  private boolean endStored;
-
-  /** The deletion is done. Set once. */
-  private volatile boolean gone;
-
-  Session(String id, StoredSession stored, Sessions sessions) {
-    this.id = id;
-    this.stored = stored;
-    this.sessions = sessions;
-    load();
-    if (phase == Phase.ENDED) { // its tree is being made: the store answers when it can be read
-      await(new Queued(IGNORED, null, true));
-    }
-  }
-
-  public String id() {
-    return id;
-  }
-
-  private void load() {
-    SessionState state = stored.state();
-    phase = state.phase();
-    sequence = state.sequence();
-    entries = state.entries();
-    startKey = state.startKey();
-    endStored = phase == Phase.ENDED;
-    deleted = false;
-    writers = stored.writers();
-    numbers.clear();
-  }
-
-  /** From now on the watcher is told of the session's end; at once if it has come. */
-  public void watch(Watcher watcher) {
-    long complete;
-    boolean damaged;
-    synchronized (this) {
-      damaged = phase == Phase.DAMAGED;
-      if (phase != Phase.COMPLETE && !damaged && !gone) {
-        watchers.add(watcher);
-        return;
-      }
-      complete = entries;
-    }
-    if (gone) {
-      watcher.deleted();
-    } else if (damaged) {
-      watcher.damaged();
-    } else {
-      watcher.completed(complete);
-    }
-  }
-
-  public synchronized void unwatch(Watcher watcher) {
-    watchers.remove(watcher);
-  }
-
-  /** The number of the writer's last message, queued ones included; 0 when there is none. */
-  public synchronized long lastNumber(String writer) {
-    if (writer == null) {
-      return 0;
-    }
-    Long number = numbers.get(writer);
-    return number == null ? stored.lastNumber(writer) : number;
-  }
-
-  /**
-   * Asks what is stored when all that is queued now is. Nothing is told of a session that has ended
-   * or is deleted then: its watchers are.
-   *
-   * @param writer a name, or null
-   */
-  public void sync(String writer, Synced synced) {
-    Reply reply;
-    synchronized (this) {
-      reply = new SyncReply(writer, lastNumber(writer), synced);
-      if (phase == Phase.COMPLETE || phase == Phase.DAMAGED || endStored) {
-        return;
-      }
-      if (queued > 0) { // an end or a deletion too may fail
-        await(new Queued(reply, null, false));
-        return;
-      }
-      if (deleted) {
-        return;
-      }
-    }
-    reply.stored(1, entries(), false);
-    reply.flush();
-  }
-
-  private synchronized long entries() {
-    return entries;
-  }
-
   /** Told what is stored of a session. */
   public interface Synced {
     /**
@@ -192,6 +62,141 @@ public final class Session {
      * @param messages the number of the writer's last message; 0 when there is none
      */
     void synced(long entries, long messages);
+  }
+
+  private final String id;
+  private final StoredSession stored;
+  private final Sessions sessions;
+  private final Counters counters;
+
+  // All guarded by this.
+  private final Expected expected;
+  private final List<Watcher> watchers = new ArrayList<>(1);
+  private int inFlight; // appends without a result
+  private int era; // counts the fallbacks; an append of an earlier era makes it fall back no more
+  private boolean endStored; // it cannot fail any more, though its tree may take long
+  private final List<Runnable> outdated = new ArrayList<>(0); // to be checked again, in order
+  private final ArrayDeque<Runnable> waiting = new ArrayDeque<>(0); // behind the outdated
+  private boolean resuming; // a thread runs what waits
+
+  /** The deletion is done. Set once. */
+  private volatile boolean gone;
+
+  Session(String id, StoredSession stored, Sessions sessions) {
+    this.id = id;
+    this.stored = stored;
+    this.sessions = sessions;
+    this.counters = new Counters(id, sessions.metrics());
+    this.expected = new Expected(stored, sessions);
+    awaitTree();
+  }
+
+  public String id() {
+    return id;
+  }
+
+  /** The store answers when the tree of a session that has ended can be read, whoever makes it. */
+  private void awaitTree() {
+    endStored = expected.phase == Phase.ENDED;
+    if (endStored) {
+      await(new Result(IGNORED, null, true, () -> {}));
+    }
+  }
+
+  /** From now on the watcher is told of the session's end; at once if it has come. */
+  public void watch(Watcher watcher) {
+    synchronized (this) {
+      if (expected.phase != Phase.COMPLETE && expected.phase != Phase.DAMAGED && !gone) {
+        watchers.add(watcher);
+        return;
+      }
+    }
+    tell(List.of(watcher));
+  }
+
+  public synchronized void unwatch(Watcher watcher) {
+    watchers.remove(watcher);
+  }
+
+  /** Those to be told that the session's end has come; none if it has not. Guarded by this. */
+  private List<Watcher> taken(boolean ended) {
+    if (!ended) {
+      return List.of();
+    }
+    List<Watcher> taken = List.copyOf(watchers);
+    watchers.clear();
+    return taken;
+  }
+
+  /** Tells of the end that has come. */
+  private void tell(List<Watcher> told) {
+    if (told.isEmpty()) {
+      return;
+    }
+    Phase phase;
+    long entries;
+    synchronized (this) {
+      phase = expected.phase;
+      entries = expected.entries;
+    }
+    for (Watcher watcher : told) {
+      if (gone) {
+        watcher.deleted();
+      } else if (phase == Phase.DAMAGED) {
+        watcher.damaged();
+      } else {
+        watcher.completed(entries);
+      }
+    }
+  }
+
+  /** The number of the writer's last message, those in flight included; 0 when there is none. */
+  public synchronized long lastNumber(String writer) {
+    return expected.lastNumber(writer);
+  }
+
+  /** Another server may have changed it: asks the store, and tells the watchers of its end. */
+  void changed() {
+    synchronized (this) {
+      if (!expected.deleted && !isParking()) {
+        await(new Result(IGNORED, null, false, () -> {}));
+      }
+    }
+  }
+
+  /**
+   * Asks what is stored when all that is in flight now is. Nothing is told of a session that has
+   * ended or is deleted then: its watchers are.
+   *
+   * @param writer a name, or null
+   */
+  public void sync(String writer, Synced synced) {
+    sync(writer, synced, false);
+  }
+
+  private void sync(String writer, Synced synced, boolean resumed) {
+    Reply reply;
+    long entries;
+    synchronized (this) {
+      Runnable again = () -> sync(writer, synced, true);
+      if (parks(resumed, again)) {
+        return;
+      }
+      if (expected.phase == Phase.COMPLETE || expected.phase == Phase.DAMAGED || endStored) {
+        return;
+      }
+      reply = new SyncReply(writer, expected.lastNumber(writer), synced);
+      if (asksStore()) { // an end or a deletion in flight may fail
+        await(new Result(reply, null, false, again));
+        return;
+      }
+      if (expected.deleted) {
+        return;
+      }
+      entries = expected.entries;
+    }
+    reply.stored(1, entries, false);
+    reply.flush();
   }
 
   private final class SyncReply implements Reply {
@@ -213,8 +218,7 @@ public final class Session {
     }
 
     @Override
-    public void refused(
-        ProblemException problem) { // something queued before it failed: what is stored is less
+    public void refused(ProblemException problem) { // what was in flight failed: less is stored
       sync(writer, synced);
     }
 
@@ -231,60 +235,84 @@ public final class Session {
    * @param messages in the order sent
    */
   public void submit(String writer, boolean consecutive, List<Message> messages, Reply reply) {
-    received(messages);
-    boolean answered = false;
+    counters.received(messages);
+    submit(writer, consecutive, messages, reply, false);
+  }
+
+  private void submit(
+      String writer, boolean consecutive, List<Message> messages, Reply reply, boolean resumed) {
+    boolean replied = false;
     for (int next = 0; next < messages.size(); ) {
-      ProblemException problem = null;
-      long now;
-      boolean complete;
+      List<Message> left = messages.subList(next, messages.size());
+      Result result;
       synchronized (this) {
-        Group group = new Group(writer);
-        while (next < messages.size()) {
-          try {
-            if (!group.tryAdd(messages.get(next), consecutive)) {
-              break;
-            }
-            next++;
-          } catch (ProblemException e) {
-            problem = e;
-            break;
-          }
+        if (parks(resumed, () -> submit(writer, consecutive, left, reply, true))) {
+          break;
         }
-        if (!group.isEmpty()) {
-          group.append(reply); // what follows is looked at again, for itself
+        result = new Group(writer, consecutive, left, reply).append();
+        next += result.messages;
+        if (result.stores) {
+          continue; // what follows is looked at again, for itself
+        }
+        if (asksStore()) { // nothing is to be stored, but its turn comes after what is in flight
+          await(result);
           continue;
         }
-        Message message = messages.get(next++);
-        countUnstored(message.batch(), problem, isKnown(writer, message.number()));
-        if (queued > 0) { // nothing is to be stored, but its turn comes after what is
-          await(new Queued(reply, problem, false));
-          continue;
-        }
-        now = entries;
-        complete = phase == Phase.COMPLETE;
+        result.entries = expected.entries;
+        result.complete = expected.phase == Phase.COMPLETE;
       }
-      answer(reply, 1, problem, now, complete);
-      answered = true;
+      result.reply();
+      replied = true;
     }
-    if (answered) {
+    if (replied) {
       reply.flush();
     }
   }
 
-  /** Messages that become one append. Guarded by the session. */
+  /** Messages that become one append, or one of which nothing is to be stored. Guarded by this. */
   private final class Group {
     private final String writer;
+    private final boolean consecutive;
+    private final List<Message> messages;
+    private final Reply reply;
     private final List<Batch> batches = new ArrayList<>();
     private long bytes;
-    private long number; // of the last
     private boolean keepsStart;
+    private ProblemException problem; // of the message behind
 
-    Group(String writer) {
+    Group(String writer, boolean consecutive, List<Message> messages, Reply reply) {
       this.writer = writer;
+      this.consecutive = consecutive;
+      this.messages = messages;
+      this.reply = reply;
     }
 
-    boolean isEmpty() {
-      return batches.isEmpty();
+    Result append() {
+      try {
+        while (batches.size() < messages.size() && tryAdd(messages.get(batches.size()))) {}
+      } catch (ProblemException e) {
+        problem = e;
+      }
+      boolean empty = batches.isEmpty();
+      List<Message> taken = messages.subList(0, Math.max(1, batches.size()));
+      Message last = taken.get(taken.size() - 1);
+      Runnable again =
+          stored.shared() ? () -> submit(writer, consecutive, taken, reply, true) : null;
+      Result result =
+          new Result(reply, empty ? problem : null, !empty && last.batch().end() != null, again);
+      result.messages = taken.size();
+      result.batch = empty ? last.batch() : Batch.joined(batches);
+      if (empty) {
+        result.known = expected.isKnown(writer, last.number());
+        return result;
+      }
+      result.stores = true;
+      result.starts = keepsStart;
+      Session.this.append(
+          Append.entries(
+              expected.sequence, result.batch, keepsStart, writer, last.number(), result),
+          result);
+      return result;
     }
 
     /**
@@ -292,149 +320,31 @@ public final class Session {
      *
      * @throws ProblemException if it may not come now
      */
-    boolean tryAdd(Message message, boolean consecutive) throws ProblemException {
-      if (phase == Phase.DAMAGED && !deleted) {
-        throw damage();
+    private boolean tryAdd(Message message) throws ProblemException {
+      if (expected.phase == Phase.DAMAGED && !expected.deleted) {
+        throw Expected.damage();
       }
-      if (isKnown(writer, message.number())) {
+      if (expected.isKnown(writer, message.number())) {
         return false;
       }
-      checkWriter(writer, message.number(), consecutive);
-      if (message.unreadable() != null) {
-        throw message.unreadable();
-      }
+      boolean starts = expected.check(writer, consecutive, message);
       Batch batch = message.batch();
-      boolean starts = check(batch);
       boolean nothing = batch.count() == 0 && !starts && batch.end() == null && writer == null;
-      boolean tooMuch = !isEmpty() && bytes + batch.children().length > MAX_GROUP_BYTES;
-      if (nothing || tooMuch) {
+      boolean empty = batches.isEmpty();
+      if (nothing || (!empty && bytes + batch.children().length > MAX_GROUP_BYTES)) {
         return false;
       }
       batches.add(batch);
       bytes += batch.children().length;
-      number = message.number();
-      if (starts) {
-        keepsStart = true;
-        phase = Phase.OPEN;
-        startKey = batch.start().key();
-      }
-      if (batch.end() != null) {
-        phase = Phase.ENDED;
-      }
-      if (writer != null) {
-        writers += lastNumber(writer) == 0 ? 1 : 0;
-        numbers.put(writer, number);
-      }
+      keepsStart |= starts;
+      expected.take(writer, message, starts);
       return true;
     }
-
-    void append(Reply reply) {
-      Batch batch = Batch.joined(batches);
-      Queued answer = new Queued(reply, batches.size(), batch);
-      answer.starts = keepsStart;
-      Session.this.append(
-          Append.entries(sequence, batch, keepsStart, writer, number, answer), answer);
-    }
-  }
-
-  /** Guarded by this. */
-  private boolean isKnown(String writer, long number) {
-    return writer != null && number <= lastNumber(writer) && !deleted;
-  }
-
-  private void received(List<Message> messages) {
-    long read = 0;
-    for (Message message : messages) {
-      read += message.batch() == null ? 0 : message.batch().entries();
-    }
-    sessions.metrics().messagesReceived.inc(messages.size());
-    sessions.metrics().entriesReceived.inc(read);
-  }
-
-  /** Counts a message of which nothing is to be stored. */
-  private void countUnstored(Batch batch, ProblemException problem, boolean known) {
-    Metrics metrics = sessions.metrics();
-    if (problem != null) {
-      countRefused(1, batch, problem);
-    } else if (known) {
-      metrics.messagesDuplicate.inc();
-      metrics.entriesDuplicate.inc(batch == null ? 0 : batch.entries());
-    } else { // a repeated SESSION_START, and nothing else
-      metrics.messagesStored.inc();
-    }
-  }
-
-  private void countRefused(int messages, Batch batch, ProblemException problem) {
-    Metrics metrics = sessions.metrics();
-    String code = problem.problem().code();
-    LOG.debug("session={} messages refused count={} code={}", id, messages, code);
-    metrics.messagesRefused.labelValues(code).inc(messages);
-    metrics.entriesRefused.labelValues(code).inc(batch == null ? 0 : batch.entries());
-  }
-
-  private void checkWriter(String writer, long number, boolean consecutive)
-      throws ProblemException {
-    if (writer == null || deleted) {
-      return;
-    }
-    long expected = lastNumber(writer) + 1;
-    if (consecutive && number > expected) {
-      throw new ProblemException(
-              MESSAGE_OUT_OF_ORDER, "message " + number + " would skip some; expected " + expected)
-          .with("expected", expected);
-    }
-    if (writers >= MAX_WRITERS && expected == 1) {
-      throw new ProblemException(
-          TOO_MANY_WRITERS, "a session takes " + MAX_WRITERS + " named writers");
-    }
-  }
-
-  /** Whether the batch's SESSION_START is to be kept; throws if the batch may not come now. */
-  private boolean check(Batch batch) throws ProblemException {
-    if (deleted) {
-      throw deletion();
-    }
-    if (phase == Phase.ENDED || phase == Phase.COMPLETE) {
-      throw new ProblemException(
-          SESSION_COMPLETE, "the session has its SESSION_END; nothing more is stored in it");
-    }
-    if (phase == Phase.NEW && batch.startIndex() != 0) {
-      throw new ProblemException(
-          SESSION_NOT_STARTED, "/0", "the first entry of a session is its SESSION_START");
-    }
-    if (phase == Phase.NEW && sessions.areTooMany()) {
-      throw new ProblemException(
-          TOO_MANY_SESSIONS, "no further session is opened until others have ended");
-    }
-    if (phase == Phase.OPEN && batch.start() != null && batch.start().key() != startKey) {
-      throw alreadyStarted(batch.startIndex());
-    }
-    if (batch.secondStartIndex() >= 0) {
-      throw alreadyStarted(batch.secondStartIndex());
-    }
-    return phase == Phase.NEW;
-  }
-
-  private static ProblemException alreadyStarted(int index) {
-    return new ProblemException(
-        SESSION_ALREADY_STARTED,
-        "/" + index,
-        "the session has a SESSION_START of another timestamp");
-  }
-
-  private static ProblemException damage() {
-    return new ProblemException(
-        STORAGE_UNAVAILABLE,
-        "the session has its SESSION_END, but what is stored of it is damaged; it can only be deleted");
-  }
-
-  private static ProblemException deletion() {
-    return new ProblemException(SESSION_DELETED, "the session was deleted; connect anew");
   }
 
   /**
-   * Removes the session, when all that is queued for it is stored. One that has ended need not have
-   * its tree.
+   * Removes the session, when all that is in flight for it is stored. One that has ended need not
+   * have its tree.
    *
    * @param reply its stored() tells that nothing of the session can be read any more
    */
@@ -448,34 +358,45 @@ public final class Session {
    * holds when the deletion is stored, or that is refused.
    */
   public void delete(String expectedTag, Reply reply) {
+    delete(expectedTag, reply, false);
+  }
+
+  private void delete(String expectedTag, Reply reply, boolean resumed) {
     ProblemException problem;
     try {
       String tag = expectedTag == null ? null : stored.version();
       synchronized (this) {
-        boolean there = phase != Phase.NEW && !deleted;
-        if (there
-            && (expectedTag == null || (phase == Phase.COMPLETE && expectedTag.equals(tag)))) {
-          queueDeletion(reply);
+        Runnable again = () -> delete(expectedTag, reply, true);
+        if (parks(resumed, again)) {
+          return;
+        }
+        boolean there = expected.phase != Phase.NEW && !expected.deleted;
+        boolean complete = expected.phase == Phase.COMPLETE;
+        if (there && (expectedTag == null || (complete && expectedTag.equals(tag)))) {
+          expected.deleted = true;
+          Result result = new Result(reply, null, false, again);
+          result.deletes = true;
+          append(Append.deletion(expected.sequence, result), result);
           return;
         }
         problem =
             there
                 ? new ProblemException(PRECONDITION_FAILED, "the session has no tree of that tag")
                 : new ProblemException(SESSION_NOT_FOUND, "nothing is stored of session " + id);
+        if (stored.shared() && !expected.deleted) {
+          await(new Result(reply, problem, false, again));
+          return;
+        }
       }
     } catch (IOException e) {
       problem = new ProblemException(STORAGE_UNAVAILABLE, "the tree cannot be read");
     }
-    reply.refused(problem);
-    reply.flush();
+    refuse(reply, problem);
   }
 
-  /** Guarded by this. */
-  private void queueDeletion(Reply reply) {
-    deleted = true;
-    Queued answer = new Queued(reply, null, false);
-    answer.deletes = true;
-    append(Append.deletion(sequence, answer), answer);
+  private static void refuse(Reply reply, ProblemException problem) {
+    reply.refused(problem);
+    reply.flush();
   }
 
   /**
@@ -483,135 +404,189 @@ public final class Session {
    * is of another version than the one that was seen, or something is appended meanwhile.
    */
   public void abandon(String seenVersion, Reply reply) {
+    ProblemException problem = new ProblemException(SESSION_IN_PROGRESS, "the session is not idle");
     try {
       long before;
       boolean same;
       synchronized (this) {
-        before = sequence;
-        same = phase == Phase.OPEN && queued == 0;
+        before = expected.sequence;
+        same = isIdle();
       }
       same = same && seenVersion.equals(stored.version());
       Batch.Bound end = same ? stored.latest() : null;
       synchronized (this) {
-        if (same && phase == Phase.OPEN && queued == 0 && sequence == before && !deleted) {
-          Queued answer = new Queued(reply, null, true);
-          append(Append.abandonment(sequence, end, answer), answer);
+        if (same && isIdle() && expected.sequence == before) {
+          ProblemException changed = problem;
+          Result result = new Result(reply, null, true, () -> refuse(reply, changed));
+          append(Append.abandonment(before, end, result), result);
           return;
         }
       }
-      reply.refused(new ProblemException(SESSION_IN_PROGRESS, "the session is not idle"));
     } catch (IOException e) {
-      reply.refused(new ProblemException(STORAGE_UNAVAILABLE, "the session cannot be read: " + e));
+      problem = new ProblemException(STORAGE_UNAVAILABLE, "the session cannot be read: " + e);
     }
-    reply.flush();
+    refuse(reply, problem);
   }
 
   /** Guarded by this. */
-  private void await(Queued answer) {
-    append(Append.nothing(sequence, answer), answer);
+  private boolean isIdle() {
+    return expected.phase == Phase.OPEN && inFlight == 0 && !isParking() && !expected.deleted;
   }
 
-  /** Guarded by this. */
-  private void append(Append append, Queued answer) {
-    if (append.changes()) {
-      sequence++;
-    }
-    entries += append.entries();
-    if (append.ends()) {
-      phase = Phase.ENDED;
-    }
-    answer.entries = entries;
-    answer.added = append.entries();
-    answer.era = era;
-    queued++;
+  // --- Appends in flight. All but resume() guarded by this.
+
+  /** Whether a reply may not come before the store was asked. */
+  private boolean asksStore() {
+    return inFlight > 0 || !outdated.isEmpty() || (stored.shared() && !expected.deleted);
+  }
+
+  private void await(Result result) {
+    append(Append.nothing(expected.sequence, result), result);
+  }
+
+  private void append(Append append, Result result) {
+    expected.add(append);
+    result.entries = expected.entries;
+    result.added = append.entries();
+    result.era = era;
+    inFlight++;
     stored.append(append);
   }
 
-  private static void answer(
-      Reply reply, int messages, ProblemException problem, long entries, boolean complete) {
-    if (problem != null) {
-      reply.refused(problem);
-    } else {
-      reply.stored(messages, entries, complete);
+  /** Has a task wait that would overtake what is outdated; unless it is being resumed itself. */
+  private boolean parks(boolean resumed, Runnable task) {
+    boolean parks = !resumed && isParking();
+    if (parks) {
+      waiting.add(task);
+    }
+    return parks;
+  }
+
+  private boolean isParking() {
+    return resuming || !outdated.isEmpty() || !waiting.isEmpty();
+  }
+
+  private void fallBack() {
+    era++;
+    expected.load();
+    endStored = expected.phase == Phase.ENDED;
+  }
+
+  /** Checks again what is outdated, and then what waits, when nothing is in flight. */
+  private void resume() {
+    synchronized (this) {
+      if (resuming || !isParking()) {
+        return;
+      }
+      resuming = true;
+    }
+    while (true) {
+      Runnable next;
+      List<Watcher> told = List.of();
+      synchronized (this) {
+        if (!outdated.isEmpty() && inFlight > 0) {
+          resuming = false; // the last result resumes
+          return;
+        }
+        if (!outdated.isEmpty()) {
+          told = takeOutdated();
+        }
+        next = waiting.poll();
+        resuming = next != null;
+      }
+      tell(told);
+      if (next == null) {
+        return;
+      }
+      next.run();
     }
   }
 
-  /** An append on its way. */
-  private final class Queued implements Append.Answer {
+  private List<Watcher> takeOutdated() {
+    for (int i = outdated.size() - 1; i >= 0; i--) {
+      waiting.addFirst(outdated.get(i));
+    }
+    outdated.clear();
+    fallBack();
+    gone |= expected.deleted;
+    if (gone) {
+      sessions.forget(this);
+    }
+    awaitTree();
+    return taken(gone || expected.phase == Phase.COMPLETE || expected.phase == Phase.DAMAGED);
+  }
+
+  /** The result of an append, or of a message of which nothing is to be stored. */
+  private final class Result implements Append.Answer {
     private final Reply reply;
-    private final int messages;
     private final ProblemException problem;
     private final boolean ends;
-    private final Batch batch;
-
+    private final Runnable again;
     private final long sinceNanos = System.nanoTime();
 
     // Set before the store sees it.
+    private int messages; // 0 if it is of none
+    private Batch batch; // of the messages; null if they could not be read
+    private boolean stores; // the batch
+    private boolean known;
     private boolean starts;
     private boolean deletes;
     private long entries;
     private int added;
     private int era;
 
+    private boolean complete;
+    private boolean parked; // nothing is told yet; of the thread that gives results
+
     /**
-     * Tells the reply when the append is answered.
+     * Tells the reply when the append has its result.
      *
-     * @param problem what to tell when all before it is answered, or null
-     * @param ends whether the session is complete when the append is answered
+     * @param problem what to tell when all before it have theirs, or null
+     * @param ends whether the session is complete when the append is stored
+     * @param again does the same anew when it is outdated; null if the store is not shared
      */
-    Queued(Reply reply, ProblemException problem, boolean ends) {
+    Result(Reply reply, ProblemException problem, boolean ends, Runnable again) {
       this.reply = reply;
-      this.messages = 1;
       this.problem = problem;
       this.ends = ends;
-      this.batch = null;
-    }
-
-    /** Tells the reply when the batch, of so many messages, is stored. */
-    Queued(Reply reply, int messages, Batch batch) {
-      this.reply = reply;
-      this.messages = messages;
-      this.problem = null;
-      this.ends = batch.end() != null;
-      this.batch = batch;
+      this.again = again;
     }
 
     @Override
     public void stored() {
-      List<Watcher> told = List.of();
-      boolean complete;
+      List<Watcher> told;
       synchronized (Session.this) {
-        if (ends) {
-          phase = Phase.COMPLETE;
-        }
+        expected.phase = ends ? Phase.COMPLETE : expected.phase;
         gone |= deletes;
-        if (ends || deletes) {
-          told = List.copyOf(watchers);
-          watchers.clear();
-        }
-        complete = phase == Phase.COMPLETE;
+        told = taken(ends || deletes);
+        complete = expected.phase == Phase.COMPLETE;
       }
       if (deletes) {
         sessions.forget(Session.this);
       }
+      reply();
+      tell(told);
+      settled();
+    }
+
+    /** Tells what became of it; all before it is known. */
+    void reply() {
       count();
-      answer(reply, messages, problem, entries, complete);
-      for (Watcher watcher : told) {
-        if (deletes) {
-          watcher.deleted();
-        } else {
-          watcher.completed(entries);
-        }
+      if (problem != null) {
+        reply.refused(problem);
+      } else {
+        reply.stored(Math.max(1, messages), entries, complete);
       }
-      answered();
     }
 
     private void count() {
       Metrics metrics = sessions.metrics();
-      if (batch != null) {
-        metrics.messagesStored.inc(messages);
-        metrics.entriesStored.inc(added);
-        metrics.ackSeconds.observe((System.nanoTime() - sinceNanos) / 1e9);
+      if (stores) {
+        counters.stored(messages, added, sinceNanos);
+      } else if (messages > 0 && problem != null) {
+        counters.refused(messages, batch, problem);
+      } else if (messages > 0) {
+        counters.unstored(batch, known);
       }
       if (starts) {
         metrics.sessionsStarted.inc();
@@ -620,8 +595,7 @@ public final class Session {
         metrics.sessionsCompleted.inc();
       }
       if (deletes) {
-        metrics.sessionsDeleted.inc();
-        LOG.info("session={} deleted", id);
+        counters.deleted();
       }
     }
 
@@ -635,62 +609,97 @@ public final class Session {
 
     @Override
     public void noTree() {
-      List<Watcher> told = List.of();
+      List<Watcher> told;
       ProblemException why;
       synchronized (Session.this) {
-        if (deleted) { // those who watch are told when it is
-          why = deletion();
-        } else {
-          why = damage();
-          phase = Phase.DAMAGED;
-          told = List.copyOf(watchers);
-          watchers.clear();
+        why = expected.deleted ? Expected.deletion() : Expected.damage();
+        expected.phase = expected.deleted ? expected.phase : Phase.DAMAGED;
+        told = taken(!expected.deleted); // else they are told when it is
+      }
+      refuse(problem == null ? why : problem, reply::refused);
+      tell(told);
+      settled();
+    }
+
+    @Override
+    public void outdated() {
+      if (!parks()) {
+        failed();
+        return;
+      }
+      settled();
+    }
+
+    /** Whether it is to be checked again: what was in flight when another was first. */
+    private boolean parks() {
+      synchronized (Session.this) {
+        parked = again != null && era == Session.this.era;
+        if (parked) {
+          outdated.add(again);
         }
+        return parked;
       }
-      why = problem == null ? why : problem;
-      if (batch != null) {
-        countRefused(messages, batch, why);
-      }
-      for (int i = 0; i < messages; i++) {
-        reply.refused(why);
-      }
-      told.forEach(Watcher::damaged);
-      answered();
     }
 
     @Override
     public void failed() {
-      ProblemException why =
-          new ProblemException(
-              STORAGE_UNAVAILABLE,
-              "the message could not be stored; nothing of it was kept, and it may be sent again");
-      if (batch != null) {
-        countRefused(messages, batch, why);
+      boolean behind;
+      synchronized (Session.this) {
+        behind = !outdated.isEmpty();
       }
+      if (behind && parks()) { // its sender's messages before it may be outdated
+        settled();
+        return;
+      }
+      failed(
+          "the message could not be stored; nothing of it was kept, and it may be sent again",
+          reply::refused);
+    }
+
+    @Override
+    public void unknown() {
+      failed(
+          "it is not known whether the message is stored; with writer and message it may be sent"
+              + " again",
+          reply::unknown);
+    }
+
+    private void failed(String detail, Consumer<ProblemException> told) {
       synchronized (Session.this) {
         if (era == Session.this.era) {
-          Session.this.era++;
-          load();
+          fallBack();
         }
       }
-      for (int i = 0; i < messages; i++) {
-        reply.refused(why);
+      refuse(new ProblemException(STORAGE_UNAVAILABLE, detail), told);
+      settled();
+    }
+
+    private void refuse(ProblemException why, Consumer<ProblemException> told) {
+      if (messages > 0) {
+        counters.refused(messages, batch, why);
       }
-      answered();
+      for (int i = 0; i < Math.max(1, messages); i++) {
+        told.accept(why);
+      }
     }
 
     /** Not before the reply was told: what is answered without the store must not overtake it. */
-    private void answered() {
+    private void settled() {
+      boolean last;
       synchronized (Session.this) {
-        queued--;
+        inFlight--;
+        last = !outdated.isEmpty() && inFlight == 0;
+      }
+      if (last) {
+        resume();
       }
     }
 
     @Override
     public void flush() {
-      reply.flush();
+      if (!parked) {
+        reply.flush();
+      }
     }
   }
-
-  private static final Reply IGNORED = Reply.of(() -> {});
 }

@@ -91,6 +91,14 @@ public final class Sessions {
     inUse.computeIfPresent(deleted.id(), (id, use) -> use.is(deleted) ? null : use);
   }
 
+  /** Another server has ended or deleted that session: those who use it here are told. */
+  public void changed(String id) {
+    Use use = inUse.get(id);
+    if (use != null) {
+      CompletableFuture<Void> unused = use.session.thenAccept(Session::changed);
+    }
+  }
+
   boolean areTooMany() {
     return store.openSessions() >= maxOpen;
   }

@@ -88,6 +88,18 @@ public record Append(
     void failed();
 
     /**
+     * Nothing of it was stored, as the session was not at the expected sequence: another was first.
+     * What is there {@link SessionStore.StoredSession#resume} tells.
+     */
+    void outdated();
+
+    /**
+     * Nobody can say yet whether it was stored, as when the connection to a database broke during a
+     * commit. Once the store knows, so does the session's state.
+     */
+    void unknown();
+
+    /**
      * Its record survives loss of power, but it is not answered before the session's tree can be
      * read, or is removed. Comes before the answer, and only to those that have to wait.
      */

@@ -11,6 +11,14 @@ import sessiontree.store.SessionStore.StoredSession;
  * except where a method says otherwise.
  */
 public interface Expirable {
+  /**
+   * Whether this server is to look for them now. Of several that share a store, one does. Called
+   * before each round.
+   */
+  default boolean housekeeps() {
+    return true;
+  }
+
   /** Open sessions to which nothing was appended for that long. */
   List<Seen> idle(Duration time, int limit);
 

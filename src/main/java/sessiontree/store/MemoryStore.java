@@ -177,7 +177,7 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
             if (stored) {
               append.answer().stored();
             } else {
-              append.answer().failed();
+              append.answer().outdated();
             }
             append.answer().flush();
           });

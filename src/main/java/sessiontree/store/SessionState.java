@@ -13,6 +13,11 @@ public record SessionState(Phase phase, long sequence, long entries, long startK
   /** Nothing is stored of it. */
   public static final SessionState NEW = new SessionState(Phase.NEW, 0, 0, 0);
 
+  /** Whether it was deleted since it was opened. What is stored under its id later is another. */
+  public boolean isDeleted() {
+    return phase == Phase.NEW && sequence > 0;
+  }
+
   /** How far a session has come. */
   public enum Phase {
     NEW,

@@ -14,7 +14,7 @@ public interface SessionStore extends AutoCloseable {
 
   /**
    * The session of that id, whether anything is stored of it or not. At any time at most one is in
-   * use for an id.
+   * use for an id. It may read, so no lock is held meanwhile.
    *
    * @param id known to be valid
    * @throws IOException if what is stored cannot be read
@@ -31,7 +31,7 @@ public interface SessionStore extends AutoCloseable {
    */
   Optional<Tree> tree(String id) throws IOException;
 
-  /** How many sessions are stored and not complete. */
+  /** How many sessions are stored and not complete; it may lag by some seconds, and never waits. */
   int openSessions();
 
   /** False from the first write that failed until one has succeeded. */
@@ -49,6 +49,24 @@ public interface SessionStore extends AutoCloseable {
 
     /** What is stored: every append that has been answered is in it, and none that was refused. */
     SessionState state();
+
+    /**
+     * Whether other servers may change it too. Then what is told of it is what was there at the
+     * last result of an append, and before the first that may be nothing: an append that changes
+     * nothing finds out. Then only may an append be outdated, or its result unknown.
+     */
+    default boolean shared() {
+      return false;
+    }
+
+    /**
+     * What is stored, for the appends that follow. Of those before, none is stored any more once
+     * one was not: they took for granted what it would have made. That another server has brought
+     * the session to the sequence that they expect is no reason to store them.
+     */
+    default SessionState resume() {
+      return state();
+    }
 
     /** The number of the named writer's last stored message; 0 when there is none. */
     long lastNumber(String writer);

@@ -342,6 +342,12 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
       output.refuse(problem, isLast(1) ? bytes : 0);
     }
 
+    @Override
+    public void unknown(ProblemException problem) {
+      output.settle(isLast(1) ? bytes : 0);
+      closeWith(CloseStatus.SERVER_ERROR); // the next OPEN tells the truth
+    }
+
     private boolean isLast(int messages) {
       synchronized (StreamConnection.this) {
         left -= messages;

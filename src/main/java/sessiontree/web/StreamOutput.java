@@ -46,6 +46,7 @@ final class StreamOutput extends IteratingCallback {
   private boolean pinging;
   private byte[] last; // COMPLETE or the ERROR of a deletion, before the close
   private boolean complete; // no further result is told
+  private boolean muted; // likewise, as that of a message is not known
   private int closing = NOT_CLOSING; // the code to close with, when all messages have results
   private Callback peerClose; // the client's close, to be completed in place of one of ours
   private boolean finished; // nothing is said any more
@@ -95,7 +96,7 @@ final class StreamOutput extends IteratingCallback {
    * @param bytes what messages count for that have no further result to wait for
    */
   synchronized void acknowledge(int messages, long entries, long bytes) {
-    acknowledged = true;
+    acknowledged = !muted;
     this.entries = entries;
     answer(messages, bytes);
   }
@@ -103,7 +104,16 @@ final class StreamOutput extends IteratingCallback {
   /** The next message is refused. */
   synchronized void refuse(ProblemException problem, long bytes) {
     acknowledge();
-    frames.add(text(Problems.frame(answered + 1, problem)));
+    if (!muted) {
+      frames.add(text(Problems.frame(answered + 1, problem)));
+    }
+    answer(1, bytes);
+  }
+
+  /** It is not known whether the next message is stored: no result is told of it and the others. */
+  synchronized void settle(long bytes) {
+    acknowledge();
+    muted = true;
     answer(1, bytes);
   }
 

@@ -29,6 +29,16 @@ public final class Answered implements Append.Answer {
   }
 
   @Override
+  public void outdated() {
+    failed();
+  }
+
+  @Override
+  public void unknown() {
+    throw new AssertionError("only a shared store does not know");
+  }
+
+  @Override
   public void held() {
     held.complete(null);
   }

@@ -639,6 +639,12 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
       public void failed() {}
 
       @Override
+      public void outdated() {}
+
+      @Override
+      public void unknown() {}
+
+      @Override
       public void noTree() {}
 
       @Override

@@ -92,6 +92,16 @@ public class AppendBenchmark {
     }
 
     @Override
+    public void outdated() {
+      failed();
+    }
+
+    @Override
+    public void unknown() {
+      failed();
+    }
+
+    @Override
     public void failed() {
       throw new IllegalStateException("an append was refused");
     }
