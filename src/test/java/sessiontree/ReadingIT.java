@@ -549,4 +549,42 @@ class ReadingIT {
         .isEqualTo(200);
     return id;
   }
+
+  // The tree so far
+
+  private HttpAnswer getPartial(String... headers) throws Exception {
+    return HttpAnswer.send(server, "GET", path() + "?partial=true", headers);
+  }
+
+  @Test
+  void partialTree_isOfAnOpenSession_andIsNotKept() throws Exception {
+    post(start(id), event("2", "b"), event("1", "a"));
+    HttpAnswer plain = getPartial();
+    String tree =
+        "{\"type\":\"SESSION\",\"start\":%s,\"open\":true,\"children\":[%s,%s]}"
+            .formatted(Entries.START, event("1", "a"), event("2", "b"));
+    assertThat(plain.status()).isEqualTo(200);
+    assertThat(plain.body()).isEqualTo(tree);
+    assertThat(plain.headers())
+        .containsEntry("cache-control", "no-store")
+        .doesNotContainKey("etag");
+    assertThat(getPartial("Accept-Encoding", "gzip").body()).isEqualTo(tree);
+    assertThat(getPartial("Prefer", "wait=60").body()).isEqualTo(tree);
+    HttpAnswer head = HttpAnswer.send(server, "HEAD", path() + "?partial=true");
+    assertThat(head.headers()).containsEntry("content-length", "" + tree.length());
+    assertProblem(
+        HttpAnswer.send(server, "GET", path() + "?partial=false"), 409, "session_in_progress");
+    assertProblem(
+        HttpAnswer.send(server, "GET", path() + "?partial=yes"), 400, "invalid_parameter");
+  }
+
+  @Test
+  void partialTree_ofACompleteSession_isTheTree_andOfNoneIsNotFound() throws Exception {
+    assertProblem(getPartial(), 404, "session_not_found");
+    post(start(id), event("1", "a"), end(id));
+    assertThat(getPartial().body()).isEqualTo(get().body());
+    assertThat(getPartial().headers().get("etag")).isEqualTo(tag());
+    delete();
+    assertProblem(getPartial(), 404, "session_not_found");
+  }
 }

@@ -3,6 +3,7 @@ package sessiontree.event;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /**
  * Writes the JSON tree of a session, child by child, in memory of one buffer. Not safe for several
@@ -26,6 +27,7 @@ public final class TreeWriter {
   /**
    * @param count how many children are to come, so that a small tree has a small buffer
    * @param bytes how many bytes they have as {@link Children}
+   * @param end null of a session that is open
    * @param abandoned whether the session was ended by the server, for want of anything new
    */
   public TreeWriter(
@@ -40,14 +42,18 @@ public final class TreeWriter {
     String head =
         "{\"type\":\"SESSION\",\"start\":"
             + start.text()
-            + ",\"end\":"
-            + end.text()
+            + (end == null ? ",\"open\":true" : ",\"end\":" + end.text())
             + (abandoned ? ",\"abandoned\":true" : "")
             + ",\"children\":[";
     byte[] begin = head.getBytes(StandardCharsets.US_ASCII);
     long children = bytes + count * (BEFORE_CHILD_BYTES - Children.HEADER_BYTES);
     this.buffer = new byte[(int) Math.min(BUFFER_BYTES, begin.length + children + LAST.length)];
     put(begin, 0, begin.length);
+  }
+
+  /** What stands in a tree before the text of each child. */
+  public static byte[] beforeChild() {
+    return Arrays.copyOfRange(BEFORE_CHILD, 1, BEFORE_CHILD_BYTES);
   }
 
   /** Adds a child, given as the text of {@link Children}. */

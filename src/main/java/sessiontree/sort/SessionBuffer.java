@@ -1,6 +1,7 @@
 package sessiontree.sort;
 
 import java.util.Arrays;
+import java.util.List;
 import sessiontree.event.Batch;
 import sessiontree.event.Children;
 
@@ -78,6 +79,27 @@ public final class SessionBuffer {
     allocated += chunk.length;
   }
 
+  /**
+   * The children that are in buffers now, the oldest first. It shares their bytes; what is added to
+   * the buffers later is not in it, and nothing may be added to it.
+   */
+  public static SessionBuffer snapshot(List<SessionBuffer> buffers) {
+    SessionBuffer all = new SessionBuffer();
+    for (SessionBuffer one : buffers) {
+      if (one.count == 0) {
+        continue;
+      }
+      all.ordered &= one.ordered && all.lastKey <= Children.key(one.chunks[0], 0);
+      all.lastKey = one.lastKey;
+      for (int c = 0; c <= one.last; c++) {
+        all.newChunk(one.chunks[c], one.used[c]);
+      }
+      all.count += one.count;
+      all.bytes += one.bytes;
+    }
+    return all;
+  }
+
   /** How many children are here. */
   public int count() {
     return count;
@@ -112,10 +134,22 @@ public final class SessionBuffer {
 
   /** The children in order. Nothing may be added while it is used. */
   public Cursor sorted() {
-    return ordered ? new InOrder() : new Sorted();
+    return ordered ? new AsStored() : new Sorted();
   }
 
-  private final class InOrder implements Cursor {
+  /**
+   * The children behind the first so many, in the order stored; each of those is passed over.
+   * Nothing may be added while it is used.
+   */
+  public Cursor since(long children) {
+    AsStored since = new AsStored();
+    for (long i = 0; i < children; i++) {
+      since.next();
+    }
+    return since;
+  }
+
+  private final class AsStored implements Cursor {
     private int chunk;
     private int at;
     private int length = -1;

@@ -58,6 +58,12 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
   }
 
   @Override
+  public Optional<PartialTree> partial(String id) throws IOException {
+    MemorySession session = sessions.get(id);
+    return session == null ? Optional.empty() : session.partial();
+  }
+
+  @Override
   public Listing list(Listing.Filter filter, String after, int limit) {
     List<Listing.Listed> page = new ArrayList<>();
     for (MemorySession session : sessions.tailMap(after == null ? "" : after, false).values()) {
@@ -218,21 +224,43 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
     }
 
     private void finish(Batch.Bound at, boolean abandoned) {
-      ByteArrayOutputStream out = new ByteArrayOutputStream();
+      end = at;
       try {
-        TreeWriter writer =
-            new TreeWriter(out, buffer.count(), buffer.bytes(), start, at, abandoned);
-        for (Cursor child = buffer.sorted(); child.next(); ) {
-          writer.child(child.array(), child.offset(), child.length());
-        }
-        writer.finish();
+        tree = new MemoryTree(json(buffer, start, at, abandoned), version);
       } catch (IOException e) {
         throw new AssertionError("memory does no I/O", e);
       }
-      end = at;
-      tree = new MemoryTree(out.toByteArray(), version);
       buffer = new SessionBuffer();
       open.decrementAndGet();
+    }
+
+    private static byte[] json(
+        SessionBuffer children, Batch.Bound start, Batch.Bound end, boolean abandoned)
+        throws IOException {
+      ByteArrayOutputStream out = new ByteArrayOutputStream();
+      TreeWriter writer =
+          new TreeWriter(out, children.count(), children.bytes(), start, end, abandoned);
+      for (Cursor child = children.sorted(); child.next(); ) {
+        writer.child(child.array(), child.offset(), child.length());
+      }
+      writer.finish();
+      return out.toByteArray();
+    }
+
+    synchronized Optional<PartialTree> partial() throws IOException {
+      if (start == null || tree != null) {
+        return Optional.empty();
+      }
+      MemoryTree soFar = new MemoryTree(json(buffer, start, null, false), version);
+      return Optional.of(new PartialTree(soFar, start.text(), entries, buffer.count()));
+    }
+
+    @Override
+    public synchronized Cursor since(long children) {
+      if (tree != null || children > buffer.count()) {
+        return null;
+      }
+      return SessionBuffer.snapshot(List.of(buffer)).since(children);
     }
   }
 }

@@ -3,6 +3,7 @@ package sessiontree.store;
 import java.io.IOException;
 import java.util.Optional;
 import sessiontree.event.Batch;
+import sessiontree.sort.Cursor;
 
 /**
  * Keeps sessions: takes what is appended to them, durably and in order, and gives back the tree of
@@ -30,6 +31,14 @@ public interface SessionStore extends AutoCloseable {
    * @throws IOException if it cannot be read, or is damaged
    */
   Optional<Tree> tree(String id) throws IOException;
+
+  /**
+   * The tree so far of a session that is open, or whose tree is still being made; empty for any
+   * other. Appends go on meanwhile, and its reader holds no memory that grows with it.
+   *
+   * @throws IOException if it cannot be read, or there is no room to write it down
+   */
+  Optional<PartialTree> partial(String id) throws IOException;
 
   /** How many sessions are stored and not complete; it may lag by some seconds, and never waits. */
   int openSessions();
@@ -84,6 +93,12 @@ public interface SessionStore extends AutoCloseable {
 
     /** The greatest timestamp of an open session's entries; it may have to read all of them. */
     Batch.Bound latest() throws IOException;
+
+    /**
+     * The children that were stored after the first so many, in the order stored, as of now; null
+     * if the store does not know that order any more.
+     */
+    Cursor since(long children);
 
     /**
      * Queues an append and returns at once; the answer comes by its {@link Append.Answer}. Appends

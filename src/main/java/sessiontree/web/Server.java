@@ -5,6 +5,7 @@ import io.javalin.config.JavalinConfig;
 import io.javalin.http.Handler;
 import java.time.Duration;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
@@ -16,6 +17,7 @@ import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import sessiontree.metrics.Metrics;
 import sessiontree.session.Sessions;
+import sessiontree.store.DaemonThreads;
 import sessiontree.store.RunningClock;
 import sessiontree.store.SessionStore;
 
@@ -54,6 +56,10 @@ public final class Server implements AutoCloseable {
             return thread;
           });
 
+  /** Write down what is stored of open sessions; each has a session in order meanwhile. */
+  private final ExecutorService snapshots =
+      Executors.newFixedThreadPool(2, DaemonThreads.named("snapshots"));
+
   /** Jetty's threads. */
   private Executor pool;
 
@@ -70,7 +76,7 @@ public final class Server implements AutoCloseable {
         new Bodies(
             streams.inFlight(), settings.maxMessageBytes(), settings.patience(), time, metrics);
     this.posting = new Posting(sessions, task -> pool.execute(task));
-    this.trees = new Trees(store, sessions);
+    this.trees = new Trees(store, sessions, snapshots);
     this.javalin = Javalin.create(this::configure);
   }
 
@@ -202,6 +208,7 @@ public final class Server implements AutoCloseable {
       streams.shutDown(SHUTDOWN);
       connections.awaitAnswers(until);
       clock.shutdown();
+      snapshots.shutdown();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -22,6 +23,7 @@ import sessiontree.event.ProblemException;
 import sessiontree.event.SessionId;
 import sessiontree.session.Session;
 import sessiontree.session.Sessions;
+import sessiontree.store.PartialTree;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore;
@@ -48,11 +50,18 @@ final class Trees extends Handler.Wrapper {
   private final SessionStore store;
   private final Sessions sessions;
   private final Set<Answer> waiting = ConcurrentHashMap.newKeySet();
+  private final Executor snapshots;
   private volatile boolean closing;
 
-  Trees(SessionStore store, Sessions sessions) {
+  /**
+   * Reads trees.
+   *
+   * @param snapshots writes down partial trees, few at a time, as each takes memory meanwhile
+   */
+  Trees(SessionStore store, Sessions sessions, Executor snapshots) {
     this.store = store;
     this.sessions = sessions;
+    this.snapshots = snapshots;
   }
 
   @Override
@@ -106,9 +115,14 @@ final class Trees extends Handler.Wrapper {
 
     private void look() {
       try {
+        boolean partial = asksForPartial(request);
         Tree tree = store.tree(id).orElse(null);
         if (tree != null) {
           send(tree);
+          return;
+        }
+        if (partial) {
+          snapshots.execute(this::answerPartial);
           return;
         }
         long seconds = waitSeconds(request);
@@ -145,6 +159,24 @@ final class Trees extends Handler.Wrapper {
         refuse(e);
       } catch (IOException e) {
         fail(e);
+      }
+    }
+
+    /** Answers with the tree so far. */
+    private void answerPartial() {
+      try {
+        PartialTree partial = store.partial(id).orElse(null);
+        if (partial == null) { // by now it is complete, or deleted
+          answerOrFail();
+          return;
+        }
+        response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-store");
+        response.getHeaders().add(HttpHeader.VARY, "Accept-Encoding");
+        write(partial.tree(), Gzip.isAccepted(request.getHeaders()));
+      } catch (IOException e) {
+        fail(e);
+      } catch (RuntimeException e) {
+        callback.failed(e);
       }
     }
 
@@ -245,6 +277,11 @@ final class Trees extends Handler.Wrapper {
         endWithoutLength();
         return;
       }
+      write(tree, gzip);
+    }
+
+    private void write(Tree tree, boolean gzip) throws IOException {
+      HttpFields.Mutable headers = response.getHeaders();
       headers.put(HttpHeader.CONTENT_TYPE, JSON);
       if (gzip) {
         headers.put(HttpHeader.CONTENT_ENCODING, "gzip");
@@ -281,6 +318,17 @@ final class Trees extends Handler.Wrapper {
 
   private static String quoted(Tree tree, boolean gzip) {
     return '"' + tree.tag() + (gzip ? "-gzip\"" : "\"");
+  }
+
+  private static boolean asksForPartial(Request request) throws ProblemException {
+    String partial = Request.extractQueryParameters(request).getValue("partial");
+    if (partial == null || partial.equals("false")) {
+      return false;
+    }
+    if (partial.equals("true")) {
+      return true;
+    }
+    throw new ProblemException(Problem.INVALID_PARAMETER, "partial is true or false");
   }
 
   private static long waitSeconds(Request request) {

@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import sessiontree.event.Batch;
+import sessiontree.sort.Cursor;
 import sessiontree.store.Append;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
@@ -51,6 +52,11 @@ final class FakeStored implements StoredSession {
   @Override
   public Batch.Bound latest() {
     return new Batch.Bound(startKey, "0");
+  }
+
+  @Override
+  public Cursor since(long children) {
+    return null;
   }
 
   @Override

@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 import sessiontree.metrics.Metrics;
+import sessiontree.store.PartialTree;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
@@ -62,6 +63,11 @@ class SessionsTest {
 
     @Override
     public Optional<Tree> tree(String id) {
+      return Optional.empty();
+    }
+
+    @Override
+    public Optional<PartialTree> partial(String id) {
       return Optional.empty();
     }
 

@@ -8,6 +8,7 @@ import static sessiontree.Messages.start;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -24,6 +25,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
@@ -37,10 +39,12 @@ import sessiontree.TreeText;
 import sessiontree.event.Batch;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
+import sessiontree.event.TreeWriter;
 import sessiontree.metrics.Metrics;
 import sessiontree.session.Reply;
 import sessiontree.session.Session;
 import sessiontree.session.Sessions;
+import sessiontree.sort.Cursor;
 import sessiontree.store.Expirable.Seen;
 import sessiontree.store.SessionState.Phase;
 
@@ -261,6 +265,116 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
     List<String> ordered = stored.values().stream().flatMap(List::stream).toList();
     assertThat(tree("a")).as("seed %d", seed).isEqualTo(Messages.tree(0, range, ordered));
     assertThat(store.state("a").entries()).as("seed %d", seed).isEqualTo(ordered.size() + 2);
+  }
+
+  @ParameterizedTest
+  @MethodSource("seeds")
+  void partialTree_isWhatIsStoredSoFar_inOrder(long seed) throws Exception {
+    Random random = new Random(seed);
+    Appender session = appender("a");
+    session.append(message(start(0))).assertStored();
+    Map<Integer, List<String>> byTime = new TreeMap<>();
+    List<String> asStored = new ArrayList<>();
+    List<PartialTree> read = new ArrayList<>();
+    List<String> expected = new ArrayList<>();
+    for (int batch = 1 + random.nextInt(20); batch > 0; batch--) {
+      List<String> events = new ArrayList<>();
+      for (int i = random.nextInt(50); i >= 0; i--) {
+        int timestamp = random.nextInt(100);
+        String event = event(timestamp, "x".repeat(random.nextInt(300)) + batch + "." + i);
+        events.add(event);
+        asStored.add(event);
+        byTime.computeIfAbsent(timestamp, t -> new ArrayList<>()).add(event);
+      }
+      session.append(message(events)).assertStored();
+
+      PartialTree partial = store.partial("a").orElseThrow();
+      assertThat(partial.children()).as("seed %d", seed).isEqualTo(asStored.size());
+      assertThat(partial.entries()).as("seed %d", seed).isEqualTo(asStored.size() + 1);
+      assertThat(partial.start()).isEqualTo("0");
+      read.add(partial);
+      expected.add(
+          "{\"type\":\"SESSION\",\"start\":0,\"open\":true,\"children\":["
+              + byTime.values().stream().flatMap(List::stream).collect(Collectors.joining(","))
+              + "]}");
+      int told = random.nextInt(asStored.size() + 1);
+      List<String> since = since(session, told);
+      if (since != null) { // the order is known
+        assertThat(since).as("seed %d", seed).isEqualTo(asStored.subList(told, asStored.size()));
+      }
+    }
+    session.append(message(end(100))).assertStored();
+    if (random.nextBoolean()) {
+      session.delete().assertStored();
+    }
+    assertThat(store.partial("a")).as("seed %d", seed).isEmpty();
+    for (int i = 0; i < read.size(); i++) { // what was opened before stays as it was
+      assertThat(TreeText.of(read.get(i).tree())).as("seed %d", seed).isEqualTo(expected.get(i));
+    }
+  }
+
+  /** The children stored after the first so many; null if their order is not known. */
+  private static List<String> since(Appender session, long children) throws IOException {
+    Cursor since = session.session().since(children);
+    if (since == null) {
+      return null;
+    }
+    List<String> texts = new ArrayList<>();
+    String before = new String(TreeWriter.beforeChild(), StandardCharsets.UTF_8);
+    while (since.next()) {
+      byte[] array = since.array();
+      texts.add(before + new String(array, since.offset(), since.length(), StandardCharsets.UTF_8));
+    }
+    return texts;
+  }
+
+  @Test
+  void childrenJustStored_areKnownInTheOrderStored() throws Exception {
+    Appender session = appender("a");
+    session.append(message(start(1), event(3, "x"), event(2, "y"))).assertStored();
+    assertThat(since(session, 0)).containsExactly(event(3, "x"), event(2, "y"));
+    assertThat(since(session, 1)).containsExactly(event(2, "y"));
+    assertThat(since(session, 2)).isEmpty();
+    assertThat(since(session, 3)).isNull();
+  }
+
+  @Test
+  void partialTree_ofNoOpenSession_isNone() throws Exception {
+    complete("complete", message(start(1), end(2)));
+    assertThat(store.partial("unknown")).isEmpty();
+    assertThat(store.partial("complete")).isEmpty();
+    appender("deleted").append(message(start(1))).assertStored();
+    appender("deleted").delete().assertStored();
+    assertThat(store.partial("deleted")).isEmpty();
+  }
+
+  @Test
+  void partialTree_whileOthersAppend_hasWhatWasAcknowledgedBefore() throws Exception {
+    Appender session = appender("a");
+    session.append(message(start(0))).assertStored();
+    int events = 1_000;
+    AtomicInteger acknowledged = new AtomicInteger();
+    inParallel(
+        2,
+        thread -> {
+          if (thread == 0) {
+            for (int i = 0; i < events; i++) {
+              session.append(message(event(i, "x"))).assertStored();
+              acknowledged.incrementAndGet();
+            }
+          } else {
+            for (int before = 0; before < events; ) {
+              before = acknowledged.get();
+              PartialTree partial = store.partial("a").orElseThrow();
+              assertThat(partial.children()).isGreaterThanOrEqualTo(before);
+              String children =
+                  LongStream.range(0, partial.children())
+                      .mapToObj(i -> event(i, "x"))
+                      .collect(Collectors.joining(","));
+              assertThat(TreeText.of(partial.tree())).endsWith(":[" + children + "]}");
+            }
+          }
+        });
   }
 
   @Test

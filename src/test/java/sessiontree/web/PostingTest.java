@@ -18,6 +18,7 @@ import sessiontree.event.ProblemException;
 import sessiontree.metrics.Metrics;
 import sessiontree.session.Message;
 import sessiontree.session.Sessions;
+import sessiontree.sort.Cursor;
 import sessiontree.store.Append;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionStore;
@@ -74,6 +75,11 @@ class PostingTest {
     @Override
     public Batch.Bound latest() {
       throw new AssertionError("nobody abandons it");
+    }
+
+    @Override
+    public Cursor since(long children) {
+      throw new AssertionError("nobody watches it");
     }
 
     @Override

@@ -488,37 +488,92 @@ final class LocalSession implements StoredSession {
     return new TreeFiles.Facts(lastLsn, entries, Map.copyOf(writers));
   }
 
-  /** Writes the tree of a session that has ended: nothing is added to it any more. */
-  void write(OutputStream out) throws IOException {
-    List<Region> regions;
-    List<SessionBuffer> buffers;
-    synchronized (this) {
-      regions = retained();
-      buffers = buffer == null ? spilling : plus(spilling, buffer);
+  /** What a tree is made of: what is stored at one moment. To be released. */
+  record Snapshot(
+      LocalSession session,
+      Batch.Bound start,
+      End end,
+      long entries,
+      List<Region> regions,
+      SessionBuffer buffers) {
+
+    /** How many children it has. */
+    long children() {
+      return entries - 1 - (end == null ? 0 : 1);
     }
-    try {
+
+    /** Whether its tree is short, so that it need not be a file. */
+    boolean isSmall() {
+      return regions.isEmpty() && buffers.bytes() <= TreeFiles.COUNTED_BYTES;
+    }
+
+    /** Writes its tree. */
+    void write(OutputStream out) throws IOException {
       List<Cursor> cursors = new ArrayList<>();
-      long count = 0;
-      long bytes = 0;
+      long bytes = buffers.bytes();
       if (!regions.isEmpty()) {
         cursors.add(Runs.read(regions));
         bytes = Long.MAX_VALUE >> 1;
       }
-      for (SessionBuffer one : buffers) {
-        cursors.add(one.sorted());
-        count += one.count();
-        bytes += one.bytes();
-      }
-      TreeWriter writer = new TreeWriter(out, count, bytes, start, end.bound(), end.abandoned());
+      cursors.add(buffers.sorted());
+      TreeWriter writer =
+          new TreeWriter(
+              out,
+              buffers.count(),
+              bytes,
+              start,
+              end == null ? null : end.bound(),
+              end != null && end.abandoned());
       for (Cursor children = MergeIterator.of(cursors); children.next(); ) {
-        if (deleted) {
+        if (session.deleted) {
           throw new IOException("the session was deleted");
         }
         writer.child(children.array(), children.offset(), children.length());
       }
       writer.finish();
+    }
+
+    void release() throws IOException {
+      LocalSession.release(regions);
+    }
+  }
+
+  private synchronized Snapshot snapshot() {
+    return new Snapshot(this, start, end, entries, retained(), buffered());
+  }
+
+  /** How many children are stored. Guarded by this. */
+  private long children() {
+    return entries - 1 - (end == null ? 0 : 1);
+  }
+
+  /** What is in memory now. Guarded by this. */
+  private SessionBuffer buffered() {
+    return SessionBuffer.snapshot(buffer == null ? spilling : plus(spilling, buffer));
+  }
+
+  /** What is stored of an open session, or of one whose tree is being made; null of any other. */
+  synchronized Snapshot soFar() {
+    boolean open = phase == Phase.OPEN || phase == Phase.ENDED;
+    return open ? new Snapshot(this, start, null, children() + 1, retained(), buffered()) : null;
+  }
+
+  @Override
+  public synchronized Cursor since(long children) {
+    SessionBuffer buffers = buffered();
+    long before = children() - buffers.count();
+    boolean known =
+        phase == Phase.OPEN && before <= children && children <= before + buffers.count();
+    return known ? buffers.since(children - before) : null;
+  }
+
+  /** Writes the tree of a session that has ended: nothing is added to it any more. */
+  void write(OutputStream out) throws IOException {
+    Snapshot all = snapshot();
+    try {
+      all.write(out);
     } finally {
-      release(regions);
+      all.release();
     }
   }
 

@@ -16,6 +16,7 @@ import sessiontree.store.Append;
 import sessiontree.store.Expirable;
 import sessiontree.store.Listable;
 import sessiontree.store.Listing;
+import sessiontree.store.PartialTree;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
@@ -280,6 +281,27 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
       throw new IOException("session " + id + " is damaged, and has no tree");
     }
     return trees.tree(id);
+  }
+
+  @Override
+  public Optional<PartialTree> partial(String id) throws IOException {
+    LocalSession session = sessions.get(id);
+    LocalSession.Snapshot soFar = session == null ? null : session.soFar();
+    if (soFar == null) {
+      return Optional.empty();
+    }
+    try {
+      Tree tree = trees.unnamed(soFar::write, soFar.isSmall());
+      return Optional.of(
+          new PartialTree(tree, soFar.start().text(), soFar.entries(), soFar.children()));
+    } catch (IOException e) {
+      if (session.isDeleted()) {
+        return Optional.empty();
+      }
+      throw e;
+    } finally {
+      soFar.release();
+    }
   }
 
   @Override

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -277,6 +278,29 @@ final class TreeFiles {
       disk.setModified(file, modified); // before: file systems that force a length force it as well
       out.force();
       return out.position();
+    }
+  }
+
+  /**
+   * Writes a tree that nobody needs when it is closed: a file without a name, and not forced; or in
+   * memory, if it is small.
+   */
+  Tree unnamed(Content content, boolean small) throws IOException {
+    if (small) {
+      ByteArrayOutputStream out = new ByteArrayOutputStream();
+      content.write(out);
+      return new MemoryTree(out.toByteArray(), "");
+    }
+    Path path = nextTemporary();
+    Disk.DiskFile file = disk.createTemporary(path);
+    try {
+      disk.delete(path);
+      DiskStreams.Output out = new DiskStreams.Output(file);
+      content.write(out);
+      return new OpenTree(file, out.position(), "");
+    } catch (IOException | RuntimeException e) {
+      file.close();
+      throw e;
     }
   }
 
