@@ -43,13 +43,18 @@ class ArchitectureTest {
               List.of("sessiontree.event.", "sessiontree.sort.", "sessiontree.store.")),
           entry(
               "sessiontree.session",
-              List.of("sessiontree.event.", "sessiontree.metrics.", "sessiontree.store.")),
+              List.of(
+                  "sessiontree.event.",
+                  "sessiontree.metrics.",
+                  "sessiontree.sort.Cursor",
+                  "sessiontree.store.")),
           entry(
               "sessiontree.web",
               List.of(
                   "sessiontree.event.",
                   "sessiontree.metrics.",
                   "sessiontree.session.",
+                  "sessiontree.sort.Cursor",
                   "sessiontree.store.")),
           entry(
               "sessiontree",

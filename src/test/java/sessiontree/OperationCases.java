@@ -59,6 +59,7 @@ final class OperationCases {
     String disk = "it takes a disk that fails: LocalStoreFaultTest has one";
     reasons.put(new Outcome("listSessions", 503, "storage_unavailable"), disk);
     reasons.put(new Outcome("deleteSession", 503, "storage_unavailable"), disk);
+    reasons.put(new Outcome("watchSession", 503, "storage_unavailable"), disk);
     String writers = "it takes 10,000 writers: HttpIT has them";
     reasons.put(new Outcome("postEvents", 409, "too_many_writers"), writers);
     String connections = "it takes all connections of the server";
@@ -97,6 +98,7 @@ final class OperationCases {
       add(health, 200, "", "a server that is well", () -> send(method, "/health"));
       add(health, 503, "", "a tree that cannot be written", () -> unwell(method));
     }
+    addWatch();
     addDeleteAndList();
     addStream();
     add("getMetrics", 200, "", "any", () -> send("GET", "/metrics"));
@@ -243,6 +245,23 @@ final class OperationCases {
         "after a second",
         () -> send(method, "/sessions/" + open(), "Prefer", "wait=1"));
     add(op, 503, "storage_unavailable", "a tree that is cut off", () -> cutOff(method));
+  }
+
+  private void addWatch() {
+    String op = "watchSession";
+    add(op, 200, "", "complete", () -> send("GET", "/sessions/" + complete() + "/live"));
+    add(op, 204, "", "seen", () -> send("GET", live(), "Last-Event-ID", "0"));
+    add(
+        op,
+        404,
+        "session_not_found",
+        "a new session",
+        () -> send("GET", "/sessions/" + newId() + "/live"));
+  }
+
+  /** Where a session without events is told of. */
+  private String live() throws Exception {
+    return "/sessions/" + stored(newId(), id -> message(start(id), end(id))) + "/live";
   }
 
   private void addDeleteAndList() {

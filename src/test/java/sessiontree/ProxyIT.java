@@ -30,6 +30,7 @@ import okhttp3.OkHttpClient;
 import okhttp3.Request;
 import okhttp3.RequestBody;
 import okhttp3.Response;
+import okio.BufferedSource;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -272,6 +273,25 @@ class ProxyIT {
             });
     post(id, message(end(id)));
     assertThat(waiting.get(DEADLINE_SECONDS, TimeUnit.SECONDS)).isEqualTo(tree());
+  }
+
+  @Test
+  void watcher_isSentEachEventAtOnce() throws Exception {
+    String id = newId();
+    post(id, message(start(id), event("1", "a")));
+    try (Response live = http.newCall(read("/sessions/" + id + "/live").build()).execute()) {
+      BufferedSource lines = live.body().source();
+      awaitLine(lines, "data: " + event("1", "a"));
+      post(id, message(event("2", "b")));
+      awaitLine(lines, "data: " + event("2", "b"));
+      post(id, message(end(id)));
+      awaitLine(lines, "event: complete");
+    }
+  }
+
+  /** Fails if the stream has none for as long as the client reads, which is ten seconds. */
+  private static void awaitLine(BufferedSource lines, String line) throws IOException {
+    while (!line.equals(lines.readUtf8LineStrict())) {}
   }
 
   @Test

@@ -13,6 +13,7 @@ import java.util.function.Consumer;
 import sessiontree.event.Batch;
 import sessiontree.event.ProblemException;
 import sessiontree.metrics.Metrics;
+import sessiontree.sort.Cursor;
 import sessiontree.store.Append;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore.StoredSession;
@@ -40,8 +41,15 @@ public final class Session {
 
   private static final Reply IGNORED = Reply.of(() -> {});
 
-  /** Told of the end of the session; once, and then of nothing more. */
+  /** Told of what is stored in the session and, once, of its end; then of nothing more. */
   public interface Watcher {
+    /**
+     * Messages are stored. Comes in the order stored, by a thread that must not wait.
+     *
+     * @param before how many children the session had before those of the batch
+     */
+    default void stored(long before, Batch batch) {}
+
     /** Its tree can be read, and nothing is stored in it any more. */
     void completed(long entries);
 
@@ -116,6 +124,14 @@ public final class Session {
 
   public synchronized void unwatch(Watcher watcher) {
     watchers.remove(watcher);
+  }
+
+  /**
+   * The children that were stored after the first so many, in the order stored; null if that order
+   * is not known any more.
+   */
+  public Cursor since(long children) {
+    return stored.since(children);
   }
 
   /** Those to be told that the session's end has come; none if it has not. Guarded by this. */
@@ -554,8 +570,12 @@ public final class Session {
 
     @Override
     public void stored() {
+      List<Watcher> watching = List.of();
       List<Watcher> told;
       synchronized (Session.this) {
+        if (stores && batch.count() > 0 && !watchers.isEmpty()) {
+          watching = List.copyOf(watchers);
+        }
         expected.phase = ends ? Phase.COMPLETE : expected.phase;
         gone |= deletes;
         told = taken(ends || deletes);
@@ -565,6 +585,9 @@ public final class Session {
         sessions.forget(Session.this);
       }
       reply();
+      for (Watcher watcher : watching) {
+        watcher.stored(entries - 1 - (ends ? 1 : 0) - batch.count(), batch);
+      }
       tell(told);
       settled();
     }

@@ -252,7 +252,7 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
         return Optional.empty();
       }
       MemoryTree soFar = new MemoryTree(json(buffer, start, null, false), version);
-      return Optional.of(new PartialTree(soFar, start.text(), entries, buffer.count()));
+      return Optional.of(new PartialTree(soFar, entries, buffer.count()));
     }
 
     @Override

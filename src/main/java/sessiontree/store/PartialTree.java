@@ -5,8 +5,7 @@ package sessiontree.store;
  * not in it. Whoever asked closes its tree.
  *
  * @param tree to be read; its tag says nothing
- * @param start the timestamp of SESSION_START, as it was sent
  * @param entries how many were stored, SESSION_START included
  * @param children how many the tree has
  */
-public record PartialTree(Tree tree, String start, long entries, long children) {}
+public record PartialTree(Tree tree, long entries, long children) {}

@@ -57,8 +57,9 @@ final class Failures {
   /** What Javalin throws: no route of ours does. */
   private static void unrouted(HttpResponseException e, Context ctx) {
     ProblemException problem = new ProblemException(Problem.NOT_FOUND, Problems.NO_ROUTE);
-    if (e.getStatus() == 405) {
-      ctx.header("Allow", Route.of(ctx.path()).methods); // those that Javalin does not know, too
+    Route route = Route.of(ctx.path());
+    if (route != null) { // also one that is served below Javalin
+      ctx.header("Allow", route.methods);
       String method = ctx.method().name().toUpperCase(Locale.ROOT);
       problem =
           new ProblemException(Problem.METHOD_NOT_ALLOWED, "this path does not take " + method);

@@ -13,6 +13,7 @@ enum Route {
   SESSION("/sessions/{id}", "GET, HEAD, DELETE"),
   EVENTS("/sessions/{id}/events", "POST"),
   STREAM("/sessions/{id}/stream", "GET, HEAD"),
+  LIVE("/sessions/{id}/live", "GET, HEAD"),
   HEALTH("/health", "GET, HEAD"),
   METRICS("/metrics", "GET, HEAD"),
   OPENAPI("/openapi.json", "GET, HEAD"),

@@ -46,6 +46,7 @@ public final class Server implements AutoCloseable {
   private final Streams streams;
   private final Posting posting;
   private final Trees trees;
+  private final Live live;
   private final Javalin javalin;
   private final RunningClock time = new RunningClock(System::nanoTime);
   private final ScheduledExecutorService clock =
@@ -77,6 +78,7 @@ public final class Server implements AutoCloseable {
             streams.inFlight(), settings.maxMessageBytes(), settings.patience(), time, metrics);
     this.posting = new Posting(sessions, task -> pool.execute(task));
     this.trees = new Trees(store, sessions, snapshots);
+    this.live = new Live(store, sessions, snapshots, metrics);
     this.javalin = Javalin.create(this::configure);
   }
 
@@ -117,6 +119,7 @@ public final class Server implements AutoCloseable {
       connections.tick(now);
       bodies.tick(now);
       streams.tick(now);
+      live.tick(System.nanoTime());
       posting.tick(System.nanoTime());
     } catch (OutOfMemoryError e) { // which the scheduler would keep to itself
       Problems.endIfOutOfMemory(e);
@@ -148,6 +151,7 @@ public final class Server implements AutoCloseable {
           server.insertHandler(bodies);
           server.insertHandler(streams.handler(server)); // upgrades of Route.STREAM
           server.insertHandler(trees); // GET and HEAD of Route.SESSION
+          server.insertHandler(live); // GET and HEAD of Route.LIVE
           server.insertHandler(new Access(settings.access()));
           server.insertHandler(new Dispatch());
           server.insertHandler(connections);
@@ -205,6 +209,7 @@ public final class Server implements AutoCloseable {
       long until = System.nanoTime() + SHUTDOWN.toNanos();
       connections.refuseAll();
       trees.shutDown();
+      live.shutDown();
       streams.shutDown(SHUTDOWN);
       connections.awaitAnswers(until);
       clock.shutdown();

@@ -7,9 +7,11 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import sessiontree.event.Batch;
+import sessiontree.sort.Cursor;
 import sessiontree.store.Answered;
 import sessiontree.store.Append;
 import sessiontree.store.MemoryStore;
+import sessiontree.store.PartialTree;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
@@ -68,6 +70,11 @@ final class ConflictingStore {
     @Override
     public Optional<Tree> tree(String id) {
       return truth.tree(id);
+    }
+
+    @Override
+    public Optional<PartialTree> partial(String id) throws IOException {
+      return truth.partial(id);
     }
 
     @Override
@@ -199,6 +206,11 @@ final class ConflictingStore {
     @Override
     public Batch.Bound latest() throws IOException {
       return there.latest();
+    }
+
+    @Override
+    public Cursor since(long children) {
+      return null;
     }
 
     @Override

@@ -562,8 +562,8 @@ final class LocalSession implements StoredSession {
   public synchronized Cursor since(long children) {
     SessionBuffer buffers = buffered();
     long before = children() - buffers.count();
-    boolean known =
-        phase == Phase.OPEN && before <= children && children <= before + buffers.count();
+    boolean open = phase == Phase.OPEN || phase == Phase.ENDED;
+    boolean known = open && before <= children && children <= before + buffers.count();
     return known ? buffers.since(children - before) : null;
   }
 

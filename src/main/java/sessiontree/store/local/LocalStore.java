@@ -292,8 +292,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     }
     try {
       Tree tree = trees.unnamed(soFar::write, soFar.isSmall());
-      return Optional.of(
-          new PartialTree(tree, soFar.start().text(), soFar.entries(), soFar.children()));
+      return Optional.of(new PartialTree(tree, soFar.entries(), soFar.children()));
     } catch (IOException e) {
       if (session.isDeleted()) {
         return Optional.empty();

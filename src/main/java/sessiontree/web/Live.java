@@ -1,0 +1,147 @@
+package sessiontree.web;
+
+import io.prometheus.metrics.core.datapoints.CounterDataPoint;
+import java.io.IOException;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicLong;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpMethod;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import sessiontree.event.Problem;
+import sessiontree.event.ProblemException;
+import sessiontree.event.SessionId;
+import sessiontree.metrics.Metrics;
+import sessiontree.session.Sessions;
+import sessiontree.store.SessionState;
+import sessiontree.store.SessionState.Phase;
+import sessiontree.store.SessionStore;
+
+/**
+ * {@code GET /sessions/{id}/live} and its {@code HEAD}: a session as server-sent events, while it
+ * grows. In front of Javalin, as {@link Trees} is: no thread waits for a client. Safe for several
+ * threads.
+ */
+final class Live extends Handler.Wrapper {
+  private static final Logger LOG = LoggerFactory.getLogger(Live.class);
+  private static final String LAST_EVENT_ID = "Last-Event-ID";
+
+  /** Of the heap, the part that children may take which watchers have not read. */
+  private static final int QUEUED_SHARE = 8;
+
+  private final Set<LiveStream> streams = ConcurrentHashMap.newKeySet();
+  private final AtomicLong queuedBytes = new AtomicLong();
+  private final long maxQueuedBytes = Runtime.getRuntime().maxMemory() / QUEUED_SHARE;
+  private final SessionStore store;
+  private final Sessions sessions;
+  private final Executor snapshots;
+  private final CounterDataPoint slow;
+
+  /**
+   * Serves live sessions.
+   *
+   * @param snapshots writes down partial trees, few at a time
+   */
+  Live(SessionStore store, Sessions sessions, Executor snapshots, Metrics metrics) {
+    this.store = store;
+    this.sessions = sessions;
+    this.snapshots = snapshots;
+    this.slow = metrics.connectionsDropped.labelValues("slow_watcher");
+    metrics.gauge("watchers", "Clients that watch a session live.", streams::size);
+  }
+
+  @Override
+  public boolean handle(Request request, Response response, Callback callback) throws Exception {
+    String id = Route.LIVE.id(request.getHttpURI().getPath());
+    boolean head = HttpMethod.HEAD.is(request.getMethod());
+    if (id == null || !(head || HttpMethod.GET.is(request.getMethod()))) {
+      return super.handle(request, response, callback);
+    }
+    try {
+      SessionState state = store.state(SessionId.check(id));
+      if (state.phase() == Phase.NEW) {
+        throw notFound(id);
+      }
+      long told = told(request);
+      if (state.phase() == Phase.COMPLETE && told == state.entries() - 2) {
+        response.setStatus(204);
+        response.write(true, null, callback);
+        return true;
+      }
+      response.getHeaders().put(HttpHeader.CONTENT_TYPE, "text/event-stream;charset=utf-8");
+      response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-store");
+      response.getHeaders().put("X-Accel-Buffering", "no"); // nginx would keep events back
+      if (head) { // not at once, or Jetty tells a length of 0
+        Callback end = Callback.from(() -> response.write(true, null, callback), callback::failed);
+        response.write(false, null, end);
+        return true;
+      }
+      new LiveStream(this, sessions.acquire(id), request, response, callback).start(told);
+    } catch (ProblemException e) {
+      Problems.answer(response, callback, e);
+    } catch (IOException e) {
+      LOG.error("session={} cannot be read: {}", id, e.toString());
+      Problems.answer(response, callback, unreadable());
+    }
+    return true;
+  }
+
+  static ProblemException notFound(String id) {
+    return new ProblemException(Problem.SESSION_NOT_FOUND, "nothing is stored of session " + id);
+  }
+
+  static ProblemException unreadable() {
+    return new ProblemException(Problem.STORAGE_UNAVAILABLE, "what is stored cannot be read");
+  }
+
+  /** The id of the last event that the client has seen; -1 if it has seen none. */
+  private static long told(Request request) {
+    String last = request.getHeaders().get(LAST_EVENT_ID);
+    if (last == null || last.isEmpty()) {
+      return -1;
+    }
+    return last.matches("[0-9]{1,18}") ? Long.parseLong(last) : 0;
+  }
+
+  SessionStore store() {
+    return store;
+  }
+
+  Executor snapshots() {
+    return snapshots;
+  }
+
+  void begun(LiveStream stream) {
+    streams.add(stream);
+  }
+
+  void ended(LiveStream stream) {
+    streams.remove(stream);
+    sessions.release(stream.session());
+  }
+
+  /** Counts what a watcher has to read, or has read; false if it is too much with all others'. */
+  boolean count(long bytes) {
+    return queuedBytes.addAndGet(bytes) <= maxQueuedBytes;
+  }
+
+  void dropped() {
+    slow.inc();
+  }
+
+  /** Called about once a second. */
+  void tick(long nowNanos) {
+    streams.forEach(stream -> stream.tick(nowNanos));
+  }
+
+  /** All streams end; their clients may connect again elsewhere. */
+  void shutDown() {
+    streams.forEach(LiveStream::stop);
+  }
+}

@@ -1,0 +1,429 @@
+package sessiontree.web;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.IteratingNestedCallback;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import sessiontree.event.Batch;
+import sessiontree.event.Children;
+import sessiontree.event.ProblemException;
+import sessiontree.session.Session;
+import sessiontree.sort.Cursor;
+import sessiontree.store.PartialTree;
+import sessiontree.store.SessionState;
+import sessiontree.store.Tree;
+
+/**
+ * One client that watches a session. It is sent the tree so far, then what was stored meanwhile as
+ * long as that is in memory, and from then on each batch as it is stored: part by part, the next
+ * when the client has taken the one before. So a client that reads slowly holds a file, and then at
+ * most {@link #MAX_QUEUED_BYTES} of batches, beyond which it is cut off.
+ *
+ * <p>Events are added by one thread at a time, as {@link org.eclipse.jetty.util.IteratingCallback}
+ * has it; batches come by the store's.
+ */
+final class LiveStream extends IteratingNestedCallback implements Session.Watcher {
+  private static final Logger LOG = LoggerFactory.getLogger(LiveStream.class);
+  private static final int PART_BYTES = 16 << 10;
+  private static final int MAX_QUEUED_BYTES = 1 << 20;
+  private static final long COMMENT_NANOS = TimeUnit.SECONDS.toNanos(15);
+
+  /** So often the tree so far is sent again, if the store forgot what came behind it. */
+  private static final int MAX_SNAPSHOTS = 4;
+
+  /** A tree begins with its start, whose characters are limited. */
+  private static final int HEAD_BYTES = 1_100;
+
+  private static final String BEFORE_START = "\"start\":";
+
+  /** A batch that is stored, and how many children the session had before. */
+  private record Stored(long before, Batch batch) {}
+
+  /** Why a stream ends. */
+  private enum End {
+    COMPLETE,
+    DELETED,
+    STOPPED
+  }
+
+  private final Live live;
+  private final Session session;
+  private final Request request;
+  private final Response response;
+  private final ChildEvents events = new ChildEvents();
+  private final AtomicBoolean woken = new AtomicBoolean();
+
+  // Owned by the thread that adds events.
+  private Tree snapshot;
+  private boolean whole; // the snapshot is of a complete session
+  private long position; // in the snapshot
+  private long children; // of the snapshot
+  private Cursor tail; // what was stored behind the snapshot
+  private boolean watching;
+  private long told; // children
+  private int snapshots;
+  private boolean finished;
+  private boolean last; // is written
+
+  private volatile Hangup hangup;
+  private volatile boolean opening; // a tree: what is the adding thread's is the opening one's
+  private volatile ProblemException refusal; // unless something was sent
+  private volatile long sentNanos = System.nanoTime();
+
+  // All guarded by this.
+  private final Deque<Stored> queue = new ArrayDeque<>(0);
+  private int offset; // of the next child in the first batch
+  private long index; // and its number among the batch's
+  private long queuedBytes;
+  private End end;
+  private boolean commentDue;
+  private boolean released;
+
+  LiveStream(Live live, Session session, Request request, Response response, Callback callback) {
+    super(callback);
+    this.live = live;
+    this.session = session;
+    this.request = request;
+    this.response = response;
+  }
+
+  Session session() {
+    return session;
+  }
+
+  /**
+   * Begins to send.
+   *
+   * @param known how many children the client has seen; -1 for one that is new
+   */
+  void start(long known) {
+    request.addIdleTimeoutListener(idle -> false); // it is the session that is quiet
+    live.begun(this);
+    hangup = Hangup.await(request, this::stop);
+    tail = known > 0 ? session.since(known) : null;
+    told = tail == null ? 0 : known;
+    if (tail == null) {
+      open(known >= 0);
+    } else {
+      iterate();
+    }
+  }
+
+  /** Takes the tree that is there now; nothing is sent meanwhile. */
+  private void open(boolean again) {
+    opening = true;
+    live.snapshots()
+        .execute(
+            () -> {
+              try {
+                openNow(again);
+              } catch (IOException e) {
+                LOG.warn("session={} cannot be watched: {}", session.id(), e.toString());
+                refusal = Live.unreadable();
+                stop();
+              }
+              opening = false;
+              iterate();
+            });
+  }
+
+  private void openNow(boolean again) throws IOException {
+    if (++snapshots > MAX_SNAPSHOTS) {
+      throw new IOException("the session grows faster than the client reads");
+    }
+    Optional<PartialTree> partial = live.store().partial(session.id());
+    SessionState state = live.store().state(session.id());
+    snapshot =
+        partial.isPresent() ? partial.get().tree() : live.store().tree(session.id()).orElse(null);
+    if (snapshot == null) {
+      refusal = Live.notFound(session.id());
+      deleted();
+      return;
+    }
+    whole = partial.isEmpty();
+    long entries = partial.map(PartialTree::entries).orElse(state.entries());
+    children = partial.map(PartialTree::children).orElse(entries - 2);
+    position = whole && told == children ? snapshot.bytes() : 0; // it may have been sent all
+    if (position == 0) {
+      if (again) {
+        events.event("reset", "{}", -1);
+      }
+      String data = "{\"session_id\":\"%s\",\"start\":%s,\"entries\":%d}";
+      events.event("session", data.formatted(session.id(), start(snapshot), entries), 0);
+    }
+  }
+
+  private static String start(Tree tree) throws IOException {
+    ByteBuffer head = ByteBuffer.allocate(HEAD_BYTES);
+    tree.read(head, 0);
+    String text = new String(head.array(), 0, head.position(), StandardCharsets.US_ASCII);
+    int from = text.indexOf(BEFORE_START) + BEFORE_START.length();
+    return text.substring(from, text.indexOf(',', from));
+  }
+
+  @Override
+  protected Action process() throws IOException {
+    if (last) {
+      return Action.SUCCEEDED;
+    }
+    if (opening) {
+      return Action.IDLE;
+    }
+    if (refusal != null && !response.isCommitted()) {
+      last = true;
+      hangup.cancel();
+      Problems.answer(response, this, refusal);
+      return Action.SCHEDULED;
+    }
+    while (events.size() < PART_BYTES && !finished && addNext()) {}
+    if (events.size() == 0 && !finished) {
+      return Action.IDLE;
+    }
+    last = finished;
+    if (last) {
+      hangup.cancel();
+    }
+    sentNanos = System.nanoTime();
+    response.write(last, events.take(), this);
+    return Action.SCHEDULED;
+  }
+
+  /** Adds something to what is sent; false if there is nothing now. */
+  private boolean addNext() throws IOException {
+    if (isStopped()) {
+      finished = true;
+      return true;
+    }
+    if (snapshot != null) {
+      addFromSnapshot();
+      return true;
+    }
+    if (tail != null) {
+      addFromTail();
+      return true;
+    }
+    return addFromQueue() || addEnd() || addComment();
+  }
+
+  private synchronized boolean isStopped() {
+    return end == End.STOPPED;
+  }
+
+  private void addFromSnapshot() throws IOException {
+    ByteBuffer part =
+        ByteBuffer.allocate((int) Math.min(PART_BYTES / 2, snapshot.bytes() - position));
+    snapshot.read(part, position);
+    position += part.position();
+    events.tree(part.flip(), children);
+    if (position < snapshot.bytes()) {
+      return;
+    }
+    snapshot.close();
+    snapshot = null;
+    told = children;
+    if (whole) {
+      addComplete();
+    } else {
+      follow();
+    }
+  }
+
+  private void addFromTail() throws IOException {
+    if (tail.next()) {
+      events.child(tail, ++told);
+      return;
+    }
+    tail = null;
+    if (!watching) { // from here on batches come by themselves; some may have come before
+      watching = true;
+      session.watch(this);
+      follow();
+    }
+  }
+
+  /** Goes on with what was stored meanwhile, if it is still known in what order. */
+  private void follow() {
+    tail = session.since(told);
+    if (tail == null) {
+      stopWatching();
+      synchronized (this) { // the tree will tell
+        end = end == End.COMPLETE ? null : end;
+      }
+      open(true);
+    }
+  }
+
+  private void stopWatching() {
+    watching = false;
+    session.unwatch(this);
+    synchronized (this) {
+      live.count(-queuedBytes);
+      queuedBytes = 0;
+      queue.clear();
+      offset = 0;
+      index = 0;
+    }
+  }
+
+  /** Adds the next child of the batches that wait, unless it was sent before. */
+  private synchronized boolean addFromQueue() {
+    Stored first = queue.peek();
+    if (first == null) {
+      return false;
+    }
+    byte[] array = first.batch.children();
+    int length = Children.length(array, offset);
+    index++;
+    if (first.before + index > told) {
+      events.child(array, offset + Children.HEADER_BYTES, length, ++told);
+    }
+    offset += Children.HEADER_BYTES + length;
+    if (index == first.batch.count()) {
+      queue.remove();
+      queuedBytes -= array.length;
+      live.count(-array.length);
+      offset = 0;
+      index = 0;
+    }
+    return true;
+  }
+
+  private synchronized boolean addEnd() {
+    if (end == null) {
+      return false;
+    }
+    if (end == End.COMPLETE) {
+      addComplete();
+    } else {
+      events.event("deleted", "{}", -1);
+    }
+    finished = true;
+    return true;
+  }
+
+  private void addComplete() {
+    events.event("complete", "{\"location\":\"/sessions/" + session.id() + "\"}", told);
+    finished = true;
+  }
+
+  private synchronized boolean addComment() {
+    if (commentDue) {
+      events.comment();
+    }
+    boolean added = commentDue;
+    commentDue = false;
+    return added;
+  }
+
+  /** What is sent may have to be read from a disk. */
+  @Override
+  public InvocationType getInvocationType() {
+    return InvocationType.BLOCKING;
+  }
+
+  // --- By any thread.
+
+  @Override
+  public void stored(long before, Batch batch) {
+    int bytes = batch.children().length;
+    boolean slow;
+    synchronized (this) {
+      if (released) {
+        return;
+      }
+      slow = !queue.isEmpty() && queuedBytes + bytes > MAX_QUEUED_BYTES;
+      slow |= !live.count(bytes) && !queue.isEmpty();
+      queue.add(new Stored(before, batch));
+      queuedBytes += bytes;
+    }
+    if (slow) {
+      live.dropped();
+      session.unwatch(this);
+      request.getConnectionMetaData().getConnection().getEndPoint().close();
+    }
+    wake();
+  }
+
+  @Override
+  public void completed(long entries) {
+    end(End.COMPLETE);
+  }
+
+  @Override
+  public void deleted() {
+    end(End.DELETED);
+  }
+
+  /** Ends the stream as it is. */
+  void stop() {
+    end(End.STOPPED);
+  }
+
+  private void end(End why) {
+    synchronized (this) {
+      end = end == null || why == End.STOPPED ? why : end;
+    }
+    wake();
+  }
+
+  void tick(long nowNanos) {
+    if (nowNanos - sentNanos < COMMENT_NANOS) {
+      return;
+    }
+    synchronized (this) {
+      commentDue = true;
+    }
+    wake();
+  }
+
+  private void wake() {
+    if (woken.compareAndSet(false, true)) {
+      request
+          .getComponents()
+          .getExecutor()
+          .execute(
+              () -> {
+                woken.set(false);
+                iterate();
+              });
+    }
+  }
+
+  @Override
+  protected void onCompleteSuccess() {
+    release();
+    super.onCompleteSuccess();
+  }
+
+  @Override
+  protected void onFailure(Throwable cause) {
+    hangup.cancel();
+    release();
+    super.onFailure(cause);
+  }
+
+  private void release() {
+    synchronized (this) {
+      released = true;
+    }
+    stopWatching();
+    live.ended(this);
+    try {
+      if (snapshot != null) {
+        snapshot.close();
+      }
+    } catch (IOException e) { // nobody reads it any more
+      LOG.debug("a tree cannot be closed", e);
+    }
+  }
+}
