@@ -27,6 +27,7 @@ import org.apache.commons.cli.ParseException;
 import org.apache.commons.cli.help.HelpFormatter;
 import org.apache.commons.cli.help.OptionFormatter;
 import org.apache.commons.cli.help.TextHelpAppendable;
+import sessiontree.web.Jwts;
 import sessiontree.web.Origin;
 import sessiontree.web.Settings;
 
@@ -78,6 +79,11 @@ final class Config {
         "TOKEN",
         null,
         "A token that does all that, and deletes, or @FILE. May be repeated. Default: everybody deletes if there is no token at all, otherwise nobody.");
+    add(
+        "jwt-key",
+        "KEY",
+        null,
+        "A secret of 32 bytes or more, or @FILE that holds one or a PEM public key: takes JWTs of HS256, RS256 or ES256 that it signed. May be repeated. Default: none.");
     add(
         "allowed-origin",
         "ORIGIN",
@@ -154,6 +160,7 @@ final class Config {
   final List<String> writeTokens;
   final List<String> readTokens;
   final List<String> adminTokens;
+  final Jwts jwts;
   final List<String> allowedOrigins;
   final List<String> allowedHosts;
   final Duration abandonAfter; // null for never
@@ -195,6 +202,7 @@ final class Config {
     writeTokens = tokens("write-token");
     readTokens = tokens("read-token");
     adminTokens = tokens("admin-token");
+    jwts = jwts();
     allowedOrigins = origins();
     allowedHosts = hosts();
     abandonAfter = time("abandon-after");
@@ -369,7 +377,11 @@ final class Config {
     for (String value : values(name)) {
       if (value.startsWith("@")) {
         int before = tokens.size();
-        lines(name, value.substring(1)).filter(line -> !line.isEmpty()).forEach(tokens::add);
+        read(name, value.substring(1))
+            .lines()
+            .map(String::strip)
+            .filter(line -> !line.isEmpty())
+            .forEach(tokens::add);
         check(tokens.size() > before, setBy(name) + ": finds no token in " + value.substring(1));
       } else {
         tokens.add(value);
@@ -383,9 +395,22 @@ final class Config {
     return tokens;
   }
 
-  private Stream<String> lines(String name, String file) throws ParseException {
+  /** Keys of JWTs, each of which a file may hold. What is wrong with one is told without it. */
+  private Jwts jwts() throws ParseException {
+    List<String> keys = new ArrayList<>();
+    for (String value : values("jwt-key")) {
+      keys.add(value.startsWith("@") ? read("jwt-key", value.substring(1)).strip() : value);
+    }
     try {
-      return Files.readString(Path.of(file)).lines().map(String::strip);
+      return Jwts.of(keys);
+    } catch (IllegalArgumentException e) {
+      throw new ParseException(setBy("jwt-key") + ": " + e.getMessage());
+    }
+  }
+
+  private String read(String name, String file) throws ParseException {
+    try {
+      return Files.readString(Path.of(file));
     } catch (IOException e) {
       throw new ParseException(setBy(name) + ": cannot read " + file + ": " + Main.reason(e));
     }
@@ -463,6 +488,7 @@ final class Config {
         inflowBytes,
         maxConnections,
         requestTimeout,
-        new Settings.Access(writeTokens, readTokens, adminTokens, allowedOrigins, allowedHosts));
+        new Settings.Access(
+            writeTokens, readTokens, adminTokens, jwts, allowedOrigins, allowedHosts));
   }
 }

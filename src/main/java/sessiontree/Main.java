@@ -122,8 +122,8 @@ public final class Main {
   }
 
   private void warnIfOpenToAll() throws IOException {
-    boolean write = config.writeTokens.isEmpty();
-    boolean read = config.readTokens.isEmpty();
+    boolean write = config.writeTokens.isEmpty() && !config.jwts.areTaken();
+    boolean read = config.readTokens.isEmpty() && !config.jwts.areTaken();
     if ((write || read) && !InetAddress.getByName(config.host).isLoopbackAddress()) {
       Logger log = LoggerFactory.getLogger(Main.class);
       log.warn(

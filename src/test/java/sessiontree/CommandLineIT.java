@@ -79,6 +79,11 @@ class CommandLineIT {
         "--read-token=@/dev/null",
         "--admin-token=",
         "--admin-token=@/no/such/file",
+        "--jwt-key=",
+        "--jwt-key=a-secret-of-less-than-32-bytes",
+        "--jwt-key=@/no/such/file",
+        "--jwt-key=-----BEGIN PRIVATE KEY-----",
+        "--jwt-key=-----BEGIN PUBLIC KEY-----AAAA-----END PUBLIC KEY-----",
         "--allowed-origin=example.org",
         "--allowed-origin=https://example.org/path",
         "--allowed-origin=https://example.org/",
@@ -119,6 +124,7 @@ class CommandLineIT {
     "SESSIONTREE_WRITE_TOKEN, two words",
     "SESSIONTREE_READ_TOKEN, @/no/such/file",
     "SESSIONTREE_ADMIN_TOKEN, 'a,,b'",
+    "SESSIONTREE_JWT_KEY, short",
     "SESSIONTREE_ALLOWED_HOST, 'a.example,b/c'",
     "SESSIONTREE_ALLOWED_ORIGIN, 'https://a.example,b'",
     "SESSIONTREE_LOG_LEVEL, loud"
@@ -139,6 +145,10 @@ class CommandLineIT {
   void tokenThatIsWrong_isNotTold() throws Exception {
     Ended ended = server().flags("--write-token=se cret").run();
     assertThat(String.join("", ended.errors())).contains("--write-token").doesNotContain("cret");
+    Ended key = server().flags("--jwt-key=se-cret").run();
+    assertThat(String.join("", key.errors()))
+        .contains("--jwt-key: must be a secret of 32 bytes or more")
+        .doesNotContain("se-cret");
   }
 
   @Test
@@ -193,6 +203,7 @@ class CommandLineIT {
             "--write-token TOKEN",
             "--read-token TOKEN",
             "--admin-token TOKEN",
+            "--jwt-key KEY",
             "--allowed-host NAME",
             "--allowed-origin ORIGIN",
             "@FILE")

@@ -25,6 +25,12 @@ final class ProblemDetails {
     return assertProblem(answer.status(), contentType, answer.body(), status, code);
   }
 
+  static JsonNode assertProblem(HttpAnswer answer, int status, String code)
+      throws JsonProcessingException {
+    String contentType = answer.headers().getOrDefault("content-type", "none");
+    return assertProblem(answer.status(), contentType, answer.body(), status, code);
+  }
+
   private static JsonNode assertProblem(
       int actualStatus, String contentType, String body, int status, String code)
       throws JsonProcessingException {

@@ -19,6 +19,7 @@ import sessiontree.store.Append;
 import sessiontree.store.MemoryStore;
 import sessiontree.store.SessionStore;
 import sessiontree.store.SessionStore.StoredSession;
+import sessiontree.web.Jwts;
 import sessiontree.web.Server;
 import sessiontree.web.Settings;
 
@@ -31,7 +32,8 @@ class UnknownIT {
   @BeforeEach
   void startServer() {
     Settings.Access all =
-        new Settings.Access(List.of(), List.of(), List.of(), List.of(), List.of());
+        new Settings.Access(
+            List.of(), List.of(), List.of(), Jwts.of(List.of()), List.of(), List.of());
     SessionStore shared = over(SessionStore.class, store);
     Metrics metrics = new Metrics();
     server =

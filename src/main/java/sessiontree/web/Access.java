@@ -22,7 +22,9 @@ final class Access extends Handler.Wrapper {
   Access(Settings.Access settings) {
     this.hosts = new Hosts(settings.allowedHosts());
     this.cors = new Cors(settings.allowedOrigins());
-    this.tokens = new Tokens(settings.readTokens(), settings.writeTokens(), settings.adminTokens());
+    this.tokens =
+        new Tokens(
+            settings.readTokens(), settings.writeTokens(), settings.adminTokens(), settings.jwts());
   }
 
   @Override

@@ -52,6 +52,12 @@ enum Route {
     return matched == null ? null : matched.getResource();
   }
 
+  /** The decoded session id that a path holds, valid or not; null if it has none. */
+  static String idOf(String path) {
+    Route route = of(path);
+    return route == null || !route.template.contains("{id}") ? null : route.id(path);
+  }
+
   /** The decoded id that a path of this route holds, valid or not; null for any other path. */
   String id(String path) {
     Map<String, String> parameters = path == null ? null : spec.getPathParams(path);

@@ -30,6 +30,8 @@ public record Settings(
    * @param readTokens that read and list; empty if everybody may
    * @param adminTokens that do all that, and delete; if empty, everybody deletes while there is no
    *     token at all, and nobody otherwise
+   * @param jwts that do what their scope says; where a key is set, nobody reads or writes without a
+   *     token
    * @param allowedOrigins of pages that browsers show, besides the server's own; {@code *} for all
    * @param allowedHosts by whose names a server without tokens is reached too; {@code *} for all
    */
@@ -37,6 +39,7 @@ public record Settings(
       List<String> writeTokens,
       List<String> readTokens,
       List<String> adminTokens,
+      Jwts jwts,
       List<String> allowedOrigins,
       List<String> allowedHosts) {
 

@@ -20,25 +20,29 @@ final class Tokens {
   static final String ACCESS_TOKEN = "access_token";
 
   private final Map<Role, List<byte[]>> digests;
+  private final Jwts jwts;
 
-  /** For each role its tokens; none if everybody has the role. */
-  Tokens(List<String> read, List<String> write, List<String> admin) {
+  /** For each role its tokens; none if everybody has the role, unless JWTs are taken. */
+  Tokens(List<String> read, List<String> write, List<String> admin, Jwts jwts) {
+    this.jwts = jwts;
     this.digests =
         Map.of(Role.READ, digests(read), Role.WRITE, digests(write), Role.ADMIN, digests(admin));
   }
 
   /** Whether the server has a token at all. */
   boolean areSet() {
-    return digests.values().stream().anyMatch(some -> !some.isEmpty());
+    return jwts.areTaken() || digests.values().stream().anyMatch(some -> !some.isEmpty());
   }
 
   /** Refuses a request without a token that allows what the request asks for. */
   void check(Request request) throws ProblemException {
-    Role needed = Role.neededFor(request.getMethod(), request.getHttpURI().getPath());
+    String path = request.getHttpURI().getPath();
+    Role needed = Role.neededFor(request.getMethod(), path);
     if (needed == null || isForEverybody(needed)) {
       return;
     }
     boolean known = false;
+    boolean expired = false;
     for (String token : sent(request)) {
       byte[] digest = digest(token);
       boolean admin = isOneOf(digest, Role.ADMIN);
@@ -46,11 +50,20 @@ final class Tokens {
         return;
       }
       known |= isOneOf(digest, Role.READ) || isOneOf(digest, Role.WRITE);
+      Jwts.Grant grant = jwts.verify(token);
+      if (grant != null && grant.allows(needed, Route.idOf(path))) {
+        return;
+      }
+      expired |= grant != null && grant.expired();
+      known |= grant != null && !grant.expired();
     }
     String detail = "this needs the " + needed.shown() + " token";
-    if (digests.get(needed).isEmpty()) {
+    if (jwts.areTaken() && needed != Role.ADMIN) {
+      detail += ", or a JWT of that scope and for that session";
+    } else if (digests.get(needed).isEmpty()) {
       detail += ", and the server has none";
     }
+    detail += expired ? "; the JWT that was sent has expired" : "";
     throw known
         ? new ProblemException(Problem.FORBIDDEN, detail + "; the token that was sent is another")
         : new ProblemException(Problem.UNAUTHORIZED, detail + ", as a bearer or access_token");
@@ -58,7 +71,7 @@ final class Tokens {
 
   /** Nobody deletes without an admin token, once the server has tokens. */
   private boolean isForEverybody(Role role) {
-    return role == Role.ADMIN ? !areSet() : digests.get(role).isEmpty();
+    return role == Role.ADMIN ? !areSet() : digests.get(role).isEmpty() && !jwts.areTaken();
   }
 
   private boolean isOneOf(byte[] digest, Role role) {
