@@ -111,6 +111,7 @@ class LiveIT {
     watcher.await(1);
     post(end(id));
     assertThat(watcher.awaitEnd()).containsExactly(session(1), complete("0"));
+    assertThat(LiveClient.watch(server, id).awaitEnd()).containsExactly(session(2), complete("0"));
   }
 
   @Test

@@ -26,6 +26,15 @@ final class ChildEvents {
   private boolean escaped;
   private long count;
 
+  /** The next part of a text is the first of another tree. */
+  void beginTree() {
+    inChildren = false;
+    depth = 0;
+    inString = false;
+    escaped = false;
+    count = 0;
+  }
+
   /**
    * Adds the next part of a tree's text. A child has no id, as one can only go on behind the last
    * of them: the others are not in the order stored.

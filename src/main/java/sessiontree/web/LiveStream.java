@@ -76,7 +76,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   private boolean last; // is written
 
   private volatile Hangup hangup;
-  private volatile boolean opening; // a tree: what is the adding thread's is the opening one's
+  private volatile boolean opening = true; // what is the adding thread's is the opening one's
   private volatile ProblemException refusal; // unless something was sent
   private volatile long sentNanos = System.nanoTime();
 
@@ -115,6 +115,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     if (tail == null) {
       open(known >= 0);
     } else {
+      opening = false;
       iterate();
     }
   }
@@ -153,8 +154,9 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     whole = partial.isEmpty();
     long entries = partial.map(PartialTree::entries).orElse(state.entries());
     children = partial.map(PartialTree::children).orElse(entries - 2);
-    position = whole && told == children ? snapshot.bytes() : 0; // it may have been sent all
+    position = again && whole && told == children ? snapshot.bytes() : 0; // all may have been sent
     if (position == 0) {
+      events.beginTree();
       if (again) {
         events.event("reset", "{}", -1);
       }
@@ -185,8 +187,8 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
       Problems.answer(response, this, refusal);
       return Action.SCHEDULED;
     }
-    while (events.size() < PART_BYTES && !finished && addNext()) {}
-    if (events.size() == 0 && !finished) {
+    while (!opening && events.size() < PART_BYTES && !finished && addNext()) {}
+    if (opening || (events.size() == 0 && !finished)) { // nothing is written while a tree is opened
       return Action.IDLE;
     }
     last = finished;
