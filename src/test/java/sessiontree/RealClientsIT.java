@@ -7,8 +7,6 @@ import static sessiontree.Entries.message;
 import static sessiontree.Entries.newId;
 import static sessiontree.Entries.tree;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.BufferedReader;
@@ -23,7 +21,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,9 +32,6 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(120)
 class RealClientsIT {
   private static final int DEADLINE_SECONDS = 30;
-  private static final int EVENTS = 400; // which reconnecting.html sends
-  private static final int EVENTS_BEFORE_THE_KILL = 50;
-  private static final ObjectMapper JSON = new ObjectMapper();
   private static final String TREE =
       tree(event("1569972083", "first"), event("1569972084", "second"));
 
@@ -101,59 +95,6 @@ class RealClientsIT {
                 "fetched " + TREE);
       }
     }
-  }
-
-  /** The page sends on while the server is killed, and while none runs. */
-  @Test
-  void functionOfTheReadme_losesNothing_whenTheServerIsKilled() throws Exception {
-    String chromium = Programs.find("chromium", "apt-get install chromium");
-    String id = newId();
-    Path store = folder.resolve("store");
-    try (Page page = new Page();
-        JarServer first = start("--allowed-origin", page.origin())) {
-      page.show(
-          resource("reconnecting.html")
-              .replace("@FUNCTION@", readmesFunction())
-              .replace("@SERVER@", "http://127.0.0.1:" + first.port())
-              .replace("@ID@", id));
-      Process browser =
-          new ProcessBuilder(page.browser(chromium, "--remote-debugging-port=0"))
-              .redirectErrorStream(true)
-              .redirectOutput(folder.resolve("browser.log").toFile())
-              .start();
-      try {
-        Await.until("some events are stored", () -> entries(first, id) > EVENTS_BEFORE_THE_KILL);
-        first.kill();
-        page.endWait(); // it sends the rest
-        try (JarServer second =
-            JarServer.of(store)
-                .onlyFlags("--port=" + first.port(), "--store=" + store)
-                .flags("--allowed-origin", page.origin())
-                .start()) {
-          String path = "/sessions/" + id;
-          Await.until("it is complete", () -> RawHttp.get(second.port(), path).status() == 200);
-          String[] sent =
-              IntStream.range(0, EVENTS)
-                  .mapToObj(i -> event(Integer.toString(1_569_972_083 + i), "event" + i))
-                  .toArray(String[]::new);
-          JsonNode tree = JSON.readTree(RawHttp.get(second.port(), path).body());
-          assertThat(tree.path("children")).isEqualTo(JSON.readTree(message(sent)));
-        }
-      } finally {
-        Programs.end(browser);
-      }
-    }
-  }
-
-  private static int entries(JarServer server, String id) throws Exception {
-    String body = RawHttp.get(server.port(), "/sessions/" + id).body();
-    return JSON.readTree(body).path("entries").asInt();
-  }
-
-  private static String readmesFunction() throws IOException {
-    String readme = Files.readString(Path.of("README.md"));
-    int from = readme.indexOf("```js\n") + "```js\n".length();
-    return readme.substring(from, readme.indexOf("```", from));
   }
 
   /** A page on a port of its own, and so of an origin of its own. */

@@ -13,7 +13,7 @@ export async function sendDemo() {
   const {SessionTree} = await import('/sessiontree.js');
   const id = `demo-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
   let refused;
-  const session = new SessionTree({url: location.origin, token: token() ?? undefined, id, onError: problem => refused = problem}).start();
+  const session = new SessionTree({url: location.origin, token: token() ?? undefined, id, onError: problem => { if (problem.id === id) refused = problem; }}).start();
   send(session);
   for (;;) {
     const {status} = await request(pathOf(id)).catch(error => error);

@@ -1,10 +1,510 @@
 // @ts-self-types="./sessiontree.d.ts"
 
-/** Sends the events of one session. */
-export class SessionTree {
-  /** @param {{url?: string, token?: string, id?: string}} options */
-  constructor(options = {}) {
-    this.url = options.url ?? new URL('.', import.meta.url).href.replace(/\/$/, '');
-    this.id = options.id ?? crypto.randomUUID();
+/**
+ * The browser client of sessiontree, which loses no event and stores none twice.
+ *
+ * Events wait in an outbox, in memory and in IndexedDB, until the server has acknowledged them. The outbox is a row of
+ * messages, and the first has the number `stored + 1` of this page's writer. One message is in flight at a time: so after
+ * a broken connection the server either knows its number, or does not have it. A message that may have been sent is
+ * sealed, so what its number stands for never changes. Each page is a writer of its own, and holds a Web Lock of that
+ * name; a later page that gets the lock knows that the former page is dead, and sends what it left.
+ */
+
+const BATCH_MILLIS = 100;
+const BATCH_BYTES = 16 << 10;
+const MESSAGE_BYTES = 60_000; // browsers allow 64 KiB in flight when a page is left
+const RESPONSE_MILLIS = 20_000; // after which a connection counts as broken
+const BLOCKED_MILLIS = 60_000; // until WebSockets are tried again where only POST got through
+const FIRST_DELAY_MILLIS = 250;
+const MAX_DELAY_MILLIS = 30_000;
+
+const ID = /^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}$/;
+const SUBPROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/; // the characters that a token has as a part of one
+const RESERVED = ['type', 'timestamp', 'name', 'session_id'];
+
+/** Codes after which the session takes nothing more of this writer. */
+const OVER = /^(session_(complete|deleted|not_started)|message_out_of_order|too_many_writers)$/;
+/** Codes of a message that is never taken. What is neither of both may go well later. */
+const REFUSED = /^(invalid_.*|session_(id_mismatch|already_started)|entry_after_end|message_too_big)$/;
+
+const DEFAULTS = {
+  maxEvents: 250_000,
+  maxBytes: 32 << 20,
+  WebSocket: globalThis.WebSocket,
+  onError: problem => console.error('sessiontree:', problem),
+  onDropped: count => console.warn(`sessiontree: the outbox is full, ${count} events were dropped`),
+};
+
+/** What the server refused, in its own words. */
+class Problem extends Error {
+  constructor({code, detail = code, status, pointer}) {
+    super(detail);
+    Object.assign(this, {name: 'SessionTreeProblem', code, status, pointer});
   }
 }
+
+/** One session, as this page feeds it. */
+export class SessionTree {
+  #settings;
+  #outbox;
+  #over; // a promise, once started: resolved when the session is complete
+  #problem; // why nothing more is taken
+  #isEnded = false;
+
+  constructor(options = {}) {
+    this.id = options.id ?? randomId();
+    this.url = (options.url ?? new URL('.', import.meta.url).href).replace(/\/+$/, '');
+    if (!ID.test(this.id)) throw new TypeError(`id must be 1 to 128 of A-Z a-z 0-9 . _ ~ -; got ${this.id}`);
+    if (!/^https?:/.test(this.url)) throw new TypeError(`url must begin with http: or https:; got ${this.url}`);
+    this.#settings = {...DEFAULTS, ...options};
+    this.#outbox = new Outbox([this.url, this.id, randomId()], this.#settings);
+  }
+
+  start() {
+    if (this.#over) return this;
+    this.#outbox.add({type: 'SESSION_START', timestamp: now(), session_id: this.id});
+    this.#outbox.open();
+    this.#over = new Sender(this.#outbox, this.#settings).run();
+    this.#over.then(() => this.#problem = new Problem({code: 'session_complete'}), problem => this.#problem = problem);
+    return this;
+  }
+
+  event(name, members = {}) {
+    if (typeof name !== 'string' || !name) throw new TypeError('name must be a string, and not empty');
+    const reserved = RESERVED.find(member => Object.hasOwn(members, member));
+    if (reserved) throw new TypeError(`an event has its own ${reserved}`);
+    if (!this.#over || this.#isEnded) throw new Error('events come after start() and before end()');
+    const entry = {type: 'EVENT', timestamp: now(), name, ...members};
+    if (OVER.test(this.#problem?.code)) tell(this.#settings, this.#problem, this.id, [JSON.stringify(entry)]);
+    else this.#outbox.add(entry);
+  }
+
+  end() {
+    if (!this.#over) throw new Error('start() comes before end()');
+    if (!this.#isEnded && !this.#problem) this.#outbox.add({type: 'SESSION_END', timestamp: now(), session_id: this.id});
+    this.#isEnded = true;
+    return this.#over.then(() => `${this.url}/sessions/${this.id}`);
+  }
+}
+
+/** Messages without an ACK, in memory and, where there is one, in IndexedDB. */
+class Outbox {
+  messages = []; // {place, entries: JSON texts, bytes, isSealed}
+  stored = 0; // the number of this writer's last stored message
+  onDue = () => {};
+  #settings;
+  #events = 0;
+  #bytes = 0;
+  #lastPlace = 0;
+  #database; // undefined until it is open, null if there is none
+  #changes = new Map(); // to the database, by place: a message's entries, or undefined to delete them; at 0: stored
+  #unlock = () => {};
+
+  /** The key is the server's URL, the session's id, and the writer. */
+  constructor(key, settings) {
+    this.key = key;
+    this.#settings = settings;
+  }
+
+  async open() {
+    try {
+      this.#unlock = await hold(lockOf(this.key));
+      const database = await openDatabase();
+      if (this.#database === undefined) this.#database = database;
+      this.save();
+    } catch {
+      this.#database = null;
+    }
+  }
+
+  /** What a dead page left. The caller holds its lock. */
+  static async load(key, settings) {
+    const outbox = new Outbox(key, settings);
+    outbox.#database = await openDatabase();
+    const store = outbox.#database.transaction(STORE).objectStore(STORE);
+    const [keys, values] = await Promise.all([result(store.getAllKeys(below(key))), result(store.getAll(below(key)))]);
+    keys.forEach(([, , , place], i) => {
+      if (place === 0) outbox.stored = values[i];
+      else outbox.messages.push(outbox.#sealed(place, values[i]));
+    });
+    return outbox;
+  }
+
+  add(entry) {
+    const text = JSON.stringify(entry);
+    const bytes = sizeOf(text);
+    let last = this.messages.at(-1);
+    if (!last || last.isSealed || last.bytes + bytes > BATCH_BYTES) {
+      last = {place: ++this.#lastPlace, entries: [], bytes: 0, isSealed: false};
+      this.messages.push(last);
+    }
+    last.entries.push(text);
+    last.bytes += bytes;
+    this.#events++;
+    this.#bytes += bytes;
+    this.#change(last.place, last.entries);
+    this.#dropOldest();
+    if (this.isDue || last.entries.length === 1) this.onDue();
+  }
+
+  /** Whether the first message need not wait for more entries. */
+  get isDue() {
+    const [first, second] = this.messages;
+    return Boolean(second) || first.isSealed || isEnding(first);
+  }
+
+  get hasEvents() {
+    return this.messages.some(({entries}) => entries.some(text => text.startsWith('{"type":"EVENT"')));
+  }
+
+  /** The first message that is not sealed takes in those behind it, and is sealed. */
+  seal() {
+    const at = this.messages.findIndex(message => !message.isSealed);
+    if (at < 0) return;
+    const message = this.messages[at];
+    for (let next; (next = this.messages[at + 1]) && message.bytes + next.bytes < MESSAGE_BYTES;) {
+      message.entries.push(...next.entries);
+      message.bytes += next.bytes;
+      this.messages.splice(at + 1, 1);
+      this.#change(next.place);
+      this.#change(message.place, message.entries);
+    }
+    message.isSealed = true;
+    this.save();
+  }
+
+  numberOf(message) {
+    return this.stored + 1 + this.messages.indexOf(message);
+  }
+
+  acknowledge(number) {
+    if (number < this.stored) throw new Problem({code: 'session_deleted'});
+    for (; this.stored < number; this.stored++) if (this.messages.length > 0) this.#remove(0);
+    this.#change(0, this.stored);
+  }
+
+  /** The first message is refused, and halved until only the entry is left that is the reason. Returns what is taken out. */
+  refuse({code}) {
+    const [{place, entries}, next] = this.messages;
+    if (entries.length === 1) return this.#remove(0);
+    const at = code === 'session_already_started' ? 1 : entries.length >> 1;
+    const between = (place + (next?.place ?? ++this.#lastPlace)) / 2;
+    const halves = [this.#sealed(place, entries.slice(0, at)), this.#sealed(between, entries.slice(at))];
+    this.messages.splice(0, 1, ...halves);
+    for (const half of halves) this.#change(half.place, half.entries);
+    return [];
+  }
+
+  /** The session takes nothing more. Returns what is taken out. */
+  clear() {
+    const entries = this.messages.splice(0).flatMap(message => message.entries);
+    this.#forget();
+    this.#unlock();
+    return entries;
+  }
+
+  #sealed(place, entries) {
+    return {place, entries, bytes: entries.reduce((sum, text) => sum + sizeOf(text), 0), isSealed: true};
+  }
+
+  #remove(at) {
+    const [{place, entries, bytes}] = this.messages.splice(at, 1);
+    this.#events -= entries.length;
+    this.#bytes -= bytes;
+    this.#change(place);
+    return entries;
+  }
+
+  #dropOldest() {
+    const isDroppable = message => !message.isSealed && !isStarting(message) && !isEnding(message);
+    while (this.#events > this.#settings.maxEvents || this.#bytes > this.#settings.maxBytes) {
+      const at = this.messages.findIndex(isDroppable);
+      if (at < 0) return;
+      const {length} = this.#remove(at);
+      queueMicrotask(() => this.#settings.onDropped(length));
+    }
+  }
+
+  // --- IndexedDB: all changes of a task are one transaction, which is committed at its end.
+
+  #change(place, value) {
+    if (this.#database === null) return;
+    if (this.#changes.size === 0) queueMicrotask(() => this.save());
+    this.#changes.set(place, value);
+  }
+
+  save() {
+    if (!this.#database || this.#changes.size === 0) return;
+    try {
+      const transaction = this.#database.transaction(STORE, 'readwrite', {durability: 'relaxed'});
+      const store = transaction.objectStore(STORE);
+      for (const [place, value] of this.#changes) {
+        if (value === undefined) store.delete([...this.key, place]);
+        else store.put(value, [...this.key, place]);
+      }
+      transaction.onabort = () => this.#forget(); // without one change the others would mean something else
+      transaction.commit();
+      this.#changes.clear();
+    } catch {
+      this.#forget();
+    }
+  }
+
+  #forget() {
+    try {
+      this.#database?.transaction(STORE, 'readwrite').objectStore(STORE).delete(below(this.key));
+    } catch {} // the browser has closed it
+    this.#database = null;
+    this.#changes.clear();
+  }
+}
+
+/** Sends the messages of one outbox in order, each until the server has stored or refused it. */
+class Sender {
+  #outbox;
+  #settings;
+  #isLeftover;
+  #socket;
+  #receive; // called with what the server says next, or with nothing when the connection breaks
+  #blockedUntil;
+  #batching = new Pause();
+  #retrying = new Pause();
+  #leaving; // the request that may outlive the page
+  #awaited = 0; // how often leftovers of this session are waited for
+
+  constructor(outbox, settings, isLeftover = false) {
+    this.#outbox = outbox;
+    this.#settings = settings;
+    this.#isLeftover = isLeftover;
+    this.#blockedUntil = settings.WebSocket ? 0 : Infinity;
+    outbox.onDue = () => this.#batching.end();
+  }
+
+  /** Returns when the session is complete, or a leftover is sent. Throws what else has ended it, and tells it. */
+  async run() {
+    const over = new AbortController();
+    const on = (target, type, action) => target?.addEventListener?.(type, action, {signal: over.signal});
+    on(globalThis, 'online', () => this.#retrying.end());
+    on(globalThis.document, 'visibilitychange', () => this.#retrying.end());
+    if (!this.#isLeftover) {
+      on(globalThis.document, 'visibilitychange', () => document.visibilityState === 'hidden' && this.#leave());
+      on(globalThis, 'pagehide', () => this.#leave());
+      this.#sendLeftovers(true).then(() => this.#sendLeftovers(false));
+    }
+    try {
+      await this.#sendAll();
+    } catch (problem) {
+      const isOver = OVER.test(problem.code);
+      const entries = isOver ? this.#outbox.clear() : [];
+      if (isOver || !this.#isLeftover) tell(this.#settings, problem, this.#outbox.key[1], entries);
+      throw problem;
+    } finally {
+      over.abort();
+      this.#socket?.close();
+    }
+  }
+
+  async #sendAll() {
+    const outbox = this.#outbox, {messages} = outbox;
+    let delay = FIRST_DELAY_MILLIS, isTokenNew = false;
+    while (!this.#isLeftover || messages.length > 0) {
+      while (messages.length === 0) await this.#batching.for();
+      if (!outbox.isDue) await this.#batching.for(BATCH_MILLIS);
+      if (!messages[0].isSealed) outbox.seal();
+      if (!this.#isLeftover && isEnding(messages[0])) await this.#sendLeftovers(true);
+      try {
+        await this.#send(messages[0]);
+        [delay, isTokenNew] = [FIRST_DELAY_MILLIS, false];
+      } catch (problem) {
+        if (problem.code === 'session_complete' && !outbox.hasEvents) break;
+        if (OVER.test(problem.code)) throw problem;
+        if (REFUSED.test(problem.code)) {
+          await this.#leaving; // its number is another message's now
+          const entries = outbox.refuse(problem);
+          if (entries.length > 0 && problem.code !== 'session_already_started') {
+            tell(this.#settings, problem, outbox.key[1], entries);
+          }
+        } else if (problem.status === 401 || problem.status === 403) {
+          if (isTokenNew || this.#isLeftover || !this.#settings.getToken) throw problem;
+          this.#settings.token = await this.#settings.getToken();
+          isTokenNew = true;
+        } else {
+          await this.#retrying.for(delay * (0.5 + Math.random() / 2));
+          delay = Math.min(2 * delay, MAX_DELAY_MILLIS);
+        }
+      }
+    }
+    outbox.clear();
+  }
+
+  async #send(message) {
+    if (Date.now() < this.#blockedUntil) return this.#post(message);
+    try {
+      return await this.#stream(message);
+    } catch (problem) {
+      if (problem instanceof Problem) throw problem;
+    }
+    await this.#post(message); // gets through where WebSockets are blocked, or tells why not
+    this.#blockedUntil = Date.now() + BLOCKED_MILLIS;
+  }
+
+  async #stream(message) {
+    if (this.#socket?.readyState !== 1) {
+      this.#connect();
+      this.#take(await this.#response());
+      if (message !== this.#outbox.messages[0]) return; // it was stored, and the ACK lost
+    }
+    const response = this.#response();
+    this.#socket.send(bodyOf(message));
+    this.#take(await response);
+  }
+
+  #connect() {
+    const {token, WebSocket} = this.#settings;
+    const fits = SUBPROTOCOL.test(token);
+    const url = this.#address('stream', token && !fits ? {access_token: token} : {}).replace(/^http/, 'ws');
+    const socket = new WebSocket(url, token && fits ? ['sessiontree', `bearer.${token}`] : ['sessiontree']);
+    socket.onmessage = ({data}) => socket === this.#socket && this.#receive?.(JSON.parse(data));
+    socket.onclose = () => socket === this.#socket && this.#receive?.();
+    this.#socket = socket;
+  }
+
+  /** What the server says next on the connection; undefined if it says nothing more. */
+  #response() {
+    return new Promise(resolve => {
+      const timer = setTimeout(resolve, RESPONSE_MILLIS);
+      this.#receive = response => {
+        clearTimeout(timer);
+        resolve(response);
+      };
+    });
+  }
+
+  #take(response) {
+    if (response && response.type !== 'ERROR') this.#outbox.acknowledge(response.messages);
+    if (response?.type === 'OPEN' || response?.type === 'ACK') return;
+    this.#socket.close(); // after an ERROR, too: so the number is used again
+    this.#socket = undefined;
+    if (!response) throw new Error('the connection is broken');
+    throw new Problem({code: 'session_complete', ...response});
+  }
+
+  async #post(message, isLeaving = false) {
+    const number = this.#outbox.numberOf(message);
+    const {token} = this.#settings;
+    const query = token && isLeaving ? {message: number, access_token: token} : {message: number};
+    const response = await fetch(this.#address('events', query), {
+      method: 'POST',
+      body: bodyOf(message),
+      headers: token && !isLeaving ? {Authorization: `Bearer ${token}`} : {}, // none: no preflight when a page is left
+      keepalive: isLeaving,
+      signal: AbortSignal.timeout(RESPONSE_MILLIS),
+    });
+    const {status} = response;
+    const body = await response.json().catch(() => ({}));
+    if (isLeaving) return; // if the page lives on, it sends it again
+    if (!response.ok) throw new Problem({code: status === 413 ? 'message_too_big' : undefined, ...body, status});
+    if (body.session_id !== this.#outbox.key[1]) throw new Error('this is not the server, but a portal on the way to it');
+    this.#outbox.acknowledge(number);
+    if (body.state === 'complete') throw new Problem({code: 'session_complete'});
+  }
+
+  /** The page may be gone in a moment: what was not sent is sent in a request that outlives it. */
+  #leave() {
+    this.#outbox.seal();
+    const message = this.#outbox.messages.findLast(message => message.isSealed);
+    if (!message || isEnding(message) && this.#awaited > 0) return;
+    this.#leaving = this.#post(message, true).catch(() => {});
+  }
+
+  #address(kind, query) {
+    const [url, id, writer] = this.#outbox.key;
+    return `${url}/sessions/${id}/${kind}?${new URLSearchParams({writer, ...query})}`;
+  }
+
+  async #sendLeftovers(ofThisSession) {
+    this.#awaited += ofThisSession;
+    try {
+      await sendLeftovers(this.#outbox.key, ofThisSession, this.#settings);
+    } catch {} finally { // there is no IndexedDB
+      this.#awaited -= ofThisSession;
+    }
+  }
+}
+
+/** Sends what dead pages left, of this session or of the server's others; a SESSION_END after all else. */
+async function sendLeftovers([url, id], ofThisSession, settings) {
+  await globalThis.navigator.locks.request(`sessiontree leftovers ${url} ${ofThisSession && id}`, async () => {
+    const store = (await openDatabase()).transaction(STORE).objectStore(STORE);
+    const keys = await result(store.getAllKeys(below([url])));
+    const writers = new Map(keys.map(key => key.slice(0, 3)).map(key => [lockOf(key), key]));
+    for (const areEnding of [false, true]) {
+      for (const [lock, key] of writers) {
+        if ((key[1] === id) !== ofThisSession) continue;
+        await navigator.locks.request(lock, {ifAvailable: true}, async isDead => {
+          const outbox = isDead && await Outbox.load(key, settings);
+          if (!outbox || outbox.messages.some(isEnding) !== areEnding) return;
+          await new Sender(outbox, settings, true).run().catch(() => {}); // it was told
+        });
+      }
+    }
+  });
+}
+
+/** A time to wait that can be ended before. */
+class Pause {
+  end = () => {};
+
+  for(millis) {
+    return new Promise(resolve => {
+      const timer = millis && setTimeout(resolve, millis);
+      this.end = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+const isStarting = message => message.entries[0].startsWith('{"type":"SESSION_START"');
+const isEnding = message => message.entries.at(-1).startsWith('{"type":"SESSION_END"');
+const bodyOf = message => `[${message.entries.join(',')}]`;
+const encoder = new TextEncoder();
+const sizeOf = text => encoder.encode(text).length + 1; // with a comma
+const randomId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
+
+let lastMillis = 0;
+/** Seconds since 1970, to the millisecond. They do not go back when the clock does. */
+const now = () => (lastMillis = Math.max(lastMillis, Date.now())) / 1000;
+
+function tell({onError}, problem, id, texts) {
+  const told = Object.assign(problem, {id, entries: texts.map(text => JSON.parse(text))});
+  queueMicrotask(() => onError(told));
+}
+
+// --- IndexedDB and Web Locks.
+
+const STORE = 'outbox'; // [url, session's id, writer, place] → see Outbox
+const below = key => IDBKeyRange.bound(key, [...key, []]);
+const lockOf = key => `sessiontree ${key.join(' ')}`;
+let database;
+
+function openDatabase() {
+  database ??= new Promise((resolve, reject) => {
+    const request = indexedDB.open('sessiontree', 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  return database;
+}
+
+const result = request => new Promise((resolve, reject) => {
+  request.onsuccess = () => resolve(request.result);
+  request.onerror = () => reject(request.error);
+});
+
+/** Resolves to a function that gives the lock back; else it is held as long as the page lives. */
+const hold = name => new Promise((resolve, reject) => {
+  navigator.locks.request(name, () => new Promise(release => resolve(release))).catch(reject);
+});

@@ -1,0 +1,137 @@
+package sessiontree;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * What lies between clients and a server: a proxy on a port of its own, that tests cut and mend.
+ */
+final class BreakableNetwork implements AutoCloseable {
+  private final ServerSocket listener = new ServerSocket(0, 64, InetAddress.getLoopbackAddress());
+  private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
+  private volatile int target;
+  private volatile boolean cut;
+  private volatile boolean refusesWebSockets;
+
+  BreakableNetwork() throws IOException {
+    daemon(this::accept);
+  }
+
+  String url() {
+    return "http://127.0.0.1:" + listener.getLocalPort();
+  }
+
+  /** Where connections lead from now on. */
+  void leadTo(JarServer server) {
+    target = server.port();
+  }
+
+  /** Breaks all connections; those that are tried break too, until it is mended. */
+  void cut() {
+    cut = true;
+    sockets.forEach(this::close);
+  }
+
+  void mend() {
+    cut = false;
+  }
+
+  /** As some companies' proxies do: 403 for an upgrade. */
+  void refuseWebSockets() {
+    refusesWebSockets = true;
+  }
+
+  private void accept() {
+    try {
+      while (true) {
+        Socket client = listener.accept();
+        sockets.add(client);
+        daemon(() -> connect(client));
+      }
+    } catch (IOException e) {
+      // it is closed
+    }
+  }
+
+  private void connect(Socket client) {
+    Socket server = null;
+    try {
+      InputStream in = client.getInputStream();
+      byte[] head = refusesWebSockets ? head(in) : new byte[0];
+      if (new String(head, ISO_8859_1).toLowerCase(Locale.ROOT).contains("upgrade: websocket")) {
+        client
+            .getOutputStream()
+            .write("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n".getBytes(ISO_8859_1));
+      } else if (!cut) {
+        server = new Socket(InetAddress.getLoopbackAddress(), target);
+        sockets.add(server);
+        Socket opened = server;
+        daemon(() -> copy(opened, client));
+        server.getOutputStream().write(head);
+        copy(client, server);
+      }
+    } catch (IOException e) {
+      // one of the two is gone; so goes the other
+    } finally {
+      close(client);
+      if (server != null) {
+        close(server);
+      }
+    }
+  }
+
+  /** A request's head. What is behind it stays unread. */
+  private static byte[] head(InputStream in) throws IOException {
+    ByteArrayOutputStream head = new ByteArrayOutputStream();
+    for (int b; !head.toString(ISO_8859_1).endsWith("\r\n\r\n") && (b = in.read()) >= 0; ) {
+      head.write(b);
+    }
+    return head.toByteArray();
+  }
+
+  private void copy(Socket from, Socket to) {
+    byte[] buffer = new byte[8192];
+    try {
+      InputStream in = from.getInputStream();
+      OutputStream out = to.getOutputStream();
+      for (int read; !cut && (read = in.read(buffer)) >= 0; ) {
+        out.write(buffer, 0, read);
+      }
+    } catch (IOException e) {
+      // likewise
+    }
+    close(from);
+    close(to);
+  }
+
+  private void close(Socket socket) {
+    sockets.remove(socket);
+    try {
+      socket.close();
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static void daemon(Runnable task) {
+    Thread thread = new Thread(task, "network");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  @Override
+  public void close() throws IOException {
+    cut();
+    listener.close();
+  }
+}

@@ -1,0 +1,432 @@
+package sessiontree;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static sessiontree.Entries.newId;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.openqa.selenium.WindowType;
+import org.openqa.selenium.chrome.ChromeDriver;
+
+/** The browser client in a real browser, on pages of another origin than the server's. */
+@Timeout(180)
+class ClientChromiumIT {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int ROUNDS = 20;
+  private static final int STEPS = 8;
+
+  /** A page that stands still so long is a frozen one, on the slowest machine. */
+  private static final int FROZEN_MILLIS = 1000;
+
+  private static final String TOKEN = "written-by-the-test";
+
+  @TempDir private static Path folder;
+  private static ChromeDriver browser;
+  private static String firstTab; // in which no page is opened
+  private static ClientPage page;
+  private static BreakableNetwork network;
+  private static JarServer server;
+
+  private final String id = newId();
+  private int events; // that were made, and are to be in the tree
+
+  @BeforeAll
+  static void start() throws Exception {
+    browser = Chromium.start(folder);
+    firstTab = browser.getWindowHandle();
+    page = new ClientPage();
+    startServer();
+  }
+
+  private static void startServer() throws Exception {
+    server = JarServer.start(folder.resolve("store"), "--allowed-origin", page.origin());
+    if (network != null) {
+      network.leadTo(server);
+    }
+  }
+
+  @BeforeEach
+  void mend() throws Exception {
+    network = new BreakableNetwork();
+    network.leadTo(server);
+  }
+
+  @AfterAll
+  static void end() throws Exception {
+    if (browser != null) {
+      browser.quit();
+      page.close();
+      server.close();
+    }
+  }
+
+  // --- What tests say.
+
+  /** Runs the body of an async function; what it returns is JSON text. */
+  private static String run(String body, Object... arguments) {
+    String script =
+        "const done = arguments[arguments.length - 1];"
+            + "(async (a, b) => {"
+            + body
+            + "})(...arguments).then(value => done(JSON.stringify(value)), error => done(String(error)))";
+    return (String) browser.executeAsyncScript(script, arguments);
+  }
+
+  private void openTab() {
+    browser.switchTo().newWindow(WindowType.TAB);
+    openPage("{}");
+  }
+
+  /** Loads the page; it begins the session, or goes on with it. */
+  private void openPage(String options) {
+    browser.get(page.origin());
+    run("begin({url: a, id: b, " + options.substring(1) + ")", network.url(), id);
+  }
+
+  /** Closes the tab, as a user does; the test goes on in another. */
+  private static void closeTab(String next) {
+    browser.close();
+    browser.switchTo().window(next);
+  }
+
+  /** Makes events now, in one task of the page. */
+  private void makeEvents(int count) {
+    browser.executeScript(
+        "for (let i = 0; i < arguments[1]; i++) session.event(`event${arguments[0] + i}`)",
+        events,
+        count);
+    events += count;
+  }
+
+  /** Makes them one by one within so many milliseconds. */
+  private void makeEvents(int count, int withinMillis) {
+    run(
+        """
+        for (let i = 0; i < a[1]; i++) {
+          session.event(`event${a[0] + i}`);
+          await new Promise(resolve => setTimeout(resolve, a[2] / a[1]));
+        }
+        """,
+        List.of(events, count, withinMillis));
+    events += count;
+  }
+
+  private void endSession() {
+    assertThat(run("return session.end()"))
+        .isEqualTo("\"" + network.url() + "/sessions/" + id + "\"");
+  }
+
+  /** Every event is in the tree once, and they are in the order in which they were made. */
+  private void assertStored(String description) throws Exception {
+    JsonNode tree = JSON.readTree(RawHttp.get(server.port(), "/sessions/" + id).body());
+    List<String> names = new ArrayList<>();
+    tree.path("children").forEach(child -> names.add(child.path("name").asText()));
+    assertThat(names)
+        .as(description)
+        .containsExactlyElementsOf(IntStream.range(0, events).mapToObj(i -> "event" + i).toList());
+  }
+
+  private static String problems() {
+    return run("return problems");
+  }
+
+  // --- Tests.
+
+  /** The server is killed, the network cut, the page reloaded, the tab closed, at random. */
+  @Test
+  void eventsOfPagesThatComeAndGo_areStoredOnce_whateverBreaks() throws Exception {
+    long seed = new Random().nextLong();
+    Random random = new Random(seed);
+    for (int round = 0; round < ROUNDS; round++) {
+      ClientChromiumIT session = new ClientChromiumIT();
+      List<String> steps = new ArrayList<>();
+      session.openTab();
+      for (int step = 0; step < STEPS; step++) {
+        steps.add(session.takeStep(random));
+      }
+      network.mend();
+      if (random.nextBoolean()) {
+        closeTab(firstTab);
+        session.openTab();
+      }
+      session.endSession();
+      session.assertStored("round " + round + " of seed " + seed + ": " + steps);
+      assertThat(problems()).as("seed " + seed + ": " + steps).isEqualTo("[]");
+      closeTab(firstTab);
+    }
+  }
+
+  private String takeStep(Random random) throws Exception {
+    int count = 1 + random.nextInt(random.nextBoolean() ? 10 : 1000);
+    int millis = random.nextInt(300);
+    switch (random.nextInt(9)) {
+      case 0 -> {
+        server.kill();
+        makeEvents(count, millis);
+        startServer();
+        return "the server is killed, with " + count + " events in " + millis + " ms";
+      }
+      case 1 -> {
+        network.cut();
+        return "the network is cut";
+      }
+      case 2, 3 -> {
+        network.mend();
+        return "the network is mended";
+      }
+      case 4 -> {
+        openPage("{}");
+        return "the page is loaded again";
+      }
+      case 5 -> {
+        closeTab(firstTab);
+        openTab();
+        return "the tab is closed, and another opened";
+      }
+      case 6 -> {
+        makeEvents(count);
+        return count + " events at once";
+      }
+      default -> {
+        makeEvents(count % 100, millis);
+        return count % 100 + " events in " + millis + " ms";
+      }
+    }
+  }
+
+  @Test
+  void twoTabs_feedOneSession() throws Exception {
+    openTab();
+    String first = browser.getWindowHandle();
+    openTab();
+    String second = browser.getWindowHandle();
+    for (int i = 0; i < 20; i++) {
+      browser.switchTo().window(i % 2 == 0 ? first : second);
+      makeEvents(1 + i);
+    }
+    network.cut();
+    makeEvents(10); // which the closed tab leaves; they come before the end
+    closeTab(first);
+    network.mend();
+    endSession();
+    assertStored("two tabs");
+    assertThat(problems()).isEqualTo("[]");
+  }
+
+  @Test
+  void whereWebSocketsAreRefused_messagesArePosted() throws Exception {
+    network.refuseWebSockets();
+    openTab();
+    makeEvents(2000);
+    network.cut();
+    makeEvents(100, 300);
+    network.mend();
+    makeEvents(100, 300);
+    openPage("{}");
+    makeEvents(1);
+    endSession();
+    assertStored("posted");
+  }
+
+  /** By a request that outlives the page. The next page would send it, too, but there is none. */
+  @Test
+  void pageThatIsClosed_sendsWhatIsLeft() throws Exception {
+    openTab();
+    makeEvents(1);
+    awaitEntries(2);
+    browser.executeScript("session.event('event1'); session.end()");
+    closeTab(firstTab);
+    Await.until(
+        "it is complete", () -> RawHttp.get(server.port(), "/sessions/" + id).status() == 200);
+    events = 2;
+    assertStored("left");
+  }
+
+  private void awaitEntries(int expected) throws Exception {
+    Await.until(
+        expected + " are stored",
+        () ->
+            JSON.readTree(RawHttp.get(server.port(), "/sessions/" + id).body())
+                    .path("entries")
+                    .asInt()
+                == expected);
+  }
+
+  @Test
+  void tokenThatIsRefused_isReplacedOnce() throws Exception {
+    try (JarServer other =
+        JarServer.start(
+            folder.resolve("other"),
+            "--allowed-origin=" + page.origin(),
+            "--write-token=" + TOKEN,
+            "--read-token=read",
+            "--write-token=a+b/c")) {
+      network.leadTo(other);
+      browser.switchTo().newWindow(WindowType.TAB);
+      for (String right : List.of(TOKEN, "a+b/c")) {
+        String options =
+            "{token: 'wrong', getToken: async () => (window.asked = (window.asked ?? 0) + 1, '"
+                + right
+                + "')}";
+        openPage(options.replace("{token", "{id: '" + newId() + "', token"));
+        assertThat(run("session.event('first'); return (await session.end()).slice(0, 4)"))
+            .isEqualTo("\"http\"");
+        assertThat(run("return [asked, problems]")).isEqualTo("[1,[]]");
+      }
+      openPage("{token: 'wrong', getToken: () => 'wrong, too'}");
+      assertThat(run("session.event('first'); return session.end()"))
+          .startsWith("SessionTreeProblem: ");
+      assertThat(problems()).isEqualTo("[\"unauthorized\"]");
+      openPage("{token: '" + TOKEN + "'}");
+      events = 0;
+      assertThat(run("return session.end()")).contains(id);
+      assertThat(RawHttp.get(other.port(), "/sessions/" + id + "?access_token=read").body())
+          .as("what waited for a right token")
+          .contains("\"first\"");
+    }
+  }
+
+  @Test
+  void eventThatIsRefused_isTakenOutAlone() throws Exception {
+    openTab();
+    makeEvents(100);
+    browser.executeScript(
+        "session.event('deep', {a: JSON.parse('['.repeat(150) + ']'.repeat(150))});"
+            + "session.event('large', {a: 'x'.repeat(2 ** 21)})");
+    makeEvents(100);
+    endSession();
+    assertStored("the rest");
+    assertThat(problems()).isEqualTo("[\"invalid_json deep\",\"message_too_big large\"]");
+  }
+
+  @Test
+  void sessionThatAnotherHasEnded_isToldWithWhatIsNotStored() throws Exception {
+    openTab();
+    makeEvents(1);
+    awaitEntries(2);
+    String late = browser.getWindowHandle();
+    openTab();
+    endSession();
+    closeTab(late);
+    browser.executeScript("session.event('late')");
+    Await.until("it is told", () -> problems().equals("[\"session_complete late\"]"));
+    browser.executeScript("session.event('later')");
+    assertThat(problems()).isEqualTo("[\"session_complete late\",\"session_complete later\"]");
+  }
+
+  @Test
+  void sessionThatIsDeleted_isTold() throws Exception {
+    openTab();
+    makeEvents(1);
+    awaitEntries(2);
+    RawHttp.send(server.port(), "DELETE /sessions/" + id, "", "");
+    browser.executeScript("session.event('late')");
+    Await.until("it is told", () -> problems().equals("[\"session_deleted late\"]"));
+  }
+
+  @Test
+  void outboxThatIsFull_dropsTheOldest_andCountsThem() throws Exception {
+    network.cut();
+    browser.switchTo().newWindow(WindowType.TAB);
+    openPage("{maxEvents: 1000}");
+    run("for (let i = 0; i < 5000; i++) session.event('event' + i); return 0");
+    int dropped = Integer.parseInt(run("return dropped"));
+    assertThat(dropped).isBetween(4001, 4999);
+    network.mend();
+    endSession();
+    List<String> names = new ArrayList<>();
+    JSON.readTree(RawHttp.get(server.port(), "/sessions/" + id).body())
+        .path("children")
+        .forEach(child -> names.add(child.path("name").asText()));
+    assertThat(names).hasSize(5000 - dropped).endsWith("event4999").contains("event0");
+  }
+
+  /** Frames of the page are drawn meanwhile. */
+  @Test
+  void manyEvents_freezeNoFrame() throws Exception {
+    openTab();
+    String longest =
+        run(
+            """
+            let longest = 0, before = performance.now();
+            for (let frame = 0; frame < 400; frame++) {
+              for (let i = 0; i < 500; i++) session.event(`event${500 * frame + i}`);
+              const now = await new Promise(requestAnimationFrame);
+              longest = Math.max(longest, now - before);
+              before = now;
+            }
+            return longest;
+            """);
+    events = 200_000;
+    assertThat(Double.parseDouble(longest)).as("the longest frame").isLessThan(FROZEN_MILLIS);
+    endSession();
+    assertStored("many");
+  }
+
+  /** They load the module from the server. */
+  @Test
+  void linesOfTheReadme_storeASession() throws Exception {
+    String readme = Files.readString(Path.of("README.md"));
+    int from = readme.indexOf("```js\n") + "```js\n".length();
+    String lines =
+        readme
+            .substring(from, readme.indexOf("```", from))
+            .replace("http://127.0.0.1:8080", network.url())
+            .replace("demo-2", id);
+    browser.switchTo().newWindow(WindowType.TAB);
+    browser.get(page.origin());
+    assertThat(
+            run(
+                """
+                const script = document.createElement('script');
+                script.type = 'module';
+                script.textContent = a + ';window.loaded(tree)';
+                return new Promise((resolve, reject) => {
+                  window.loaded = resolve;
+                  script.onerror = reject;
+                  document.head.append(script);
+                });
+                """,
+                lines))
+        .isEqualTo("\"" + network.url() + "/sessions/" + id + "\"");
+    assertThat(RawHttp.get(server.port(), "/sessions/" + id).body())
+        .contains("\"name\":\"page_opened\",\"path\":\"/\"");
+  }
+
+  @Test
+  void worker_sendsEventsOfItsOwn() throws Exception {
+    openTab();
+    makeEvents(1);
+    awaitEntries(2);
+    assertThat(
+            run(
+                """
+                const source = `import {SessionTree} from '${location.origin}/sessiontree.js';
+                  onmessage = ({data}) => {
+                    const session = new SessionTree(data).start();
+                    session.event('event1');
+                    session.end().then(postMessage, error => postMessage(String(error)));
+                  }`;
+                const worker = new Worker(URL.createObjectURL(new Blob([source], {type: 'text/javascript'})), {type: 'module'});
+                worker.postMessage({url: a, id: b});
+                return (await new Promise(resolve => worker.onmessage = resolve)).data;
+                """,
+                network.url(),
+                id))
+        .contains(id);
+    events = 2;
+    assertStored("a worker's");
+  }
+}
