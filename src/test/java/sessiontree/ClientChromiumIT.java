@@ -25,7 +25,7 @@ import org.openqa.selenium.chrome.ChromeDriver;
 class ClientChromiumIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int ROUNDS = 20;
-  private static final int STEPS = 8;
+  private static final int STEPS = 6;
 
   /** A page that stands still so long is a frozen one, on the slowest machine. */
   private static final int FROZEN_MILLIS = 1000;
@@ -101,6 +101,12 @@ class ClientChromiumIT {
     browser.switchTo().window(next);
   }
 
+  /** The browser tells its page, as it does when it has a network again. */
+  private static void mendNetwork() {
+    network.mend();
+    browser.executeScript("dispatchEvent(new Event('online'))");
+  }
+
   /** Makes events now, in one task of the page. */
   private void makeEvents(int count) {
     browser.executeScript(
@@ -156,7 +162,7 @@ class ClientChromiumIT {
       for (int step = 0; step < STEPS; step++) {
         steps.add(session.takeStep(random));
       }
-      network.mend();
+      mendNetwork();
       if (random.nextBoolean()) {
         closeTab(firstTab);
         session.openTab();
@@ -183,7 +189,7 @@ class ClientChromiumIT {
         return "the network is cut";
       }
       case 2, 3 -> {
-        network.mend();
+        mendNetwork();
         return "the network is mended";
       }
       case 4 -> {
@@ -232,7 +238,7 @@ class ClientChromiumIT {
     makeEvents(2000);
     network.cut();
     makeEvents(100, 300);
-    network.mend();
+    mendNetwork();
     makeEvents(100, 300);
     openPage("{}");
     makeEvents(1);
@@ -351,6 +357,19 @@ class ClientChromiumIT {
         .path("children")
         .forEach(child -> names.add(child.path("name").asText()));
     assertThat(names).hasSize(5000 - dropped).endsWith("event4999").contains("event0");
+  }
+
+  @Test
+  void eventLargerThanTheOutbox_isDroppedAlone() throws Exception {
+    browser.switchTo().newWindow(WindowType.TAB);
+    openPage("{maxBytes: 10_000}");
+    makeEvents(1);
+    awaitEntries(2);
+    browser.executeScript("session.event('large', {a: 'x'.repeat(20_000)})");
+    makeEvents(10);
+    endSession();
+    assertStored("the others");
+    assertThat(run("return dropped")).isEqualTo("1");
   }
 
   /** Frames of the page are drawn meanwhile. */

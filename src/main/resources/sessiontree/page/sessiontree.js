@@ -25,7 +25,7 @@ const RESERVED = ['type', 'timestamp', 'name', 'session_id'];
 /** Codes after which the session takes nothing more of this writer. */
 const OVER = /^(session_(complete|deleted|not_started)|message_out_of_order|too_many_writers)$/;
 /** Codes of a message that is never taken. What is neither of both may go well later. */
-const REFUSED = /^(invalid_.*|session_(id_mismatch|already_started)|entry_after_end|message_too_big)$/;
+const REFUSED = /^(invalid_.*|session_id_mismatch|entry_after_end|message_too_big)$/;
 
 const DEFAULTS = {
   maxEvents: 250_000,
@@ -75,15 +75,21 @@ export class SessionTree {
     if (reserved) throw new TypeError(`an event has its own ${reserved}`);
     if (!this.#over || this.#isEnded) throw new Error('events come after start() and before end()');
     const entry = {type: 'EVENT', timestamp: now(), name, ...members};
-    if (OVER.test(this.#problem?.code)) tell(this.#settings, this.#problem, this.id, [JSON.stringify(entry)]);
+    if (this.#isOver) tell(this.#settings, this.#problem, this.id, [JSON.stringify(entry)]);
     else this.#outbox.add(entry);
   }
 
   end() {
     if (!this.#over) throw new Error('start() comes before end()');
-    if (!this.#isEnded && !this.#problem) this.#outbox.add({type: 'SESSION_END', timestamp: now(), session_id: this.id});
+    if (!this.#isEnded && !this.#isOver) this.#outbox.add({type: 'SESSION_END', timestamp: now(), session_id: this.id});
     this.#isEnded = true;
-    return this.#over.then(() => `${this.url}/sessions/${this.id}`);
+    const stored = this.#over.then(() => `${this.url}/sessions/${this.id}`);
+    stored.catch(() => {}); // onError tells, whether or not anybody awaits this
+    return stored;
+  }
+
+  get #isOver() {
+    return OVER.test(this.#problem?.code);
   }
 }
 
@@ -149,8 +155,7 @@ class Outbox {
 
   /** Whether the first message need not wait for more entries. */
   get isDue() {
-    const [first, second] = this.messages;
-    return Boolean(second) || first.isSealed || isEnding(first);
+    return this.messages.length > 1 || this.messages.some(message => message.isSealed || isEnding(message));
   }
 
   get hasEvents() {
@@ -183,11 +188,23 @@ class Outbox {
     this.#change(0, this.stored);
   }
 
+  /** Another page, or a former one, has started the session. */
+  dropStart() {
+    const [first] = this.messages;
+    if (!first || !isStarting(first)) return;
+    const bytes = sizeOf(first.entries.shift());
+    first.bytes -= bytes;
+    this.#bytes -= bytes;
+    this.#events--;
+    if (first.entries.length === 0) this.#remove(0);
+    else this.#change(first.place, first.entries);
+  }
+
   /** The first message is refused, and halved until only the entry is left that is the reason. Returns what is taken out. */
-  refuse({code}) {
+  refuse() {
     const [{place, entries}, next] = this.messages;
     if (entries.length === 1) return this.#remove(0);
-    const at = code === 'session_already_started' ? 1 : entries.length >> 1;
+    const at = entries.length >> 1;
     const between = (place + (next?.place ?? ++this.#lastPlace)) / 2;
     const halves = [this.#sealed(place, entries.slice(0, at)), this.#sealed(between, entries.slice(at))];
     this.messages.splice(0, 1, ...halves);
@@ -310,6 +327,7 @@ class Sender {
     while (!this.#isLeftover || messages.length > 0) {
       while (messages.length === 0) await this.#batching.for();
       if (!outbox.isDue) await this.#batching.for(BATCH_MILLIS);
+      if (messages.length === 0) continue; // it was dropped
       if (!messages[0].isSealed) outbox.seal();
       if (!this.#isLeftover && isEnding(messages[0])) await this.#sendLeftovers(true);
       try {
@@ -318,12 +336,12 @@ class Sender {
       } catch (problem) {
         if (problem.code === 'session_complete' && !outbox.hasEvents) break;
         if (OVER.test(problem.code)) throw problem;
-        if (REFUSED.test(problem.code)) {
-          await this.#leaving; // its number is another message's now
-          const entries = outbox.refuse(problem);
-          if (entries.length > 0 && problem.code !== 'session_already_started') {
-            tell(this.#settings, problem, outbox.key[1], entries);
-          }
+        if (problem.code === 'session_already_started') {
+          outbox.dropStart();
+        } else if (REFUSED.test(problem.code)) {
+          await this.#leaving; // the next message takes the number
+          const entries = outbox.refuse();
+          if (entries.length > 0) tell(this.#settings, problem, outbox.key[1], entries);
         } else if (problem.status === 401 || problem.status === 403) {
           if (isTokenNew || this.#isLeftover || !this.#settings.getToken) throw problem;
           this.#settings.token = await this.#settings.getToken();
@@ -365,7 +383,7 @@ class Sender {
     const url = this.#address('stream', token && !fits ? {access_token: token} : {}).replace(/^http/, 'ws');
     const socket = new WebSocket(url, token && fits ? ['sessiontree', `bearer.${token}`] : ['sessiontree']);
     socket.onmessage = ({data}) => socket === this.#socket && this.#receive?.(JSON.parse(data));
-    socket.onclose = () => socket === this.#socket && this.#receive?.();
+    socket.onclose = socket.onerror = () => socket === this.#socket && this.#receive?.();
     this.#socket = socket;
   }
 
@@ -382,6 +400,7 @@ class Sender {
 
   #take(response) {
     if (response && response.type !== 'ERROR') this.#outbox.acknowledge(response.messages);
+    if (response?.type === 'OPEN' && response.entries > 0) this.#outbox.dropStart();
     if (response?.type === 'OPEN' || response?.type === 'ACK') return;
     this.#socket.close(); // after an ERROR, too: so the number is used again
     this.#socket = undefined;
