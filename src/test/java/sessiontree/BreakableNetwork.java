@@ -22,6 +22,7 @@ final class BreakableNetwork implements AutoCloseable {
   private volatile int target;
   private volatile boolean cut;
   private volatile boolean refusesWebSockets;
+  private volatile String response; // to all requests, or null
 
   BreakableNetwork() throws IOException {
     daemon(this::accept);
@@ -44,11 +45,20 @@ final class BreakableNetwork implements AutoCloseable {
 
   void mend() {
     cut = false;
+    response = null;
   }
 
   /** As some companies' proxies do: 403 for an upgrade. */
   void refuseWebSockets() {
     refusesWebSockets = true;
+  }
+
+  /** Responds to all requests by itself, until it is mended. What is connected breaks. */
+  void respond(String status, String contentType, String body) {
+    response =
+        "HTTP/1.1 %s\r\nConnection: close\r\nAccess-Control-Allow-Origin: *\r\nContent-Type: %s\r\n\r\n%s"
+            .formatted(status, contentType, body);
+    sockets.forEach(this::close);
   }
 
   private void accept() {
@@ -67,8 +77,15 @@ final class BreakableNetwork implements AutoCloseable {
     Socket server = null;
     try {
       InputStream in = client.getInputStream();
-      byte[] head = refusesWebSockets ? head(in) : new byte[0];
-      if (new String(head, ISO_8859_1).toLowerCase(Locale.ROOT).contains("upgrade: websocket")) {
+      byte[] head = refusesWebSockets || response != null ? head(in) : new byte[0];
+      String own = response;
+      if (own != null) {
+        client.getOutputStream().write(own.getBytes(ISO_8859_1));
+        client.shutdownOutput();
+        in.transferTo(OutputStream.nullOutputStream()); // unread bytes would break the connection
+      } else if (new String(head, ISO_8859_1)
+          .toLowerCase(Locale.ROOT)
+          .contains("upgrade: websocket")) {
         client
             .getOutputStream()
             .write("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n".getBytes(ISO_8859_1));

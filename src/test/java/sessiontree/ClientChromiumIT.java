@@ -17,6 +17,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.openqa.selenium.WindowType;
 import org.openqa.selenium.chrome.ChromeDriver;
 
@@ -244,6 +246,24 @@ class ClientChromiumIT {
     makeEvents(1);
     endSession();
     assertStored("posted");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "503 Service Unavailable, application/problem+json, {\"code\":\"storage_unavailable\"}",
+    "503 Service Unavailable, text/html, <p>the proxy finds no server",
+    "200 OK, text/html, <p>the hotel wants your room number"
+  })
+  void responseThatIsNoAck_isWaitedOut(String status, String type, String body) throws Exception {
+    openTab();
+    makeEvents(100, 100);
+    network.respond(status, type, body);
+    makeEvents(100, 500);
+    mendNetwork();
+    makeEvents(1);
+    endSession();
+    assertStored(status + " " + body);
+    assertThat(problems()).isEqualTo("[]");
   }
 
   /** By a request that outlives the page. The next page would send it, too, but there is none. */

@@ -24,7 +24,7 @@ const RESERVED = ['type', 'timestamp', 'name', 'session_id'];
 
 /** Codes after which the session takes nothing more of this writer. */
 const OVER = /^(session_(complete|deleted|not_started)|message_out_of_order|too_many_writers)$/;
-/** Codes of a message that is never taken. What is neither of both may go well later. */
+/** Codes of a message that is never taken. With any other, or none, it may be taken later. */
 const REFUSED = /^(invalid_.*|session_id_mismatch|entry_after_end|message_too_big)$/;
 
 const DEFAULTS = {
@@ -104,7 +104,6 @@ class Outbox {
   #lastPlace = 0;
   #database; // undefined until it is open, null if there is none
   #changes = new Map(); // to the database, by place: a message's entries, or undefined to delete them; at 0: stored
-  #unlock = () => {};
 
   /** The key is the server's URL, the session's id, and the writer. */
   constructor(key, settings) {
@@ -114,7 +113,7 @@ class Outbox {
 
   async open() {
     try {
-      this.#unlock = await hold(lockOf(this.key));
+      await hold(lockOf(this.key));
       const database = await openDatabase();
       if (this.#database === undefined) this.#database = database;
       this.save();
@@ -216,7 +215,6 @@ class Outbox {
   clear() {
     const entries = this.messages.splice(0).flatMap(message => message.entries);
     this.#forget();
-    this.#unlock();
     return entries;
   }
 
@@ -270,7 +268,9 @@ class Outbox {
   #forget() {
     try {
       this.#database?.transaction(STORE, 'readwrite').objectStore(STORE).delete(below(this.key));
-    } catch {} // the browser has closed it
+    } catch {
+      // the browser has closed it
+    }
     this.#database = null;
     this.#changes.clear();
   }
@@ -304,7 +304,9 @@ class Sender {
     on(globalThis, 'online', () => this.#retrying.end());
     on(globalThis.document, 'visibilitychange', () => this.#retrying.end());
     if (!this.#isLeftover) {
-      on(globalThis.document, 'visibilitychange', () => document.visibilityState === 'hidden' && this.#leave());
+      on(globalThis.document, 'visibilitychange', () => {
+        if (document.visibilityState === 'hidden') this.#leave();
+      });
       on(globalThis, 'pagehide', () => this.#leave());
       this.#sendLeftovers(true).then(() => this.#sendLeftovers(false));
     }
@@ -423,7 +425,7 @@ class Sender {
     const body = await response.json().catch(() => ({}));
     if (isLeaving) return; // if the page lives on, it sends it again
     if (!response.ok) throw new Problem({code: status === 413 ? 'message_too_big' : undefined, ...body, status});
-    if (body.session_id !== this.#outbox.key[1]) throw new Error('this is not the server, but a portal on the way to it');
+    if (body.session_id !== this.#outbox.key[1]) throw new Error('the response is not the server\'s, but a portal\'s');
     this.#outbox.acknowledge(number);
     if (body.state === 'complete') throw new Problem({code: 'session_complete'});
   }
@@ -445,7 +447,9 @@ class Sender {
     this.#awaited += ofThisSession;
     try {
       await sendLeftovers(this.#outbox.key, ofThisSession, this.#settings);
-    } catch {} finally { // there is no IndexedDB
+    } catch {
+      // there is no IndexedDB, or there are no Web Locks
+    } finally {
       this.#awaited -= ofThisSession;
     }
   }
@@ -523,7 +527,10 @@ const result = request => new Promise((resolve, reject) => {
   request.onerror = () => reject(request.error);
 });
 
-/** Resolves to a function that gives the lock back; else it is held as long as the page lives. */
+/** Resolves when the page has the lock, which it holds as long as it lives. */
 const hold = name => new Promise((resolve, reject) => {
-  navigator.locks.request(name, () => new Promise(release => resolve(release))).catch(reject);
+  navigator.locks.request(name, () => {
+    resolve();
+    return new Promise(() => {});
+  }).catch(reject);
 });
