@@ -1,6 +1,7 @@
 package sessiontree;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static sessiontree.Entries.newId;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -9,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -268,16 +270,28 @@ class ClientChromiumIT {
 
   /** By a request that outlives the page. The next page would send it, too, but there is none. */
   @Test
-  void pageThatIsClosed_sendsWhatIsLeft() throws Exception {
+  void pageThatIsLeft_sendsWhatWaits() throws Exception {
     openTab();
     makeEvents(1);
     awaitEntries(2);
-    browser.executeScript("session.event('event1'); session.end()");
+    browser.executeScript("session.event('event1'); location = 'about:blank'");
+    awaitEntries(3);
     closeTab(firstTab);
-    Await.until(
-        "it is complete", () -> RawHttp.get(server.port(), "/sessions/" + id).status() == 200);
-    events = 2;
-    assertStored("left");
+  }
+
+  @Test
+  void tabThatCrashes_leavesItsOutboxToTheNextPage() throws Exception {
+    openTab();
+    network.cut();
+    makeEvents(1000);
+    assertThatThrownBy(() -> browser.executeCdpCommand("Page.crash", Map.of()))
+        .hasMessageContaining("crash");
+    closeTab(firstTab);
+    network.mend();
+    openTab();
+    endSession();
+    assertStored("left by a crash");
+    closeTab(firstTab);
   }
 
   private void awaitEntries(int expected) throws Exception {
@@ -442,6 +456,18 @@ class ClientChromiumIT {
         .isEqualTo("\"" + network.url() + "/sessions/" + id + "\"");
     assertThat(RawHttp.get(server.port(), "/sessions/" + id).body())
         .contains("\"name\":\"page_opened\",\"path\":\"/\"");
+  }
+
+  /** Under the policy of the server's own page. */
+  @Test
+  void demoOfThePage_beginsASession() throws Exception {
+    browser.switchTo().newWindow(WindowType.TAB);
+    browser.get(server.uri("/").toString());
+    String demo = run("return (await import('/page/demo.js')).sendDemo()").replace("\"", "");
+    assertThat(RawHttp.get(server.port(), "/sessions/" + demo).status()).isEqualTo(409);
+    assertThat(run("return performance.getEntriesByType('resource').map(e => e.name)"))
+        .as("what is posted where WebSockets are blocked")
+        .doesNotContain("/events?");
   }
 
   @Test
