@@ -79,6 +79,7 @@ final class Checkpointer implements AutoCloseable {
   private long firstTombstone = NONE;
   private long firstTombstoneNanos;
   private long lastTombstone;
+  private long lastOfBefore; // the last that recovery has found
 
   Checkpointer(
       Runs runs,
@@ -152,7 +153,8 @@ final class Checkpointer implements AutoCloseable {
   }
 
   /** Recovery has found a tombstone, of the time before: what it leaves is swept at once. */
-  void deletedBefore(long lsn) {
+  synchronized void deletedBefore(long lsn) {
+    lastOfBefore = lsn;
     deleted(lsn, nanoTime.getAsLong() - sweepNanos);
   }
 
@@ -348,8 +350,8 @@ final class Checkpointer implements AutoCloseable {
       seal.run();
     }
     synchronized (this) {
-      boolean again =
-          !sealed || firstTombstone < active; // when the log thread has, or the tree went
+      // When the log thread has sealed, or the tree went; or others of before are in the next.
+      boolean again = !sealed || firstTombstone < active || firstTombstone <= lastOfBefore;
       firstTombstoneNanos = nanoTime.getAsLong() - (again ? sweepNanos - SWEEP_RETRY_NANOS : 0);
     }
   }
