@@ -211,8 +211,9 @@ class LocalStoreDamageTest {
     session.append(message(event(2, "x"), end(3))).assertStored();
   }
 
-  /** Damages the first child of each run of a session. Its place the run's index tells. */
-  private void damageRuns(String id) throws IOException {
+  /** Damages each run of a session, in a place that the index tells. False if it has none. */
+  private boolean damageRuns(String id) throws IOException {
+    boolean found = false;
     for (Path path : Disk.real().list(folder.resolve("runs"))) {
       RunFile run = RunFile.open(Disk.real(), path);
       RunFile.Index index = run.index();
@@ -220,11 +221,13 @@ class LocalStoreDamageTest {
       for (RunEntry entry; (entry = index.next()) != null; ) {
         if (entry.id().equals(id) && entry.length() > 0) {
           bytes[(int) (entry.offset() + entry.length() - 1)] ^= 1;
+          found = true;
         }
       }
       run.release();
       Files.write(path, bytes);
     }
+    return found;
   }
 
   /** Leaves a folder with sessions a and b, parts of which are in run files; those of a damaged. */
@@ -233,11 +236,14 @@ class LocalStoreDamageTest {
       for (String id : List.of("a", "b")) {
         new Appender(store.open(id)).append(message(start(1)), "w", 1).assertStored();
       }
-      append(store, "b", 30);
-      append(store, "a", 30);
-      append(store, "b", 30);
     }
-    damageRuns("a");
+    do { // until some of a was spilled
+      try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
+        append(store, "b", 30);
+        append(store, "a", 30);
+        append(store, "b", 30);
+      }
+    } while (!damageRuns("a"));
   }
 
   private static void append(LocalStore store, String id, int events) throws Exception {
