@@ -10,7 +10,11 @@ import static sessiontree.Entries.start;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -96,16 +100,54 @@ class ListingIT {
 
   @Test
   void session_isListedWithWhatIsKnownOfIt_numbersAsTheyWereSent() throws Exception {
+    Instant before = Instant.now().minusMillis(1);
     post("s", bound("SESSION_START", "1e9", "s"), event("1", "a"));
     assertThat(HttpAnswer.send(server, "GET", "/sessions").body())
         .isEqualTo(
-            "{\"sessions\":[{\"session_id\":\"s\",\"state\":\"open\",\"start\":1e9,\"entries\":2}]}");
+            "{\"sessions\":[{\"session_id\":\"s\",\"state\":\"open\",\"begun\":\"%s\",\"start\":1e9,\"entries\":2}]}"
+                .formatted(only().path("begun").asText()));
     post("s", bound("SESSION_END", "100.50", "s"));
     int bytes = HttpAnswer.send(server, "GET", "/sessions/s").body().length();
     assertThat(HttpAnswer.send(server, "GET", "/sessions").body())
         .isEqualTo(
-            "{\"sessions\":[{\"session_id\":\"s\",\"state\":\"complete\",\"start\":1e9,\"end\":100.50,\"bytes\":%d}]}"
-                .formatted(bytes));
+            "{\"sessions\":[{\"session_id\":\"s\",\"state\":\"complete\",\"begun\":\"%s\",\"completed\":\"%s\",\"start\":1e9,\"end\":100.50,\"bytes\":%d}]}"
+                .formatted(
+                    only().path("begun").asText(), only().path("completed").asText(), bytes));
+    Instant begun = Instant.parse(only().path("begun").asText());
+    Instant completed = Instant.parse(only().path("completed").asText());
+    assertThat(begun).isBetween(before, completed);
+    assertThat(completed).isBefore(Instant.now().plusMillis(1));
+  }
+
+  private JsonNode only() throws Exception {
+    return list("").path("sessions").path(0);
+  }
+
+  @Test
+  void newestFirst_betweenTimes_overAKill() throws Exception {
+    List<String> ids = open("s", 30);
+    complete(ids.subList(0, 20));
+    List<String> newest = new ArrayList<>(ids);
+    Collections.reverse(newest);
+    for (int start = 0; start < 2; start++) {
+      assertThat(all("order=newest&limit=7")).isEqualTo(newest);
+      assertThat(all("order=oldest&limit=7")).isEqualTo(ids);
+      assertThat(all("limit=7")).isEqualTo(ids);
+      String tenth = list("").path("sessions").path(10).path("begun").asText();
+      assertThat(all("order=newest&limit=4&since=" + tenth)).isEqualTo(newest.subList(0, 20));
+      assertThat(all("order=newest&limit=4&until=" + tenth)).isEqualTo(newest.subList(20, 30));
+      assertThat(all("limit=4&since=" + tenth)).isEqualTo(ids.subList(10, 30));
+      assertThat(all("state=open&order=newest&limit=4&since=" + tenth))
+          .isEqualTo(newest.subList(0, 10));
+      long second = Instant.parse(tenth).getEpochSecond();
+      assertThat(all("since=" + (second + 100))).isEmpty();
+      assertThat(all("until=" + (second + 100) + ".5")).isEqualTo(ids);
+      String elsewhere =
+          OffsetDateTime.ofInstant(Instant.parse(tenth), ZoneOffset.ofHours(5)).toString();
+      assertThat(all("since=" + elsewhere.replace("+", "%2B"))).isEqualTo(ids.subList(10, 30));
+      server.kill();
+      server = JarServer.start(folder.resolve("store"));
+    }
   }
 
   @ParameterizedTest
@@ -211,7 +253,17 @@ class ListingIT {
     for (String query :
         List.of(
             "limit=0",
-            "order=oldest",
+            "order=OLDEST",
+            "order=",
+            "since=",
+            "since=yesterday",
+            "since=2026-03-01",
+            "since=-1",
+            "since=1e9",
+            "until=1772355600123",
+            "until=1969-12-31T23:59:59Z",
+            "until=2026-13-01T00:00:00Z",
+            "sort=newest",
             "LIMIT=1",
             "=",
             "limit=-1",

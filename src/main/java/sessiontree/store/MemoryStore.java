@@ -3,12 +3,16 @@ package sessiontree.store;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentNavigableMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -25,8 +29,12 @@ import sessiontree.sort.SessionBuffer;
  * its memory is the only limit. Otherwise it keeps the promises of a {@link SessionStore}.
  */
 public final class MemoryStore implements SessionStore, Listable, Expirable {
-  private final ConcurrentSkipListMap<String, MemorySession> sessions =
-      new ConcurrentSkipListMap<>();
+  private final ConcurrentHashMap<String, MemorySession> sessions = new ConcurrentHashMap<>();
+
+  /** By when they were begun, in microseconds since the UNIX epoch. */
+  private final ConcurrentSkipListMap<Long, MemorySession> inOrder = new ConcurrentSkipListMap<>();
+
+  private final AtomicLong lastMicros = new AtomicLong();
   private final AtomicInteger open = new AtomicInteger();
   private final AtomicLong versions = new AtomicLong();
   private final RunningClock clock = new RunningClock(System::nanoTime);
@@ -64,18 +72,41 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
   }
 
   @Override
-  public Listing list(Listing.Filter filter, String after, int limit) {
+  public Listing list(Listing.Query query) {
     List<Listing.Listed> page = new ArrayList<>();
-    for (MemorySession session : sessions.tailMap(after == null ? "" : after, false).values()) {
-      boolean complete = session.tree != null;
-      if (filter == Listing.Filter.ALL || complete == (filter == Listing.Filter.COMPLETE)) {
-        if (page.size() == limit) {
-          return new Listing(page, page.get(limit - 1).id());
+    for (MemorySession session : range(query).values()) {
+      Listing.Listed listed = session.listed();
+      if (listed != null && query.takes(listed.complete())) {
+        if (page.size() == query.limit()) {
+          return new Listing(page, Long.toString(micros(page.get(page.size() - 1).begun())));
         }
-        page.add(session.listed());
+        page.add(listed);
       }
     }
     return new Listing(page, null);
+  }
+
+  private ConcurrentNavigableMap<Long, MemorySession> range(Listing.Query query) {
+    long from = query.since() == null ? Long.MIN_VALUE : micros(query.since());
+    long to = query.until() == null ? Long.MAX_VALUE : micros(query.until());
+    if (query.after() != null && query.newestFirst()) {
+      to = Math.min(to, Long.parseLong(query.after()));
+    } else if (query.after() != null) {
+      from = Math.max(from, Long.parseLong(query.after()) + 1);
+    }
+    ConcurrentNavigableMap<Long, MemorySession> range = inOrder.subMap(from, Math.max(from, to));
+    return query.newestFirst() ? range.descendingMap() : range;
+  }
+
+  private static long micros(Instant time) {
+    return ChronoUnit.MICROS.between(Instant.EPOCH, time);
+  }
+
+  /** The time of day in microseconds since the UNIX epoch, later at each call. */
+  private Instant now() {
+    long now = micros(Instant.now());
+    return Instant.EPOCH.plus(
+        lastMicros.updateAndGet(last -> Math.max(last + 1, now)), ChronoUnit.MICROS);
   }
 
   @Override
@@ -126,6 +157,8 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
     private long entries;
     private Batch.Bound start;
     private Batch.Bound end;
+    private Instant begun;
+    private Instant completed;
     private long appendedMillis;
     private String version;
     private volatile MemoryTree tree;
@@ -153,10 +186,15 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
       return writers.size();
     }
 
+    /** Null if it was deleted. */
     synchronized Listing.Listed listed() {
+      if (start == null) {
+        return null;
+      }
       return tree == null
-          ? new Listing.Listed(id, false, start.text(), null, entries, 0)
-          : new Listing.Listed(id, true, start.text(), end.text(), 0, tree.bytes());
+          ? new Listing.Listed(id, false, begun, null, start.text(), null, entries, 0)
+          : new Listing.Listed(
+              id, true, begun, completed, start.text(), end.text(), 0, tree.bytes());
     }
 
     /** Null unless it is complete, or is not, and nothing was appended for that long. */
@@ -200,6 +238,7 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
       if (append.kind() == Append.Kind.DELETION) {
         open.addAndGet(tree == null ? -1 : 0);
         sessions.remove(id, this);
+        inOrder.remove(micros(begun));
         start = null;
         tree = null;
         return true;
@@ -210,7 +249,9 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
       version = "m" + versions.incrementAndGet();
       if (append.keepsStart()) {
         start = batch.start();
+        begun = now();
         sessions.put(id, this);
+        inOrder.put(micros(begun), this);
         open.incrementAndGet();
       }
       if (append.writer() != null) {
@@ -225,6 +266,7 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
 
     private void finish(Batch.Bound at, boolean abandoned) {
       end = at;
+      completed = now();
       try {
         tree = new MemoryTree(json(buffer, start, at, abandoned), version);
       } catch (IOException e) {

@@ -6,9 +6,15 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.util.RawValue;
 import io.javalin.http.Context;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.format.DateTimeParseException;
+import java.time.temporal.ChronoUnit;
 import java.util.Base64;
 import java.util.Set;
+import java.util.regex.Pattern;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 import sessiontree.store.Listable;
@@ -20,7 +26,12 @@ final class Listings {
   private static final int DEFAULT_LIMIT = 100;
   private static final int MAX_LIMIT = 1_000;
   private static final Set<String> PARAMETERS =
-      Set.of("state", "limit", "cursor", Tokens.ACCESS_TOKEN);
+      Set.of("state", "order", "since", "until", "limit", "cursor", Tokens.ACCESS_TOKEN);
+
+  private static final Pattern EPOCH_SECONDS = Pattern.compile("[0-9]{1,11}(\\.[0-9]{1,9})?");
+
+  /** Years have four digits. */
+  private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59Z");
 
   private final SessionStore store;
 
@@ -31,10 +42,18 @@ final class Listings {
   void get(Context ctx) throws ProblemException, IOException {
     for (String parameter : ctx.queryParamMap().keySet()) {
       if (!PARAMETERS.contains(parameter)) { // what it asks for would be missing
-        throw invalid("a list knows state, limit and cursor");
+        throw invalid("a list knows state, order, since, until, limit and cursor");
       }
     }
-    String page = page(filter(ctx), cursor(ctx), limit(ctx)).toString();
+    String page =
+        page(new Listing.Query(
+                filter(ctx),
+                isNewestFirst(ctx),
+                time(ctx, "since"),
+                time(ctx, "until"),
+                cursor(ctx),
+                limit(ctx)))
+            .toString();
     Responses.set(ctx, Responses.JSON, page.getBytes(StandardCharsets.UTF_8));
   }
 
@@ -48,6 +67,38 @@ final class Listings {
       case "complete" -> Listing.Filter.COMPLETE;
       default -> throw invalid("state is open or complete");
     };
+  }
+
+  private static boolean isNewestFirst(Context ctx) throws ProblemException {
+    String order = ctx.queryParam("order");
+    if (order == null || order.equals("oldest")) {
+      return false;
+    }
+    if (order.equals("newest")) {
+      return true;
+    }
+    throw invalid("order is oldest or newest");
+  }
+
+  /** A time of RFC 3339, or UNIX epoch seconds; or null. */
+  private static Instant time(Context ctx, String name) throws ProblemException {
+    String time = ctx.queryParam(name);
+    if (time == null) {
+      return null;
+    }
+    try {
+      if (EPOCH_SECONDS.matcher(time).matches()) {
+        long micros = new BigDecimal(time).movePointRight(6).longValue();
+        return Instant.EPOCH.plus(micros, ChronoUnit.MICROS);
+      }
+      Instant instant = OffsetDateTime.parse(time.replace(' ', '+')).toInstant(); // as "+" means
+      if (!instant.isBefore(Instant.EPOCH) && instant.isBefore(LATEST)) {
+        return instant;
+      }
+    } catch (DateTimeParseException e) {
+      // it is neither
+    }
+    throw invalid(name + " is a time such as 2026-03-01T09:00:00Z, or seconds since 1970");
   }
 
   private static String cursor(Context ctx) throws ProblemException {
@@ -78,14 +129,13 @@ final class Listings {
     return new ProblemException(Problem.INVALID_PARAMETER, detail);
   }
 
-  private ObjectNode page(Listing.Filter state, String after, int limit)
-      throws ProblemException, IOException {
+  private ObjectNode page(Listing.Query query) throws ProblemException, IOException {
     if (!(store instanceof Listable listable)) {
       throw new ProblemException(Problem.NOT_FOUND, "this store lists no sessions");
     }
     Listing listing;
     try {
-      listing = listable.list(state, after, limit);
+      listing = listable.list(query);
     } catch (IllegalArgumentException e) {
       throw invalid("cursor is the next of another page");
     }
@@ -94,6 +144,10 @@ final class Listings {
     for (Listing.Listed session : listing.sessions()) {
       ObjectNode one = listed.addObject().put("session_id", session.id());
       one.put("state", session.complete() ? "complete" : "open");
+      one.put("begun", session.begun().toString());
+      if (session.complete()) {
+        one.put("completed", session.completed().toString());
+      }
       one.putRawValue("start", new RawValue(session.start())); // as it was sent
       if (session.complete()) {
         one.putRawValue("end", new RawValue(session.end()));

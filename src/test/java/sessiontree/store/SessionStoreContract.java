@@ -10,12 +10,15 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
@@ -652,7 +655,7 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
     List<String> listed = new ArrayList<>();
     String after = null;
     do {
-      Listing page = store.list(Listing.Filter.ALL, after, limit);
+      Listing page = store.list(Listing.Query.oldest(Listing.Filter.ALL, after, limit));
       assertThat(page.sessions()).hasSizeLessThanOrEqualTo(limit);
       page.sessions().forEach(session -> listed.add(session.id()));
       after = page.next();
@@ -670,15 +673,105 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
 
   @Test
   void page_tellsOfEachSession() throws Exception {
+    Instant before = Instant.now();
     appender("a").append(message(start("1.50"), event(5, "x"))).assertStored();
     complete("b", message(start("1e0"), end("2.0")));
     List<Listing.Listed> listed =
-        new ArrayList<>(store.list(Listing.Filter.ALL, null, 10).sessions());
-    listed.sort(Comparator.comparing(Listing.Listed::id));
+        store.list(Listing.Query.oldest(Listing.Filter.ALL, null, 10)).sessions();
+    Listing.Listed a = listed.get(0);
+    Listing.Listed b = listed.get(1);
     assertThat(listed)
         .containsExactly(
-            new Listing.Listed("a", false, "1.50", null, 2, 0),
-            new Listing.Listed("b", true, "1e0", "2.0", 0, tree("b").length()));
+            new Listing.Listed("a", false, a.begun(), null, "1.50", null, 2, 0),
+            new Listing.Listed(
+                "b", true, b.begun(), b.completed(), "1e0", "2.0", 0, tree("b").length()));
+    assertThat(a.begun()).isBetween(before.minusSeconds(1), b.begun());
+    assertThat(b.begun()).isBeforeOrEqualTo(b.completed());
+    assertThat(b.completed()).isBefore(before.plusSeconds(100));
+  }
+
+  /** Against a list that a test keeps, with sessions that complete, go, and are begun anew. */
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4, 5})
+  void pages_areInTheOrderBegun_orTheOtherWayRound_betweenTimes(long seed) throws Exception {
+    Random random = new Random(seed);
+    List<String> begun = new ArrayList<>();
+    Set<String> complete = new HashSet<>();
+    for (int step = 0; step < 200; step++) {
+      String id = (random.nextBoolean() ? "s" : "S") + random.nextInt(60);
+      Appender session = appender(id);
+      if (!begun.contains(id)) {
+        session.append(message(start(random.nextInt(9)), event(5, "x"))).assertStored();
+        begun.add(id);
+      } else if (random.nextInt(3) == 0) {
+        session.delete().assertStored();
+        begun.remove(id);
+        complete.remove(id);
+      } else if (complete.add(id)) {
+        session.append(message(end(9))).assertStored();
+      }
+      if (random.nextInt(60) == 0) {
+        reopen();
+      }
+      if (step % 10 == 0) {
+        assertPages(random, begun, complete, "seed %d, step %d".formatted(seed, step));
+      }
+    }
+  }
+
+  private void assertPages(Random random, List<String> begun, Set<String> complete, String what)
+      throws IOException {
+    List<Listing.Listed> all = pages(Listing.Filter.ALL, false, null, null, 7);
+    assertThat(all).as(what).extracting(Listing.Listed::id).isEqualTo(begun);
+    assertThat(all).as(what).isSortedAccordingTo(Comparator.comparing(Listing.Listed::begun));
+    for (Listing.Filter filter : Listing.Filter.values()) {
+      Instant since = random.nextBoolean() ? null : someTime(random, all);
+      Instant until = random.nextBoolean() ? null : someTime(random, all);
+      boolean newestFirst = random.nextBoolean();
+      List<Listing.Listed> expected = new ArrayList<>();
+      for (Listing.Listed one : all) {
+        boolean within =
+            (since == null || !one.begun().isBefore(since))
+                && (until == null || one.begun().isBefore(until));
+        boolean isComplete = complete.contains(one.id());
+        if (within
+            && (filter == Listing.Filter.ALL || isComplete == one.complete())
+            && (filter == Listing.Filter.ALL
+                || isComplete == (filter == Listing.Filter.COMPLETE))) {
+          expected.add(one);
+        }
+      }
+      if (newestFirst) {
+        Collections.reverse(expected);
+      }
+      assertThat(pages(filter, newestFirst, since, until, 1 + random.nextInt(9)))
+          .as("%s: %s, newest first %s, from %s to %s", what, filter, newestFirst, since, until)
+          .isEqualTo(expected);
+    }
+  }
+
+  /** When one of them was begun, or a moment before or after. */
+  private static Instant someTime(Random random, List<Listing.Listed> sessions) {
+    return sessions.isEmpty()
+        ? Instant.now()
+        : sessions
+            .get(random.nextInt(sessions.size()))
+            .begun()
+            .plusNanos(random.nextInt(3) * 1000L - 1000);
+  }
+
+  private List<Listing.Listed> pages(
+      Listing.Filter filter, boolean newestFirst, Instant since, Instant until, int limit)
+      throws IOException {
+    List<Listing.Listed> sessions = new ArrayList<>();
+    String after = null;
+    do {
+      Listing page = store.list(new Listing.Query(filter, newestFirst, since, until, after, limit));
+      assertThat(page.sessions()).hasSizeLessThanOrEqualTo(limit);
+      sessions.addAll(page.sessions());
+      after = page.next();
+    } while (after != null);
+    return sessions;
   }
 
   @Test
@@ -697,12 +790,15 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
     }
   }
 
+  /** Closes the store and opens it again, if it keeps anything. */
+  protected void reopen() throws Exception {}
+
   /** The ids of all pages. */
   protected final List<String> listed(Listing.Filter filter, int limit) throws IOException {
     List<String> ids = new ArrayList<>();
     String after = null;
     do {
-      Listing page = store.list(filter, after, limit);
+      Listing page = store.list(Listing.Query.oldest(filter, after, limit));
       page.sessions().forEach(session -> ids.add(session.id()));
       after = page.next();
     } while (after != null);

@@ -144,6 +144,7 @@ final class Finisher {
     try {
       trees.publish(session.id(), completed, session.facts(), session::write);
       journal.add(session.line());
+      journal.forceIfMuch();
       unfinished.remove(session.id());
       checkpointer.grew(-session.published());
       metrics.finishSeconds.observe((System.nanoTime() - began) / 1e9);

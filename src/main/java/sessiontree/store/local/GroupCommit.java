@@ -2,8 +2,6 @@ package sessiontree.store.local;
 
 import java.io.IOException;
 import java.time.Duration;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -282,6 +280,7 @@ final class GroupCommit {
     if (append.kind() == Append.Kind.DELETION) {
       return LogRecord.deletion(log.nextLsn(), millis, id, append.expected());
     }
+    long micros = append.keepsStart() || append.ends() ? running.epochMicros() : 0;
     return new LogRecord(
         LogRecord.Type.APPEND,
         log.nextLsn(),
@@ -290,17 +289,14 @@ final class GroupCommit {
         append.expected(),
         append.writer() == null ? "" : append.writer(),
         append.number(),
-        append.keepsStart() ? append.batch().start() : null,
-        append.ends() ? end(append) : null,
+        append.keepsStart() ? new Begin(append.batch().start(), micros) : null,
+        append.ends() ? end(append, micros) : null,
         append.batch().count(),
         append.batch().children());
   }
 
-  private static End end(Append append) {
-    return new End(
-        append.batch().end(),
-        ChronoUnit.MICROS.between(Instant.EPOCH, Instant.now()),
-        append.kind() == Append.Kind.ABANDONMENT);
+  private static End end(Append append, long micros) {
+    return new End(append.batch().end(), micros, append.kind() == Append.Kind.ABANDONMENT);
   }
 
   /** Returns whether the group can be answered. */

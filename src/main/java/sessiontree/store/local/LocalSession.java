@@ -2,6 +2,7 @@ package sessiontree.store.local;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -45,7 +46,7 @@ final class LocalSession implements StoredSession {
   private long sequence;
   private long entries;
   private Map<String, Long> writers;
-  private Batch.Bound start;
+  private Begin start;
   private End end;
   private boolean publishing; // its tree
   private boolean damageTold;
@@ -85,7 +86,7 @@ final class LocalSession implements StoredSession {
 
   @Override
   public synchronized SessionState state() {
-    return new SessionState(phase, sequence, entries, start == null ? 0 : start.key());
+    return new SessionState(phase, sequence, entries, start == null ? 0 : start.bound().key());
   }
 
   @Override
@@ -113,10 +114,15 @@ final class LocalSession implements StoredSession {
   }
 
   /** What a page tells of it; null when it is complete, or there is nothing. */
-  synchronized Listing.Listed listed() {
+  synchronized Listing.Listed listed(Instant begun) {
     return phase == Phase.OPEN || phase == Phase.ENDED
-        ? new Listing.Listed(id, false, start.text(), null, entries, 0)
+        ? new Listing.Listed(id, false, begun, null, start.bound().text(), null, entries, 0)
         : null;
+  }
+
+  /** When it was begun; 0 if that is not known. */
+  synchronized long begunMicros() {
+    return start == null ? 0 : start.epochMicros();
   }
 
   /** The running time of its last append. */
@@ -436,7 +442,7 @@ final class LocalSession implements StoredSession {
     Batch.Bound latest;
     List<Region> regions;
     synchronized (this) {
-      latest = start;
+      latest = start.bound();
       for (SessionBuffer one : spilling) {
         latest = one.latest(latest);
       }
@@ -480,7 +486,7 @@ final class LocalSession implements StoredSession {
 
   /** The line of a session that has ended. */
   synchronized JournalLine line() {
-    return JournalLine.of(lastMillis, end.epochMicros(), lastLsn, id);
+    return JournalLine.completed(end.epochMicros(), lastLsn, lastMillis, id);
   }
 
   /** Of a session that has ended: its last record is its end. */
@@ -539,7 +545,7 @@ final class LocalSession implements StoredSession {
   }
 
   private synchronized Snapshot snapshot() {
-    return new Snapshot(this, start, end, entries, retained(), buffered());
+    return new Snapshot(this, start.bound(), end, entries, retained(), buffered());
   }
 
   /** How many children are stored. Guarded by this. */
@@ -555,7 +561,9 @@ final class LocalSession implements StoredSession {
   /** What is stored of an open session, or of one whose tree is being made; null of any other. */
   synchronized Snapshot soFar() {
     boolean open = phase == Phase.OPEN || phase == Phase.ENDED;
-    return open ? new Snapshot(this, start, null, children() + 1, retained(), buffered()) : null;
+    return open
+        ? new Snapshot(this, start.bound(), null, children() + 1, retained(), buffered())
+        : null;
   }
 
   @Override

@@ -79,7 +79,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
       Duration sweep,
       LongSupplier nanoTime) {
     private static final long MAX_SEGMENT_BYTES = 16 << 20;
-    private static final long MAX_JOURNAL_BYTES = 256 << 10;
+    private static final long MAX_JOURNAL_BYTES = 64 << 10;
 
     /**
      * With at most 32 run files between merges, a try every second, and a sweep every five minutes.
@@ -128,7 +128,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     Closeable lock = disk.lock(folder.resolve("lock"));
     try {
       LocalStore store = new LocalStore(disk, folder, options, lock, metrics);
-      store.recover(folder, began, metrics);
+      store.recover(disk, folder, began, metrics);
       return store;
     } catch (IOException | RuntimeException e) {
       lock.close();
@@ -145,14 +145,10 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     running = RunningTime.resume(disk, folder.resolve("clock"), temporary, options.nanoTime());
     journal = Journal.open(disk, folder.resolve("journal"), temporary, options.journalBytes());
     running.atLeast(journal.lastMillis());
+    running.wasMicros(journal.lastMicros());
+    sessions.earlierBegan(journal.isNew() ? running.epochMicros() : journal.beganMicros());
     log = WriteAheadLog.of(disk, folder.resolve("log"), options.segmentBytes());
-    runs =
-        Runs.open(
-            disk,
-            folder.resolve("runs"),
-            temporary,
-            options.fanIn(),
-            (entry, region) -> add(entry.id()).load(entry, region));
+    runs = Runs.open(disk, folder.resolve("runs"), temporary, options.fanIn(), this::load);
     checkpointer =
         new Checkpointer(
             runs, trees, journal, log, sessions, options, this::mergeRuns, this::seal, metrics);
@@ -169,8 +165,19 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
             metrics);
   }
 
-  private void recover(Path folder, long beganNanos, Metrics metrics) throws IOException {
-    new Recovery(this, sessions, trees, runs, journal, checkpointer, finisher, running, beganNanos)
+  private void recover(Disk disk, Path folder, long beganNanos, Metrics metrics)
+      throws IOException {
+    new Recovery(
+            this,
+            sessions,
+            trees,
+            runs,
+            journal,
+            checkpointer,
+            finisher,
+            running,
+            new EarlierSessions(disk, folder.resolve("tmp")),
+            beganNanos)
         .replay(log);
     double seconds = (System.nanoTime() - beganNanos) / 1e9;
     metrics.gauge(
@@ -198,6 +205,14 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     } catch (IOException e) { // of a folder that is gone, or a disk that fails
       return Double.NaN;
     }
+  }
+
+  private List<Region> load(RunEntry entry, Region region) {
+    LocalSession session = add(entry.id());
+    List<Region> needless = session.load(entry, region);
+    running.wasMicros(session.begunMicros());
+    sessions.begun(session);
+    return needless;
   }
 
   /** The session of that id; a new one if there is none. */
@@ -238,10 +253,14 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
         deleted.regions().forEach(runs::retire);
         return -deleted.bytes();
       }
-      if (record.start() != null) {
-        sessions.add(session);
+      if (record.start() == null) {
+        return session.apply(record);
       }
-      return session.apply(record);
+      sessions.add(session);
+      long grown = session.apply(record);
+      journal.addNew(record.begun());
+      sessions.begun(session);
+      return grown;
     }
 
     @Override
@@ -304,8 +323,8 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
   }
 
   @Override
-  public Listing list(Listing.Filter filter, String after, int limit) throws IOException {
-    return new Pages(sessions, trees).list(filter, after, limit);
+  public Listing list(Listing.Query query) throws IOException {
+    return new Pages(sessions, journal, trees).list(query);
   }
 
   @Override

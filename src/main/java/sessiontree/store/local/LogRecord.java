@@ -14,7 +14,7 @@ import sessiontree.store.log.WriteAheadLog;
  * @param millis when it was appended, as {@link RunningTime} counts
  * @param sequence how many records the session had before this one
  * @param writer the writer's name; empty for none
- * @param start the session's SESSION_START, or null
+ * @param start the session's beginning, or null
  * @param end its end, or null
  * @param count how many children there are
  * @param children laid out as {@link sessiontree.event.Children}
@@ -27,7 +27,7 @@ record LogRecord(
     long sequence,
     String writer,
     long number,
-    Batch.Bound start,
+    Begin start,
     End end,
     int count,
     byte[] children)
@@ -62,6 +62,7 @@ record LogRecord(
   private static final int HAS_START = 1;
   private static final int HAS_END = 2;
   private static final int ABANDONED = 4;
+  private static final int TIMED = 8; // the start
 
   @Override
   public void putHead(ByteBuffer to) {
@@ -70,7 +71,9 @@ record LogRecord(
     to.putLong(sequence);
     putName(to, writer);
     to.putLong(number).put((byte) flags());
-    putBound(to, start);
+    if (start != null) {
+      start.put(to);
+    }
     if (end != null) {
       end.put(to);
     }
@@ -83,7 +86,7 @@ record LogRecord(
   }
 
   private int flags() {
-    int flags = start == null ? 0 : HAS_START;
+    int flags = start == null ? 0 : HAS_START | (start.isTimed() ? TIMED : 0);
     if (end != null) {
       flags |= HAS_END | (end.abandoned() ? ABANDONED : 0);
     }
@@ -96,10 +99,8 @@ record LogRecord(
   }
 
   static void putBound(ByteBuffer to, Batch.Bound bound) {
-    if (bound != null) {
-      to.putLong(bound.key()).putShort((short) bound.text().length());
-      to.put(bound.text().getBytes(StandardCharsets.US_ASCII));
-    }
+    to.putLong(bound.key()).putShort((short) bound.text().length());
+    to.put(bound.text().getBytes(StandardCharsets.US_ASCII));
   }
 
   /** Reads the bytes of the record of that number; returns null if they are none. */
@@ -115,7 +116,7 @@ record LogRecord(
       String writer = name(body);
       long number = body.getLong();
       int flags = body.get();
-      Batch.Bound start = (flags & HAS_START) == 0 ? null : bound(body);
+      Begin start = (flags & HAS_START) == 0 ? null : Begin.read(body, (flags & TIMED) != 0);
       End end = (flags & HAS_END) == 0 ? null : End.read(body, (flags & ABANDONED) != 0);
       int count = body.getInt();
       byte[] children = new byte[body.remaining()];
@@ -158,6 +159,11 @@ record LogRecord(
 
   private static LogRecord bare(Type type, long lsn, long millis, String id, long sequence) {
     return new LogRecord(type, lsn, millis, id, sequence, "", 0, null, null, 0, NO_CHILDREN);
+  }
+
+  /** The line of a record that has a start. */
+  JournalLine begun() {
+    return JournalLine.begun(start.epochMicros(), lsn, millis, id);
   }
 
   int entries() {

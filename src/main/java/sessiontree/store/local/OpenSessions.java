@@ -1,19 +1,32 @@
 package sessiontree.store.local;
 
 import java.util.Collection;
-import java.util.NavigableMap;
+import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentNavigableMap;
 import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.function.BiPredicate;
 
 /**
  * The sessions that are stored and not complete, and for a moment those that have just become so:
- * by id, and in the order of pages. Safe for several threads.
+ * by id, and in the order in which they were begun. Safe for several threads.
  */
 final class OpenSessions {
   private final ConcurrentHashMap<String, LocalSession> byId = new ConcurrentHashMap<>();
 
-  /** By the relative path that its tree will have. */
-  private final ConcurrentSkipListMap<String, LocalSession> byPath = new ConcurrentSkipListMap<>();
+  /** By their positions, as those of the journal's lines. */
+  private final ConcurrentSkipListMap<String, LocalSession> inOrder = new ConcurrentSkipListMap<>();
+
+  /** When those were begun that an earlier version took: the journal was. */
+  private volatile long earlierMicros;
+
+  void earlierBegan(long epochMicros) {
+    earlierMicros = epochMicros;
+  }
+
+  long earlierMicros() {
+    return earlierMicros;
+  }
 
   LocalSession get(String id) {
     return byId.get(id);
@@ -21,14 +34,27 @@ final class OpenSessions {
 
   void add(LocalSession session) {
     byId.put(session.id(), session);
-    byPath.put(TreePath.of(session.id()), session);
+  }
+
+  /** One that was added has its SESSION_START. */
+  void begun(LocalSession session) {
+    inOrder.put(position(session), session);
   }
 
   /** Does nothing if its id is another's by now. */
   void remove(LocalSession session) {
     if (byId.remove(session.id(), session)) {
-      byPath.remove(TreePath.of(session.id()), session);
+      inOrder.remove(position(session), session);
     }
+  }
+
+  private String position(LocalSession session) {
+    return JournalLine.position(JournalLine.time(begunMicros(session)), session.id());
+  }
+
+  long begunMicros(LocalSession session) {
+    long micros = session.begunMicros();
+    return micros == 0 ? earlierMicros : micros;
   }
 
   Collection<LocalSession> all() {
@@ -39,9 +65,20 @@ final class OpenSessions {
     return byId.size();
   }
 
-  /** Those whose trees will be in that folder, in order of their paths. */
-  NavigableMap<String, LocalSession> in(int folder) {
-    String prefix = TreePath.folder(folder);
-    return byPath.subMap(prefix, true, prefix + Character.MAX_VALUE, false);
+  /**
+   * Visits sessions in their order, or the newest first, with their positions, until a visit
+   * returns false.
+   *
+   * @param after the position behind which it begins, or null
+   */
+  void visit(boolean newestFirst, String after, BiPredicate<String, LocalSession> visitor) {
+    ConcurrentNavigableMap<String, LocalSession> map =
+        newestFirst ? inOrder.descendingMap() : inOrder;
+    map = after == null ? map : map.tailMap(after, false);
+    for (Map.Entry<String, LocalSession> each : map.entrySet()) {
+      if (!visitor.test(each.getKey(), each.getValue())) {
+        return;
+      }
+    }
   }
 }

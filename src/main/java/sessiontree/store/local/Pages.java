@@ -1,73 +1,130 @@
 package sessiontree.store.local;
 
 import java.io.IOException;
+import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.regex.Pattern;
 import sessiontree.store.Listing;
 
 /**
- * Lists sessions in the order of their trees' paths, which an open session has too: so each keeps
- * its place when it completes. A page reads the folders that it crosses, and no others; with many
- * sessions that is a 256th of their names. Safe for several threads.
+ * Lists sessions in the order in which they were begun, or the other way round: as the {@link
+ * Journal} tells, or, of open sessions alone, from memory. A session keeps its place when it
+ * completes. Safe for several threads.
  */
 final class Pages {
-  private static final Pattern POSITION = Pattern.compile("[0-9a-f]{2}/[0-9a-z._~+-]{1,200}");
+  private static final Pattern POSITION =
+      Pattern.compile("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z [A-Za-z0-9._~-]{1,128}");
+
+  /** A page of complete sessions ends after so many lines of others, so that none takes long. */
+  private static final int MAX_LINES = 10_000;
 
   private final OpenSessions open;
+  private final Journal journal;
   private final TreeFiles trees;
 
-  Pages(OpenSessions open, TreeFiles trees) {
+  Pages(OpenSessions open, Journal journal, TreeFiles trees) {
     this.open = open;
+    this.journal = journal;
     this.trees = trees;
   }
 
-  Listing list(Listing.Filter filter, String after, int limit) throws IOException {
-    if (after != null && !POSITION.matcher(after).matches()) {
-      throw new IllegalArgumentException("no page ends at " + after);
+  Listing list(Listing.Query query) throws IOException {
+    if (query.after() != null && !POSITION.matcher(query.after()).matches()) {
+      throw new IllegalArgumentException("no page ends at " + query.after());
     }
-    List<Listing.Listed> page = new ArrayList<>();
-    String last = after == null ? "" : after;
-    for (int folder = after == null ? 0 : TreePath.folder(after);
-        folder < TreePath.FOLDERS;
-        folder++) {
-      for (Iterator<String> paths = paths(filter, folder, last); paths.hasNext(); ) {
-        String path = paths.next();
-        Listing.Listed listed = listed(filter, path);
-        if (listed != null && page.size() == limit) {
-          return new Listing(page, last);
-        }
-        if (listed != null) {
-          page.add(listed);
-          last = path;
-        }
+    while (true) {
+      long purges = journal.purges();
+      Listing page = page(query);
+      if (purges == journal.purges()) { // or a line may have been another's of the same id
+        return page;
       }
     }
-    return new Listing(page, null);
   }
 
-  /** The paths of a folder behind one: of open sessions, and of trees. */
-  private Iterator<String> paths(Listing.Filter filter, int folder, String after)
-      throws IOException {
-    List<String> paths = new ArrayList<>();
-    if (filter != Listing.Filter.OPEN) {
-      paths.addAll(trees.list(folder));
+  private Listing page(Listing.Query query) throws IOException {
+    Page page = new Page(query);
+    if (query.filter() == Listing.Filter.OPEN) {
+      open.visit(
+          query.newestFirst(),
+          page.after,
+          (position, session) -> page.visit(position, () -> session.listed(begun(position))));
+    } else {
+      journal.visit(
+          query.newestFirst(), page.after, line -> page.visit(line.position(), () -> listed(line)));
     }
-    if (filter != Listing.Filter.COMPLETE) {
-      paths.addAll(open.in(folder).keySet());
-      paths.sort(null);
-    }
-    return paths.stream().filter(path -> path.compareTo(after) > 0).distinct().iterator();
+    return new Listing(page.sessions, page.next);
   }
 
-  private Listing.Listed listed(Listing.Filter filter, String path) {
-    String id = TreePath.id(path);
-    LocalSession session = open.get(id);
-    Listing.Listed open = session == null ? null : session.listed();
-    if (open != null) {
-      return filter == Listing.Filter.COMPLETE ? null : open;
+  private static String time(String position) {
+    return position.substring(0, position.indexOf(' '));
+  }
+
+  private static Instant begun(String position) {
+    return Instant.parse(time(position));
+  }
+
+  /** The session of a line; null if there is none any more, or it cannot be read. */
+  private Listing.Listed listed(JournalLine line) {
+    LocalSession session = open.get(line.id());
+    Listing.Listed listed = session == null ? null : session.listed(Instant.parse(line.time()));
+    return listed != null ? listed : trees.listed(line.id(), Instant.parse(line.time()));
+  }
+
+  private interface Look {
+    Listing.Listed session();
+  }
+
+  /** A page that is being filled. */
+  private static final class Page {
+    private final Listing.Query query;
+    private final String since;
+    private final String until;
+    private final String after;
+    private final List<Listing.Listed> sessions = new ArrayList<>();
+    private int lines;
+    private String last;
+    private String next;
+
+    Page(Listing.Query query) {
+      this.query = query;
+      this.since = query.since() == null ? "" : JournalLine.time(query.since());
+      this.until = query.until() == null ? null : JournalLine.time(query.until());
+      String bound = query.newestFirst() ? until : since.isEmpty() ? null : since;
+      String from = bound == null ? null : bound + " "; // before all ids of that time
+      boolean bounded =
+          from != null
+              && (query.after() == null
+                  || (from.compareTo(query.after()) < 0) == query.newestFirst());
+      this.after = bounded ? from : query.after();
     }
-    return filter == Listing.Filter.OPEN ? null : trees.listed(id);
+
+    /** Returns whether the page takes more. */
+    boolean visit(String position, Look look) {
+      boolean past =
+          query.newestFirst()
+              ? time(position).compareTo(since) < 0
+              : until != null && time(position).compareTo(until) >= 0;
+      if (past) {
+        return false;
+      }
+      boolean full = sessions.size() == query.limit();
+      if (!full && lines++ == MAX_LINES) {
+        next = last;
+        return false;
+      }
+      Listing.Listed listed = look.session();
+      if (listed != null && query.takes(listed.complete())) {
+        if (full) {
+          next = last;
+          return false;
+        }
+        sessions.add(listed);
+        last = position;
+      } else if (!full) {
+        last = position;
+      }
+      return true;
+    }
   }
 }

@@ -8,7 +8,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.store.SessionState.Phase;
@@ -29,6 +28,7 @@ final class Recovery implements WriteAheadLog.Replay {
   private final Checkpointer checkpointer;
   private final Finisher finisher;
   private final RunningTime running;
+  private final EarlierSessions earlier;
   private final long beganNanos;
 
   /**
@@ -55,6 +55,7 @@ final class Recovery implements WriteAheadLog.Replay {
       Checkpointer checkpointer,
       Finisher finisher,
       RunningTime running,
+      EarlierSessions earlier,
       long beganNanos) {
     this.store = store;
     this.sessions = sessions;
@@ -64,6 +65,7 @@ final class Recovery implements WriteAheadLog.Replay {
     this.checkpointer = checkpointer;
     this.finisher = finisher;
     this.running = running;
+    this.earlier = earlier;
     this.beganNanos = beganNanos;
   }
 
@@ -101,7 +103,7 @@ final class Recovery implements WriteAheadLog.Replay {
       }
     }
     trees.syncFolders(); // before anything goes that they stand for
-    beginJournal();
+    beginJournal(log.nextLsn() - 1);
     journal.force();
     complete.forEach(this::forget);
     orphansInRuns.values().forEach(this::forget);
@@ -136,6 +138,7 @@ final class Recovery implements WriteAheadLog.Replay {
   }
 
   private void append(LogRecord record) throws IOException {
+    addLine(record);
     LocalSession session = sessions.get(record.id());
     if (session != null && session.covers(record.lsn())) {
       return;
@@ -150,10 +153,26 @@ final class Recovery implements WriteAheadLog.Replay {
     }
     session = session == null ? store.add(record.id()) : session;
     checkpointer.grew(session.apply(record));
+    if (record.start() != null) {
+      sessions.begun(session);
+    }
     if (record.end() != null) {
       passOver(session);
     }
     checkpointer.makeRoomForReplay();
+  }
+
+  /**
+   * A crash may have taken it. Its place is the same: what came before it is there, or is added.
+   */
+  private void addLine(LogRecord record) throws IOException {
+    running.wasMicros(record.end() == null ? 0 : record.end().epochMicros());
+    if (record.start() != null && record.start().isTimed()) {
+      running.wasMicros(record.start().epochMicros());
+      if (!journal.isNew()) {
+        journal.add(record.begun());
+      }
+    }
   }
 
   /**
@@ -198,26 +217,45 @@ final class Recovery implements WriteAheadLog.Replay {
   }
 
   /**
-   * Of a folder that has no journal, the trees tell which sessions are complete; for how long, they
-   * do not, as a clock may have been wrong: that counts from now on.
+   * Of a folder that has no journal, the trees tell which sessions are complete, and their own
+   * facts and times when they began; of those that are open, that is now. For how long they are
+   * complete nothing tells, as a clock may have been wrong: that counts from now on.
+   *
+   * @param lsn of the log's last record: whatever was deleted up to it is not there any more
    */
-  private void beginJournal() throws IOException {
+  private void beginJournal(long lsn) throws IOException {
     if (!journal.isNew()) {
       return;
     }
-    long now = running.millis();
-    AtomicLong count = new AtomicLong();
+    long now = sessions.earlierMicros();
+    long millis = running.millis();
+    long count = 0;
+    for (int folder = 0; folder < TreePath.FOLDERS; folder++) {
+      for (String path : trees.list(folder)) {
+        String id = TreePath.id(path);
+        earlier.add(JournalLine.begun(trees.began(id, now), lsn, millis, id));
+        count++;
+      }
+    }
+    for (LocalSession session : sessions.all()) {
+      earlier.add(JournalLine.begun(sessions.begunMicros(session), lsn, millis, session.id()));
+    }
+    long[] last = {0};
     journal.begin(
-        to -> {
-          for (int folder = 0; folder < TreePath.FOLDERS; folder++) {
-            for (String path : trees.list(folder)) {
-              String id = TreePath.id(path);
-              to.line(JournalLine.of(now, trees.completed(id), 0, id));
-              count.incrementAndGet();
-            }
-          }
-        });
-    if (count.get() > 0) {
+        now,
+        to ->
+            earlier.writeTo(
+                line -> {
+                  last[0] =
+                      Math.max(last[0] + 1, JournalLine.micros(line.time())); // as none is twice
+                  to.line(JournalLine.begun(last[0], lsn, millis, line.id()));
+                  long completed = Math.min(trees.completed(line.id()), now);
+                  if (completed >= 0) {
+                    to.line(JournalLine.completed(completed, lsn, millis, line.id()));
+                  }
+                }));
+    running.wasMicros(last[0]);
+    if (count > 0) {
       LOG.info(
           "the journal begins with {} sessions that an earlier version completed; --delete-after counts from now on for them",
           count);

@@ -3,7 +3,6 @@ package sessiontree.store.local;
 import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.Map;
-import sessiontree.event.Batch;
 
 /**
  * What a run file's index tells of one session: its state when it was spilled, and where its
@@ -21,7 +20,7 @@ record RunEntry(
     long millis,
     long sequence,
     long entries,
-    Batch.Bound start,
+    Begin start,
     End end,
     Map<String, Long> writers,
     long offset,
@@ -37,6 +36,7 @@ record RunEntry(
   private static final byte OPEN = 0;
   private static final byte ENDED = 1;
   private static final byte ABANDONED = 2;
+  private static final byte TIMED = 8; // and one of these: its start is
 
   RunEntry at(long offset, long length, int count, int crc) {
     return new RunEntry(
@@ -56,8 +56,9 @@ record RunEntry(
     to.position(Integer.BYTES);
     LogRecord.putName(to, id);
     to.putLong(fromLsn).putLong(lsn).putLong(millis).putLong(sequence).putLong(entries);
-    to.put(end == null ? OPEN : end.abandoned() ? ABANDONED : ENDED);
-    LogRecord.putBound(to, start);
+    byte phase = end == null ? OPEN : end.abandoned() ? ABANDONED : ENDED;
+    to.put((byte) (start.isTimed() ? phase | TIMED : phase));
+    start.put(to);
     if (end != null) {
       end.put(to);
     }
@@ -82,8 +83,9 @@ record RunEntry(
     long millis = from.getLong();
     long sequence = from.getLong();
     long entries = from.getLong();
-    byte phase = from.get();
-    Batch.Bound start = LogRecord.bound(from);
+    byte flags = from.get();
+    Begin start = Begin.read(from, (flags & TIMED) != 0);
+    int phase = flags & ~TIMED;
     End end = phase == OPEN ? null : End.read(from, phase == ABANDONED);
     int named = from.getInt();
     Map<String, Long> writers = new HashMap<>();

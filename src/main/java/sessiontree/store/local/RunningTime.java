@@ -3,6 +3,8 @@ package sessiontree.store.local;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +27,9 @@ final class RunningTime {
   private final Path temporary;
   private final RunningClock clock;
   private volatile long before;
+
+  /** The greatest that {@link #epochMicros} gave. Guarded by this. */
+  private long lastMicros;
 
   private RunningTime(Disk disk, Path file, Path temporary, LongSupplier nanoTime, long before) {
     this.disk = disk;
@@ -54,6 +59,21 @@ final class RunningTime {
   /** It was at least that, when the log was written. Before others use it. */
   void atLeast(long millis) {
     before = Math.max(before, millis);
+  }
+
+  /** The time of day was that once. Before others use it. */
+  synchronized void wasMicros(long micros) {
+    lastMicros = Math.max(lastMicros, micros);
+  }
+
+  /**
+   * The time of day, in microseconds since the UNIX epoch, and later than it was before, also
+   * before a restart: so where the machine's clock is set back, it stands nearly still until that
+   * has caught up.
+   */
+  synchronized long epochMicros() {
+    lastMicros = Math.max(lastMicros + 1, ChronoUnit.MICROS.between(Instant.EPOCH, Instant.now()));
+    return lastMicros;
   }
 
   /** To be asked every second or so: see {@link RunningClock}. */

@@ -17,6 +17,8 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -150,6 +152,18 @@ final class TreeFiles {
     } catch (NoSuchFileException e) {
       return -1;
     }
+  }
+
+  /**
+   * When a complete session was begun, as far as its tree tells: by the client's clock, but not
+   * after it was complete, nor after now. In microseconds since the UNIX epoch.
+   */
+  long began(String id, long now) throws IOException {
+    Listing.Listed tree = listed(id, null);
+    long latest = Math.min(now, completed(id));
+    return tree == null
+        ? latest
+        : Math.min(latest, (long) (Double.parseDouble(tree.start()) * 1_000_000));
   }
 
   private Path path(String id) {
@@ -467,14 +481,16 @@ final class TreeFiles {
   }
 
   /** What a page tells of a complete session; null if it is none, or its tree cannot be read. */
-  Listing.Listed listed(String id) {
+  Listing.Listed listed(String id, Instant begun) {
     try (OpenTree tree = open(id, path(id))) {
       ByteBuffer head = ByteBuffer.allocate((int) Math.min(MAX_HEAD_BYTES, tree.bytes));
       tree.read(head, 0);
       Matcher bounds =
           HEAD.matcher(new String(head.array(), 0, head.position(), StandardCharsets.US_ASCII));
       if (bounds.lookingAt()) {
-        return new Listing.Listed(id, true, bounds.group(1), bounds.group(2), 0, tree.bytes);
+        Instant completed = Instant.EPOCH.plus(disk.modified(path(id)), ChronoUnit.MICROS);
+        return new Listing.Listed(
+            id, true, begun, completed, bounds.group(1), bounds.group(2), 0, tree.bytes);
       }
       throw damage(id, path(id), "expected to begin as a tree does, at offset 0");
     } catch (NoSuchFileException | DamageException e) { // the others can be listed

@@ -11,8 +11,9 @@
  *   sessions/5c/ID.json               a tree: the bytes that GET answers
  *   sessions/5c/ID.facts              beside a tree that has named writers, or more than 64 KiB: the number of the
  *                                     record that ended it, its entries, its writers
- *   journal/0000000000000001.txt      lines of completed sessions; the name is the number of a log record, in hex: files
- *                                     before it have no later ends. 0000000000000000.txt: of an earlier version's
+ *   journal/20260301T091244.021337Z.txt  lines of sessions that were begun or completed; the name is a time: all lines of
+ *                                     files before it are earlier
+ *   journal/begun                     when the journal was begun, in microseconds since 1970: 8 bytes, checksum
  *   clock                             for how many milliseconds servers have run on the folder: 8 bytes, checksum
  *   tmp/                              files that are being written; emptied at every start
  * </pre>
@@ -42,8 +43,8 @@
  *    8  how many records the session had before this one
  *  1+n  writer; empty for none
  *    8  the message's number of that writer
- *    1  1: a SESSION_START follows, 2: an end follows, 3: both; and 4 if the end is the server's
- *       the start's bound
+ *    1  1: a SESSION_START follows, 2: an end follows, 3: both; and 4 if the end is the server's, 8 if the start has a time
+ *       the start's bound, and 8 bytes of microseconds since 1970: when it was appended; none of an earlier version's
  *       the end's bound, and 8 bytes of microseconds since 1970: when it was appended
  *    4  number of children
  *       children, to the end of the body
@@ -61,14 +62,15 @@
  * <pre>
  *   0000: 73 65 73 73 69 6f 6e 74 72 65 65 2e 77 61 6c 33  sessiontree.wal3
  *   0010: 00 00 00 00 00 00 00 01 19 c4 39 9a 00 00 00 00  ..........9.....
- *   0020: 00 00 00 72 e3 5c 56 4b 00 00 00 00 00 00 00 01  ...r.\VK........
+ *   0020: 00 00 00 7a 0a 26 c2 2a 00 00 00 00 00 00 00 01  ...z.&.*........
  *   0030: 00 00 00 00 00 00 00 20 01 00 00 00 00 00 00 13  ....... ........
  *   0040: 88 01 61 00 00 00 00 00 00 00 00 01 77 00 00 00  ..a.........w...
- *   0050: 00 00 00 00 01 01 15 c9 a9 4a 5e e3 f4 00 00 0a  .........J^.....
- *   0060: 31 35 36 39 39 37 32 30 38 32 00 00 00 01 15 c9  1569972082......
- *   0070: a9 4a 9a 7e be 00 00 00 00 20 31 35 36 39 39 37  .J.~..... 156997
- *   0080: 32 30 38 33 2c 22 6e 61 6d 65 22 3a 22 63 61 72  2083,"name":"car
- *   0090: 74 5f 6c 6f 61 64 65 64 22 7d                    t_loaded"}
+ *   0050: 00 00 00 00 01 09 15 c9 a9 4a 5e e3 f4 00 00 0a  .........J^.....
+ *   0060: 31 35 36 39 39 37 32 30 38 32 00 06 5e 2e 93 b6  1569972082..^...
+ *   0070: c8 00 00 00 00 01 15 c9 a9 4a 9a 7e be 00 00 00  .........J.~....
+ *   0080: 00 20 31 35 36 39 39 37 32 30 38 33 2c 22 6e 61  . 1569972083,"na
+ *   0090: 6d 65 22 3a 22 63 61 72 74 5f 6c 6f 61 64 65 64  me":"cart_loaded
+ *   00a0: 22 7d                                            "}
  * </pre>
  *
  * <h2>Run file</h2>
@@ -82,7 +84,8 @@
  *       index, an entry a session, by id: 4 bytes of length, then
  *         1+n id · 8 its log records up to this one are in older runs · 8 and up to this one in this run
  *         8 when that was appended · 8 records · 8 entries
- *         1 0: open, 1: ended, 2: ended by the server · bounds as above · 4 writers, each 1+n name and 8 number
+ *         1 0: open, 1: ended, 2: ended by the server; and 8 if the start has a time · bounds as above
+ *         4 writers, each 1+n name and 8 number
  *         8 offset, 8 length, 4 children, 4 checksum of its run
  *    8  offset of the index
  *    8  entries of the index
@@ -93,17 +96,21 @@
  *
  * <h2>Journal</h2>
  *
- * <p>Lines of ASCII, one for each session that completed, in the order in which they were finished:
+ * <p>Lines of ASCII, one for each session that was begun, in their order, and one for each that was
+ * completed, in the order in which they were finished:
  *
  * <pre>
- *   5120 2026-03-01T09:12:44.021337Z 2 a 63069746
+ *   2026-03-01T09:12:44.021337Z begun 1 5000 a 4f1c2a90
+ *   2026-03-01T09:12:44.141201Z completed 2 5120 a 63069746
  * </pre>
  *
- * <p>When it ended, in milliseconds that servers have run on the folder; when that was by the
- * clock; the number of the log record that ended it; its id; and the checksum of all this, in hex.
- * What is no such line is passed over. A line is of what is stored unless a tombstone of its id has
- * a greater number, or there is no tree. The lines that are due are read from the oldest file on;
- * one of which no session is left goes, but not the newest.
+ * <p>When that was by the clock; the number of the log record that did it; when it was, in
+ * milliseconds that servers have run on the folder; the session's id; and the checksum of all this,
+ * in hex. What is no such line is passed over. The times of beginnings ascend, also where the clock
+ * was set back. A line is of what is stored unless a tombstone of its id has a greater number, or
+ * there is neither an open session nor a tree. Pages are made of beginnings; what is due is read
+ * from completions, from the oldest file on. Files that a purge leaves without lines go, but not
+ * the newest.
  *
  * <h2>Invariants</h2>
  *
@@ -118,9 +125,9 @@
  *       that.
  *   <li>A run is needed until the name of its session's tree is durable. A run file that nobody
  *       needs is deleted.
- *   <li>The line of a session is durable before the last segment or run goes that tells of its end:
- *       until then it waits in memory, and recovery adds it again, unless it is there. A line
- *       leaves the journal, durably, before the tombstone of its session leaves the log.
+ *   <li>A line is durable before the last segment or run goes that tells of its beginning or its
+ *       end: until then it waits in memory, and recovery adds it again, unless it is there. The
+ *       lines of a session leave the journal, durably, before its tombstone leaves the log.
  *   <li>A deletion is answered when its tombstone has been forced and the tree is unlinked. All
  *       that is stored under its id later lies behind the tombstone in the log. So the tombstone's
  *       segment is deleted only when the unlinking is durable, and the run files, if they have
@@ -158,9 +165,10 @@
  *   <tr><td>while segments are deleted<td>any of those before the checkpoint: deleted
  * </table>
  *
- * <p>A folder without a journal is an earlier version's, or new. The trees that it has are the
- * first lines of its journal, complete from now on. Trees of sessions that ended in its log are
- * removed, and made anew, as that version named trees before they were durable.
+ * <p>A folder whose journal was not begun is an earlier version's, or new. The trees that it has
+ * are the first lines of its journal: begun when their start says, but not after their file's time;
+ * complete from now on. Sessions that are open were begun now. Trees of sessions that ended in its
+ * log are removed, and made anew, as that version may have named trees before they were durable.
  *
  * <p>Anything else stops the start with a message that names the file and, where there is one, the
  * offset: a damaged record, a segment, a run file or a record that is missing, a damaged index.
@@ -210,7 +218,8 @@
  * <pre>
  *   Runs.merging     while run files are merged      then LocalSession, or Runs
  *   Journal.reading  while due lines are looked for  then Journal, or TreeCache
- *   LocalSession, Runs, Journal, TreeCache, Checkpointer, Answers, GroupCommit.queueLock,
+ *   Journal          while lines are forced          then Journal.pending
+ *   LocalSession, Runs, Journal.pending, TreeCache, Checkpointer, Answers, GroupCommit.queueLock,
  *   WriteAheadLog.sealed                             none
  * </pre>
  *

@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -20,6 +21,7 @@ import sessiontree.store.log.FaultyDisk;
 class JournalTest {
   private static final Path FOLDER = Path.of("journal");
   private static final int FILE_BYTES = 1 << 10;
+  private static final long BEGUN = 1_700_000_000_000_000L;
 
   private FaultyDisk disk = FaultyDisk.create(new Random(1));
 
@@ -29,7 +31,7 @@ class JournalTest {
     }
     Journal journal = Journal.open(disk, FOLDER, Path.of("tmp"), FILE_BYTES);
     if (journal.isNew()) {
-      journal.begin(to -> {});
+      journal.begin(BEGUN - 1, to -> {});
     }
     return journal;
   }
@@ -45,8 +47,18 @@ class JournalTest {
 
   private static void add(Journal journal, int from, int to) throws IOException {
     for (int i = from; i < to; i++) {
-      journal.add(JournalLine.of(i * 1000L, 1_700_000_000_000_000L + i, i, "s" + i));
+      journal.add(completed(i));
+      journal.forceIfMuch();
     }
+  }
+
+  private static JournalLine completed(int i) {
+    return JournalLine.completed(BEGUN + i, i, i * 1000L, "s" + i);
+  }
+
+  private Path newest() throws IOException {
+    List<Path> files = disk.list(FOLDER);
+    return files.get(files.size() - 2); // the last is the mark
   }
 
   private static List<String> due(Journal journal) throws IOException {
@@ -79,9 +91,9 @@ class JournalTest {
   @Test
   void line_isReadableText() throws Exception {
     written(7, 8);
-    List<Path> files = disk.list(FOLDER);
-    assertThat(files.get(1)).hasFileName("0000000000000008.txt");
-    assertThat(text(files.get(1))).matches("7000 2023-11-14T22:13:20\\.000007Z 7 s7 [0-9a-f]{8}\n");
+    assertThat(newest()).hasFileName("20231114T221320.000008Z.txt");
+    assertThat(text(newest()))
+        .matches("2023-11-14T22:13:20\\.000007Z completed 7 7000 s7 [0-9a-f]{8}\n");
   }
 
   /** One that is torn is the last; whatever is damaged, the others are used. */
@@ -89,7 +101,7 @@ class JournalTest {
   void newestFile_cutAnywhereOrDamaged_losesTheLinesThatAreConcerned_andIsGoneOnWith()
       throws Exception {
     written(1, 4);
-    Path newest = disk.list(FOLDER).get(1);
+    Path newest = newest();
     String sound = text(newest);
     for (int at = 0; at < sound.length(); at++) {
       int line = (int) sound.substring(0, at).chars().filter(c -> c == '\n').count();
@@ -119,7 +131,7 @@ class JournalTest {
       add(journal, 1, 3);
       disk.failAt(fails, 1); // create, write, force, sync
       assertThatIOException().isThrownBy(journal::force);
-      journal.add(JournalLine.of(1, 1, 3, "s3"));
+      journal.add(completed(3));
       journal.force();
       disk = disk.losePower();
       assertThat(due(open())).as("%d", fails).isEqualTo(ids(1, 4));
@@ -156,7 +168,7 @@ class JournalTest {
     for (int i : new int[] {1, 50, 99}) {
       journal.delete("s" + i, 100 + i);
     }
-    journal.add(JournalLine.of(300_000, 1, 300, "s50"));
+    journal.add(JournalLine.completed(BEGUN + 300, 300, 300_000, "s50"));
     List<String> left = new ArrayList<>(ids(2, 99));
     left.remove("s50");
     left.add("s50");
@@ -187,20 +199,97 @@ class JournalTest {
   }
 
   @Test
-  void filesOfWhichNothingIsLeft_areDeleted_butTheNewest() throws Exception {
+  void filesOfWhichNothingIsLeft_areDeletedByAPurge_butTheNewest() throws Exception {
     Journal journal = written(1, 100);
     assertThat(due(journal)).isEqualTo(ids(1, 100));
-    List<Path> files = disk.list(FOLDER);
+    add(journal, 100, 101);
+    journal.delete("s100", 101);
+    journal.force();
+    Path newest = newest();
     for (int i = 1; i < 100; i++) {
       if (i != 40) {
         journal.delete("s" + i, 100);
       }
     }
     assertThat(due(journal)).containsExactly("s40");
-    assertThat(disk.list(FOLDER)).hasSize(2).contains(files.get(files.size() - 1));
-    add(journal, 100, 101);
-    assertThat(due(journal)).containsExactly("s100", "s40");
     journal.purge();
-    assertThat(due(open())).containsExactly("s40", "s100");
+    assertThat(due(journal)).containsExactly("s40");
+    assertThat(disk.list(FOLDER)).hasSize(3).contains(newest);
+    add(journal, 101, 102);
+    assertThat(due(journal)).containsExactly("s101", "s40");
+    assertThat(due(open())).containsExactly("s40", "s101");
+  }
+
+  /** The ids of beginnings behind a position, in order. */
+  private static List<String> visited(Journal journal, boolean newestFirst, String after)
+      throws IOException {
+    List<String> ids = new ArrayList<>();
+    journal.visit(newestFirst, after, line -> ids.add(line.id()));
+    return ids;
+  }
+
+  @Test
+  void beginnings_areVisitedInEitherOrder_fromAnywhere_forcedOrNot_andAfterARestart()
+      throws Exception {
+    Journal journal = open();
+    journal.recovered();
+    for (int i = 1; i < 100; i++) {
+      journal.addNew(JournalLine.begun(BEGUN + 2L * i, i, i, "s" + i));
+      if (i % 3 == 0) { // of one that was begun long before
+        journal.add(JournalLine.completed(BEGUN + 2L * i + 1, i, i, "s" + i / 2));
+      }
+      if (i < 90) {
+        journal.forceIfMuch();
+      }
+    }
+    assertThat(disk.list(FOLDER)).hasSizeGreaterThan(5);
+    assertVisited(journal);
+    journal.force();
+    disk = disk.losePower();
+    assertVisited(open());
+  }
+
+  private static void assertVisited(Journal each) throws IOException {
+    for (int i = 0; i <= 100; i++) {
+      String after = JournalLine.position(JournalLine.time(BEGUN + 2L * i), "s" + i);
+      assertThat(visited(each, false, after)).as("%d", i).isEqualTo(ids(i + 1, 100));
+      List<String> before = new ArrayList<>(ids(1, Math.max(1, i)));
+      Collections.reverse(before);
+      assertThat(visited(each, true, after)).as("%d", i).isEqualTo(before);
+    }
+    assertThat(visited(each, false, null)).isEqualTo(ids(1, 100));
+    assertThat(visited(each, true, null)).hasSize(99).startsWith("s99", "s98");
+  }
+
+  @Test
+  void startThatIsCutOff_whileTheFirstJournalIsMade_beginsItAnew() throws Exception {
+    for (int fails = 0; fails < 12; fails++) {
+      disk = FaultyDisk.create(new Random(fails));
+      disk.createDirectories(FOLDER);
+      write(FOLDER.resolve("0000000000000001.txt"), "of another format");
+      disk.failAt(fails, 1);
+      try {
+        begun();
+      } catch (IOException e) {
+        disk = disk.losePower();
+      }
+      assertThat(visited(begun(), false, null)).as("%d", fails).isEqualTo(ids(1, 60));
+      assertThat(disk.list(FOLDER)).noneMatch(file -> file.toString().contains("000000000001.txt"));
+    }
+  }
+
+  private Journal begun() throws IOException {
+    Journal journal = Journal.open(disk, FOLDER, Path.of("tmp"), FILE_BYTES);
+    if (journal.isNew()) {
+      journal.begin(
+          BEGUN + 100,
+          to -> {
+            for (int i = 1; i < 60; i++) {
+              to.line(JournalLine.begun(BEGUN + i, 0, i, "s" + i));
+              to.line(completed(i));
+            }
+          });
+    }
+    return journal;
   }
 }

@@ -20,7 +20,7 @@ class LocalSessionTest {
             0,
             lsn,
             entries,
-            new Batch.Bound(1, "1"),
+            new Begin(new Batch.Bound(1, "1"), 5),
             null,
             Map.of(),
             0,

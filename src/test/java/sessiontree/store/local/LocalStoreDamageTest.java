@@ -192,7 +192,7 @@ class LocalStoreDamageTest {
         assertThatThrownBy(() -> store.tree("a")).isInstanceOf(IOException.class);
       }
       assertThat(store.state("a").phase()).isEqualTo(Phase.DAMAGED);
-      assertThat(store.list(Listing.Filter.ALL, null, 10).sessions())
+      assertThat(store.list(Listing.Query.oldest(Listing.Filter.ALL, null, 10)).sessions())
           .extracting(Listing.Listed::id)
           .contains("b");
       assertThat(store.healthy()).isTrue();
@@ -285,7 +285,7 @@ class LocalStoreDamageTest {
   private static void assertDamaged(LocalStore store) throws Exception {
     Await.until("it is damaged", () -> store.state("a").phase() == Phase.DAMAGED);
     assertThatThrownBy(() -> store.tree("a")).isInstanceOf(IOException.class);
-    assertThat(store.list(Listing.Filter.ALL, null, 100).sessions())
+    assertThat(store.list(Listing.Query.oldest(Listing.Filter.ALL, null, 100)).sessions())
         .extracting(Listing.Listed::id)
         .doesNotContain("a");
     assertThat(store.healthy()).isTrue();

@@ -148,14 +148,15 @@ class LocalStoreFolderTest {
     Files.createDirectories(q);
     Files.createDirectories(trees.resolve("zz").resolve("more"));
 
-    assertThat(store.list(Listing.Filter.ALL, null, 10).sessions())
+    assertThat(store.list(Listing.Query.oldest(Listing.Filter.ALL, null, 10)).sessions())
         .extracting(Listing.Listed::id)
         .containsExactly("a");
     assertThat(store.tree("q")).isEmpty();
     assertThat(store.state("q").phase()).isEqualTo(Phase.NEW);
     store.close();
     store = LocalStore.open(folder, SMALL, new Metrics());
-    assertThat(store.list(Listing.Filter.COMPLETE, null, 10).sessions()).hasSize(1);
+    assertThat(store.list(Listing.Query.oldest(Listing.Filter.COMPLETE, null, 10)).sessions())
+        .hasSize(1);
   }
 
   @ParameterizedTest

@@ -72,7 +72,8 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     return LocalStore.open(folder, options(), new Metrics());
   }
 
-  private void reopen() throws Exception {
+  @Override
+  protected void reopen() throws Exception {
     store.close();
     store = openStore();
   }

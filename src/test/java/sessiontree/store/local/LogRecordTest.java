@@ -43,7 +43,7 @@ class LogRecordTest {
             Long.MAX_VALUE,
             "W".repeat(128),
             Long.MAX_VALUE,
-            longest,
+            new Begin(longest, Long.MAX_VALUE),
             new End(longest, Long.MAX_VALUE, true),
             0,
             new byte[0]);
@@ -91,7 +91,7 @@ class LogRecordTest {
             random.nextLong(),
             random.nextBoolean() ? "" : name(),
             random.nextLong(),
-            bound(),
+            begin(),
             end(),
             random.nextInt(),
             new byte[0]);
@@ -134,6 +134,11 @@ class LogRecordTest {
     }
     int digits = random.nextInt(8) == 0 ? 1000 : 1 + random.nextInt(12);
     return new Batch.Bound(random.nextLong(), "7".repeat(digits));
+  }
+
+  private Begin begin() {
+    Batch.Bound bound = bound();
+    return bound == null ? null : new Begin(bound, random.nextInt(4) * random.nextLong());
   }
 
   private End end() {

@@ -48,7 +48,7 @@ class ManualTest {
               0,
               "w",
               1,
-              batch.start(),
+              new Begin(batch.start(), 1_792_404_000_000_000L),
               null,
               batch.count(),
               batch.children()));

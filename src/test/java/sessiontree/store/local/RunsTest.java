@@ -27,7 +27,7 @@ class RunsTest {
     }
 
     static Source of(String id, long fromLsn, long lsn) {
-      Batch.Bound start = new Batch.Bound(1, "1");
+      Begin start = new Begin(new Batch.Bound(1, "1"), lsn);
       return new Source(
           new RunEntry(id, fromLsn, lsn, 0, lsn, 1, start, null, Map.of(), 0, 0, 0, 0));
     }
