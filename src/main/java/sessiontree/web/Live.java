@@ -42,6 +42,7 @@ final class Live extends Handler.Wrapper {
   private final Sessions sessions;
   private final Executor snapshots;
   private final CounterDataPoint slow;
+  private volatile boolean closing;
 
   /**
    * Serves live sessions.
@@ -119,6 +120,9 @@ final class Live extends Handler.Wrapper {
 
   void begun(LiveStream stream) {
     streams.add(stream);
+    if (closing) {
+      stream.stop();
+    }
   }
 
   void ended(LiveStream stream) {
@@ -142,6 +146,7 @@ final class Live extends Handler.Wrapper {
 
   /** All streams end; their clients may connect again elsewhere. */
   void shutDown() {
+    closing = true;
     streams.forEach(LiveStream::stop);
   }
 }

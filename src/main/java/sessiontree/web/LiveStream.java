@@ -128,7 +128,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
             () -> {
               try {
                 openNow(again);
-              } catch (IOException e) {
+              } catch (IOException | RuntimeException e) {
                 LOG.warn("session={} cannot be watched: {}", session.id(), e.toString());
                 refusal = Live.unreadable();
                 stop();
@@ -412,6 +412,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     hangup.cancel();
     release();
     super.onFailure(cause);
+    Problems.endIfOutOfMemory(cause);
   }
 
   private void release() {
