@@ -104,9 +104,7 @@ final class Recovery implements WriteAheadLog.Replay {
     }
     trees.syncFolders(); // before anything goes that they stand for
     beginJournal(log.nextLsn() - 1);
-    journal.force();
-    complete.forEach(this::forget);
-    orphansInRuns.values().forEach(this::forget);
+    forgetComplete();
     finisher.finishAll(ended);
     finished += ended.size();
     journal.recovered();
@@ -119,6 +117,18 @@ final class Recovery implements WriteAheadLog.Replay {
           finished,
           sessions.size());
     }
+  }
+
+  /** Not unless the journal is durable, which on a full disk has time until a later start. */
+  private void forgetComplete() {
+    try {
+      journal.force();
+    } catch (IOException e) {
+      LOG.warn("the journal cannot be written: {}", e.toString());
+      return;
+    }
+    complete.forEach(this::forget);
+    orphansInRuns.values().forEach(this::forget);
   }
 
   @Override
