@@ -37,8 +37,8 @@ import sessiontree.session.Session;
  * does not read, is slowed by TCP.
  *
  * <p>Jetty gives frames one after another; results come by the store's threads, in the order of the
- * messages. What both touch is guarded by this; no other object but the inFlight is called while it
- * is held.
+ * messages. What both touch is guarded by this; no other object but the output and the inFlight is
+ * called while it is held.
  */
 final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.Reader {
   private static final Logger LOG = LoggerFactory.getLogger(StreamConnection.class);
@@ -283,10 +283,13 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
   /** Puts a message into the mailbox. */
   private void receive(int length, Batch batch, ProblemException unreadable) {
     int bytes = length + MESSAGE_OVERHEAD_BYTES;
-    output.received(bytes);
-    streams.inFlight().addMessage(bytes);
     boolean many;
     synchronized (this) {
+      if (draining) { // since the frame came; it would get no ACK
+        return;
+      }
+      output.received(bytes);
+      streams.inFlight().addMessage(bytes);
       mailbox.add(new Message(++received, batch, unreadable));
       mailboxBytes += bytes;
       many = mailboxBytes > Streams.SMALL_INPUT_BYTES;
