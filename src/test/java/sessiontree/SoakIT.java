@@ -134,7 +134,8 @@ class SoakIT {
         }
         return steps;
       } catch (AssertionError | RuntimeException e) {
-        throw new AssertionError("seed %d, session %s, step %d".formatted(seed, id, steps), e);
+        String what = "seed %d, session %s, step %d; the server says: %s";
+        throw new AssertionError(what.formatted(seed, id, steps, server.get().complaints()), e);
       }
     }
 
