@@ -50,6 +50,9 @@ public final class Session {
      */
     default void stored(long before, Batch batch) {}
 
+    /** Another server has stored messages that are not told of; the store has them. */
+    default void missed() {}
+
     /** Its tree can be read, and nothing is stored in it any more. */
     void completed(long entries);
 
@@ -124,6 +127,11 @@ public final class Session {
 
   public synchronized void unwatch(Watcher watcher) {
     watchers.remove(watcher);
+  }
+
+  /** What is stored of it, if somebody watches; null if nobody does. */
+  synchronized StoredSession watched() {
+    return watchers.isEmpty() ? null : stored;
   }
 
   /**
@@ -499,6 +507,7 @@ public final class Session {
     while (true) {
       Runnable next;
       List<Watcher> told = List.of();
+      List<Watcher> behind = List.of();
       synchronized (this) {
         if (!outdated.isEmpty() && inFlight > 0) {
           resuming = false; // the last result resumes
@@ -506,11 +515,13 @@ public final class Session {
         }
         if (!outdated.isEmpty()) {
           told = takeOutdated();
+          behind = List.copyOf(watchers);
         }
         next = waiting.poll();
         resuming = next != null;
       }
       tell(told);
+      behind.forEach(Watcher::missed);
       if (next == null) {
         return;
       }

@@ -1,6 +1,8 @@
 package sessiontree.session;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
@@ -8,6 +10,7 @@ import sessiontree.event.ProblemException;
 import sessiontree.event.SessionId;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.SessionStore;
+import sessiontree.store.SessionStore.StoredSession;
 
 /**
  * The sessions in use: one {@link Session} for an id, from the first who asks for it until the last
@@ -97,6 +100,19 @@ public final class Sessions {
     if (use != null) {
       CompletableFuture<Void> unused = use.session.thenAccept(Session::changed);
     }
+  }
+
+  /** What is stored of the sessions that somebody watches: others may change it. */
+  public List<StoredSession> watched() {
+    List<StoredSession> watched = new ArrayList<>();
+    for (Use use : inUse.values()) {
+      Session session = use.session.isCompletedExceptionally() ? null : use.session.getNow(null);
+      StoredSession stored = session == null ? null : session.watched();
+      if (stored != null) {
+        watched.add(stored);
+      }
+    }
+    return watched;
   }
 
   boolean areTooMany() {

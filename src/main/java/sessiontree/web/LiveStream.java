@@ -86,6 +86,8 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   private long index; // and its number among the batch's
   private long queuedBytes;
   private End end;
+  private long endEntries;
+  private boolean missed; // others' messages, which are in the store
   private boolean commentDue;
   private boolean released;
 
@@ -214,7 +216,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
       addFromTail();
       return true;
     }
-    return addFromQueue() || addEnd() || addComment();
+    return addMissed() || addFromQueue() || addEnd() || addComment();
   }
 
   private synchronized boolean isStopped() {
@@ -300,9 +302,26 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     return true;
   }
 
+  /** Goes on with what the store has, and watches again behind that. */
+  private boolean addMissed() {
+    synchronized (this) {
+      if (!missed) {
+        return false;
+      }
+      missed = false;
+    }
+    stopWatching();
+    follow();
+    return true;
+  }
+
   private synchronized boolean addEnd() {
     if (end == null) {
       return false;
+    }
+    if (end == End.COMPLETE && told < endEntries - 2) { // others' messages came before it
+      missed = true;
+      return true;
     }
     if (end == End.COMPLETE) {
       addComplete();
@@ -357,7 +376,18 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   }
 
   @Override
+  public void missed() {
+    synchronized (this) {
+      missed = true;
+    }
+    wake();
+  }
+
+  @Override
   public void completed(long entries) {
+    synchronized (this) {
+      endEntries = entries;
+    }
     end(End.COMPLETE);
   }
 
