@@ -39,8 +39,12 @@ class ArchitectureTest {
                   "sessiontree.store.log.")),
           entry("sessiontree.store.log", List.of()),
           entry(
-              "sessiontree.store.jetstream",
-              List.of("sessiontree.event.", "sessiontree.sort.", "sessiontree.store.")),
+              "sessiontree.store.postgres",
+              List.of(
+                  "sessiontree.event.",
+                  "sessiontree.metrics.",
+                  "sessiontree.sort.",
+                  "sessiontree.store.")),
           entry(
               "sessiontree.session",
               List.of(
@@ -64,7 +68,7 @@ class ArchitectureTest {
                   "sessiontree.session.",
                   "sessiontree.store.",
                   "sessiontree.store.local.",
-                  "sessiontree.store.jetstream.",
+                  "sessiontree.store.postgres.",
                   "sessiontree.web.")));
 
   @Test

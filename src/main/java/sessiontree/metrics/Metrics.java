@@ -109,6 +109,11 @@ public final class Metrics {
         .register(registry);
   }
 
+  /** Adds a counter of what only some servers have. */
+  public Counter counted(String name, String help) {
+    return counter(name, help);
+  }
+
   /** Adds a number that is asked for when it is looked at. */
   public void gauge(String name, String help, DoubleSupplier value) {
     GaugeWithCallback.builder()

@@ -15,6 +15,16 @@ public final class Answered implements Append.Answer {
   private final CompletableFuture<Void> held = new CompletableFuture<>();
   private volatile boolean noTree;
   private final AtomicInteger times = new AtomicInteger();
+  private final Runnable onRefusal;
+
+  public Answered() {
+    this(() -> {});
+  }
+
+  /** Does that, as its sender, when nothing is stored. */
+  Answered(Runnable onRefusal) {
+    this.onRefusal = onRefusal;
+  }
 
   @Override
   public void stored() {
@@ -25,6 +35,7 @@ public final class Answered implements Append.Answer {
   @Override
   public void failed() {
     times.incrementAndGet();
+    onRefusal.run();
     outcome.complete(false);
   }
 

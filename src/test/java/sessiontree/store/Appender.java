@@ -54,7 +54,7 @@ public final class Appender {
 
   /** Appends as somebody who is mistaken about the sequence. */
   public Answered appendExpecting(long expected, Batch batch) {
-    Answered answered = new Answered();
+    Answered answered = new Answered(session::resume); // it goes on with what is stored
     session.append(
         batch == null
             ? Append.nothing(expected, answered)

@@ -1,0 +1,175 @@
+package sessiontree.store.postgres;
+
+import java.io.IOException;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.postgresql.PGConnection;
+import org.postgresql.PGNotification;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import sessiontree.store.DaemonThreads;
+import sessiontree.store.SessionStore.StoredSession;
+
+/**
+ * Sees what other servers do to the sessions that somebody watches here, and tells the others what
+ * this one does. Notifications come soon and may be lost; that what is watched is looked up again
+ * and again is what counts.
+ */
+final class Changes {
+  private static final Logger LOG = LoggerFactory.getLogger(Changes.class);
+  private static final String CHANNEL = "sessiontree";
+  private static final int AT_A_TIME = 1_000;
+  private static final int MAX_PAYLOAD = 7_900;
+
+  private final Connections connections;
+  private final Awaiting awaiting;
+  private final long pollMillis;
+  private final Thread thread = DaemonThreads.named("changes").newThread(this::follow);
+  private final ExecutorService notifier =
+      Executors.newSingleThreadExecutor(DaemonThreads.named("notifier"));
+
+  private volatile Supplier<List<StoredSession>> watched = List::of;
+  private volatile Consumer<String> changed = id -> {};
+  private volatile boolean closing;
+
+  Changes(Connections connections, Awaiting awaiting, long pollMillis) {
+    this.connections = connections;
+    this.awaiting = awaiting;
+    this.pollMillis = pollMillis;
+  }
+
+  void start() {
+    thread.start();
+  }
+
+  /** Whom to ask what is watched, and to tell. */
+  void follow(Supplier<List<StoredSession>> sessions, Consumer<String> listener) {
+    watched = sessions;
+    changed = listener;
+  }
+
+  private void follow() {
+    Connection connection = null;
+    while (!closing) {
+      try {
+        if (connection == null) {
+          connection = connections.connect();
+          try (Statement listen = connection.createStatement()) {
+            listen.execute("LISTEN " + CHANNEL);
+          }
+        }
+        look(notified(connection));
+      } catch (SQLException | IOException | RuntimeException e) {
+        LOG.debug("other servers' changes cannot be seen, tried again", e);
+        Connections.close(connection);
+        connection = null;
+        pause();
+      }
+    }
+    Connections.close(connection);
+  }
+
+  private void pause() {
+    try {
+      Thread.sleep(pollMillis);
+    } catch (InterruptedException e) {
+      closing = true;
+    }
+  }
+
+  /** The ids that were notified of, as soon as there are some; none after a while. */
+  private Set<String> notified(Connection connection) throws SQLException {
+    PGNotification[] notifications =
+        connection.unwrap(PGConnection.class).getNotifications((int) pollMillis);
+    Set<String> ids = new LinkedHashSet<>();
+    for (PGNotification one : notifications == null ? new PGNotification[0] : notifications) {
+      ids.addAll(List.of(one.getParameter().split(",")));
+    }
+    return ids;
+  }
+
+  private void look(Set<String> notified) throws IOException {
+    awaiting.look();
+    Map<String, PostgresSession> asked = new HashMap<>();
+    for (StoredSession one : watched.get()) {
+      PostgresSession session = (PostgresSession) one;
+      if (notified.isEmpty() || notified.contains(session.id())) {
+        asked.put(session.id(), session);
+      }
+      if (asked.size() == AT_A_TIME) {
+        look(asked);
+        asked.clear();
+      }
+    }
+    if (!asked.isEmpty()) {
+      look(asked);
+    }
+  }
+
+  private void look(Map<String, PostgresSession> asked) throws IOException {
+    Map<String, Row> rows = connections.read(connection -> Row.read(connection, asked.keySet()));
+    asked.forEach(
+        (id, session) -> {
+          Row row = rows.getOrDefault(id, Row.NONE);
+          Row seen = session.seen();
+          if (!seen.isDeleted() && (row.born() != seen.born() || row.seq() > seen.seq())) {
+            changed.accept(id);
+          }
+        });
+  }
+
+  /** Tells other servers, if they hear it. */
+  void publish(Collection<String> ids) {
+    List<String> all = List.copyOf(ids);
+    try {
+      notifier.execute(
+          () -> {
+            try {
+              connections.read(connection -> publish(connection, all));
+            } catch (IOException | RuntimeException e) {
+              LOG.debug("other servers are not notified", e);
+            }
+          });
+    } catch (RejectedExecutionException e) {
+      LOG.debug("other servers are not notified any more", e);
+    }
+  }
+
+  /** Its commit waits for nothing, as nothing depends on it. */
+  private static boolean publish(Connection connection, List<String> ids) throws SQLException {
+    try (PreparedStatement notify =
+        connection.prepareStatement(
+            "SELECT set_config('synchronous_commit', 'off', true), pg_notify(?, ?)")) {
+      StringBuilder payload = new StringBuilder();
+      for (int i = 0; i < ids.size(); i++) {
+        payload.append(payload.isEmpty() ? "" : ",").append(ids.get(i));
+        if (i == ids.size() - 1 || payload.length() + ids.get(i + 1).length() >= MAX_PAYLOAD) {
+          notify.setString(1, CHANNEL);
+          notify.setString(2, payload.toString());
+          notify.execute();
+          payload.setLength(0);
+        }
+      }
+    }
+    return true;
+  }
+
+  void close() throws InterruptedException {
+    closing = true;
+    notifier.shutdown();
+    thread.interrupt();
+  }
+}

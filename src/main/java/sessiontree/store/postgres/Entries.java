@@ -1,0 +1,129 @@
+package sessiontree.store.postgres;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import sessiontree.event.Batch;
+import sessiontree.event.Children;
+import sessiontree.event.TreeWriter;
+import sessiontree.sort.Cursor;
+import sessiontree.sort.ExternalSort;
+
+/** The children of a session that is open or has ended: in the order stored, or as a tree. */
+final class Entries {
+  private Entries() {}
+
+  /**
+   * The children stored after the first so many; null if there are fewer, or their rows are not
+   * there any more. Read as they are asked for.
+   */
+  static Cursor since(Connections connections, String id, long born, long children) {
+    try {
+      long total = connections.read(connection -> children(connection, id, born));
+      return children > total
+          ? null
+          : new Since(new EntryReader(connections, born, children, total));
+    } catch (IOException e) { // who reads the whole tree in its place is told
+      return null;
+    }
+  }
+
+  /** How many children there are; -1 if the session is not open, nor its tree being made. */
+  private static long children(Connection connection, String id, long born) throws SQLException {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT entries - phase FROM sessiontree.session" // START, and END if it has ended
+                + " WHERE id = ? AND born = ? AND phase IN (1, 2)")) {
+      query.setString(1, id);
+      query.setLong(2, born);
+      try (ResultSet row = query.executeQuery()) {
+        return row.next() ? row.getLong(1) : -1;
+      }
+    }
+  }
+
+  private static final class Since implements Cursor {
+    private final EntryReader entries;
+    private byte[] array = new byte[0];
+    private int offset; // of the child's header
+    private int next;
+
+    Since(EntryReader entries) {
+      this.entries = entries;
+    }
+
+    @Override
+    public boolean next() throws IOException {
+      if (next == array.length) {
+        EntryReader.Rows row = entries.next();
+        if (row == null) {
+          return false;
+        }
+        array = row.children();
+        next = 0;
+        for (int skipped = row.skipped(); skipped > 0; skipped--) {
+          next += Children.HEADER_BYTES + Children.length(array, next);
+        }
+      }
+      offset = next;
+      next += Children.HEADER_BYTES + Children.length(array, offset);
+      return true;
+    }
+
+    @Override
+    public long key() {
+      return Children.key(array, offset);
+    }
+
+    @Override
+    public byte[] array() {
+      return array;
+    }
+
+    @Override
+    public int offset() {
+      return offset + Children.HEADER_BYTES;
+    }
+
+    @Override
+    public int length() {
+      return next - offset - Children.HEADER_BYTES;
+    }
+  }
+
+  /** Reads all children into a sort. */
+  static ExternalSort sort(EntryReader entries, Path folder, long memoryBytes) throws IOException {
+    ExternalSort sort = new ExternalSort(folder, memoryBytes);
+    try {
+      for (EntryReader.Rows row; (row = entries.next()) != null; ) {
+        sort.add(row.children(), row.count());
+      }
+      return sort;
+    } catch (IOException | RuntimeException e) {
+      sort.close();
+      throw e;
+    }
+  }
+
+  /** Writes the tree of what was sorted. */
+  static void write(
+      ExternalSort sort, OutputStream out, String start, String end, boolean abandoned)
+      throws IOException {
+    TreeWriter writer =
+        new TreeWriter(
+            out,
+            sort.count(),
+            sort.bytes(),
+            new Batch.Bound(0, start),
+            end == null ? null : new Batch.Bound(0, end),
+            abandoned);
+    for (Cursor child = sort.sorted(); child.next(); ) {
+      writer.child(child.array(), child.offset(), child.length());
+    }
+    writer.finish();
+  }
+}

@@ -1,0 +1,273 @@
+package sessiontree.store.postgres;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import sessiontree.sort.ExternalSort;
+import sessiontree.store.DaemonThreads;
+
+/**
+ * Makes the trees of sessions that have ended: of small ones many at a time, by one statement; of a
+ * large one part by part, by another thread. Whatever fails is tried again, and what two servers do
+ * at once is the same: the entries of an ended session do not change, and its row is complete once.
+ */
+final class Finisher {
+  private static final Logger LOG = LoggerFactory.getLogger(Finisher.class);
+  private static final int MOST = 500;
+
+  /** A session that has ended. */
+  record Ended(String id, long born) {}
+
+  /** Told what was finished by this server; by its threads. */
+  interface Effects {
+    void completed(List<Ended> completed, long nanos);
+  }
+
+  /** An ended session's row. */
+  private record Facts(
+      Ended ended, long bytes, long children, String start, String end, boolean abandoned) {}
+
+  private final Connections connections;
+  private final Path folder;
+  private final long memoryBytes;
+  private final long smallBytes;
+  private final long retryMillis;
+  private final Effects effects;
+  private final Thread small = DaemonThreads.named("finisher").newThread(() -> work(false));
+  private final Thread heavy = DaemonThreads.named("heavy finisher").newThread(() -> work(true));
+
+  // All guarded by this.
+  private final Set<Ended> queue = new LinkedHashSet<>();
+  private final Set<Ended> large = new LinkedHashSet<>(); // one that fails goes last
+  private final Set<Ended> working = new HashSet<>();
+  private boolean closing;
+
+  Finisher(
+      Connections connections,
+      Path folder,
+      long memoryBytes,
+      long smallBytes,
+      long retryMillis,
+      Effects effects) {
+    this.connections = connections;
+    this.folder = folder;
+    this.memoryBytes = memoryBytes;
+    this.smallBytes = smallBytes;
+    this.retryMillis = retryMillis;
+    this.effects = effects;
+  }
+
+  void start() {
+    small.start();
+    heavy.start();
+  }
+
+  synchronized void add(Ended ended) {
+    if (!working.contains(ended) && !large.contains(ended) && queue.add(ended)) {
+      notifyAll();
+    }
+  }
+
+  /** Those that this server makes, or will. */
+  synchronized List<Ended> claimed() {
+    List<Ended> all = new ArrayList<>(queue);
+    all.addAll(large);
+    all.addAll(working);
+    return all;
+  }
+
+  private void work(boolean one) {
+    Set<Ended> from = one ? large : queue;
+    while (true) {
+      List<Ended> taken;
+      synchronized (this) {
+        try {
+          while (from.isEmpty() && !closing) {
+            wait();
+          }
+        } catch (InterruptedException e) {
+          return; // closed before all was done
+        }
+        if (from.isEmpty()) {
+          return;
+        }
+        taken = List.copyOf(from).subList(0, Math.min(from.size(), one ? 1 : MOST));
+        taken.forEach(from::remove);
+        working.addAll(taken);
+      }
+      if (!tryFinish(taken, one)) {
+        return;
+      }
+    }
+  }
+
+  /** Returns false if it was interrupted. */
+  private boolean tryFinish(List<Ended> taken, boolean one) {
+    boolean done = false;
+    try {
+      if (one) {
+        finishLarge(taken.get(0));
+      } else {
+        finish(taken);
+      }
+      done = true;
+    } catch (SQLException | IOException | RuntimeException e) {
+      LOG.warn("trees cannot be made, tried again: {}", e.toString());
+    }
+    try {
+      if (!done) {
+        Thread.sleep(retryMillis);
+      }
+    } catch (InterruptedException e) {
+      return false;
+    }
+    synchronized (this) {
+      taken.forEach(working::remove);
+      if (!done) {
+        (one ? large : queue).addAll(taken);
+      }
+      return done || !closing;
+    }
+  }
+
+  // --- Small ones
+
+  private void finish(List<Ended> taken) throws SQLException, IOException {
+    Map<Long, Facts> batch = new LinkedHashMap<>();
+    long bytes = 0;
+    for (Facts one : connections.read(connection -> facts(connection, taken))) {
+      if (one.bytes > smallBytes) {
+        synchronized (this) {
+          large.add(one.ended);
+          notifyAll();
+        }
+        continue;
+      }
+      if (bytes + one.bytes > smallBytes) {
+        finishSmall(batch);
+        batch.clear();
+        bytes = 0;
+      }
+      batch.put(one.ended.born, one);
+      bytes += one.bytes;
+    }
+    finishSmall(batch);
+  }
+
+  private static List<Facts> facts(Connection connection, Collection<Ended> taken)
+      throws SQLException {
+    List<Facts> facts = new ArrayList<>();
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT id, born, bytes, entries, start_text, end_text, abandoned FROM"
+                + " sessiontree.session WHERE id = ANY (?) AND phase = 2")) {
+      query.setArray(1, texts(connection, taken));
+      try (ResultSet row = query.executeQuery()) {
+        while (row.next()) {
+          facts.add(
+              new Facts(
+                  new Ended(row.getString(1), row.getLong(2)),
+                  row.getLong(3),
+                  row.getLong(4) - 2,
+                  row.getString(5),
+                  row.getString(6),
+                  row.getBoolean(7)));
+        }
+      }
+    }
+    return facts;
+  }
+
+  static Array texts(Connection connection, Collection<Ended> of) throws SQLException {
+    return connection.createArrayOf("text", of.stream().map(Ended::id).toArray(String[]::new));
+  }
+
+  private void finishSmall(Map<Long, Facts> batch) throws IOException {
+    if (batch.isEmpty()) {
+      return;
+    }
+    long began = System.nanoTime();
+    Set<Long> done = connections.read(connection -> publish(connection, batch));
+    effects.completed(
+        batch.values().stream().map(Facts::ended).filter(e -> done.contains(e.born)).toList(),
+        System.nanoTime() - began);
+  }
+
+  private Set<Long> publish(Connection connection, Map<Long, Facts> batch)
+      throws SQLException, IOException {
+    Map<Long, ExternalSort> sorts = new HashMap<>();
+    for (long born : batch.keySet()) {
+      sorts.put(born, new ExternalSort(folder, Long.MAX_VALUE));
+    }
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT born, count, children FROM sessiontree.entry WHERE born = ANY (?)"
+                + " ORDER BY born, seq")) {
+      query.setArray(1, connection.createArrayOf("int8", batch.keySet().toArray(new Long[0])));
+      try (ResultSet row = query.executeQuery()) {
+        while (row.next()) {
+          sorts.get(row.getLong(1)).add(row.getBytes(3), row.getInt(2));
+        }
+      }
+    }
+    Publication publication = new Publication();
+    for (Facts one : batch.values()) {
+      ExternalSort sort = sorts.get(one.ended.born);
+      if (sort.count() == one.children) { // else another was faster
+        ByteArrayOutputStream tree = new ByteArrayOutputStream();
+        Entries.write(sort, tree, one.start, one.end, one.abandoned);
+        publication.add(one.ended, tree.toByteArray());
+      }
+    }
+    return publication.publish(connection);
+  }
+
+  // --- A large one
+
+  private void finishLarge(Ended ended) throws SQLException, IOException {
+    long began = System.nanoTime();
+    List<Facts> facts = connections.read(connection -> facts(connection, List.of(ended)));
+    if (facts.isEmpty() || facts.get(0).ended.born != ended.born) {
+      return;
+    }
+    Facts one = facts.get(0);
+    EntryReader entries = new EntryReader(connections, ended.born, 0, one.children);
+    try (ExternalSort sort = Entries.sort(entries, folder, memoryBytes);
+        Connection connection = connections.connect();
+        PartWriter parts = new PartWriter(connection, ended)) {
+      Entries.write(sort, parts, one.start, one.end, one.abandoned);
+      if (parts.publish()) {
+        effects.completed(List.of(ended), System.nanoTime() - began);
+      }
+    }
+  }
+
+  /** Makes the trees that are queued, as far as that is possible within the time. */
+  void close(long millis) throws InterruptedException {
+    synchronized (this) {
+      closing = true;
+      notifyAll();
+    }
+    long deadline = System.nanoTime() + millis * 1_000_000;
+    for (Thread thread : List.of(small, heavy)) {
+      thread.join(Math.max(1, (deadline - System.nanoTime()) / 1_000_000));
+      thread.interrupt();
+    }
+  }
+}

@@ -1,0 +1,423 @@
+package sessiontree.store.postgres;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import sessiontree.store.Append;
+import sessiontree.store.DaemonThreads;
+import sessiontree.store.postgres.Queued.Outcome;
+
+/**
+ * Some of a server's sessions, a thread, and a connection: takes all that is queued, sends it as
+ * one statement, and gives the results; what is queued meanwhile is the next group. A group of
+ * which it is not known whether it is stored stays where it is until the fence has told.
+ */
+final class Lane {
+  private static final Logger LOG = LoggerFactory.getLogger(Lane.class);
+  private static final int MAX_APPENDS = 2_000;
+  private static final int RETRY_MILLIS = 1_000;
+  private static final int CLOSE_MILLIS = 3_000;
+  private static final int BORNS = 100_000;
+  private static final int ATTEMPTS = 3;
+  private static final int DEADLOCKS = 20;
+
+  /** Told of each group that was stored. */
+  interface Groups {
+    void stored(int appends, int conflicts, long nanos);
+  }
+
+  private final String name;
+  private final Connections connections;
+  private final Outcomes outcomes;
+  private final Groups groups;
+  private final int maxBytes;
+  private final long doubtMillis;
+  private final Thread thread;
+
+  private final Object lock = new Object();
+
+  // Guarded by lock.
+  private ArrayDeque<Queued> queue = new ArrayDeque<>();
+  private boolean refusing; // what is not doubted is refused at once
+  private boolean closing;
+
+  /** Whether the last statement failed. Set by the thread. */
+  private volatile boolean failing;
+
+  private volatile boolean doubting;
+
+  // Owned by the thread.
+  private volatile Connection connection; // which close() may cut
+  private AppendStatement statement;
+  private long nextTryNanos;
+  private boolean registered;
+  private long epoch;
+  private long number; // of the last group
+  private long nextBorn;
+  private long bornsLeft;
+
+  Lane(
+      String name,
+      Connections connections,
+      Outcomes outcomes,
+      Groups groups,
+      PostgresStore.Options options) {
+    this.name = name;
+    this.connections = connections;
+    this.outcomes = outcomes;
+    this.groups = groups;
+    this.maxBytes = options.groupBytes();
+    this.doubtMillis = options.doubtMillis();
+    this.thread = DaemonThreads.named("lane").newThread(this::takeGroups);
+  }
+
+  void start() {
+    thread.start();
+  }
+
+  boolean isFailing() {
+    return failing;
+  }
+
+  boolean isDoubting() {
+    return doubting;
+  }
+
+  void queue(PostgresSession session, Append append) {
+    synchronized (lock) {
+      Queued one = new Queued(session, append);
+      boolean first = !session.doubted && session.queued == 0;
+      if (refusing && first && append.changes()) { // one that only asks waits for the next attempt
+        refuse(List.of(one));
+        return;
+      }
+      session.queued++;
+      if (queue.isEmpty()) {
+        lock.notifyAll();
+      }
+      queue.add(one);
+    }
+  }
+
+  /** Certainly not stored, as they were not sent. Guarded by lock. */
+  private void refuse(List<Queued> refused) {
+    refused.forEach(one -> one.outcome = Outcome.FAILED);
+    outcomes.give(refused);
+  }
+
+  private void takeGroups() {
+    while (true) {
+      Group group;
+      synchronized (lock) {
+        try {
+          awaitWork();
+        } catch (InterruptedException e) {
+          LOG.warn("a lane's thread was interrupted; it goes on");
+        }
+        if (queue.isEmpty() && closing) {
+          break;
+        }
+      }
+      if (connection == null && !connect()) {
+        synchronized (lock) {
+          if (closing) {
+            break;
+          }
+        }
+        continue;
+      }
+      synchronized (lock) {
+        group = nextGroup();
+      }
+      try {
+        store(group);
+      } catch (RuntimeException e) { // a fault of ours: whatever is stored, OPEN will tell
+        LOG.error("a group failed", e);
+        failAll(group, Outcome.UNKNOWN);
+      }
+      if (connection != null) {
+        try {
+          takeBorns();
+        } catch (SQLException e) {
+          fail(e);
+        }
+      }
+    }
+    Connections.close(connection);
+  }
+
+  /** Something is queued; or, where the last statement failed, it is time to try. */
+  private void awaitWork() throws InterruptedException {
+    while (!closing && (failing ? System.nanoTime() < nextTryNanos : queue.isEmpty())) {
+      lock.wait(failing ? RETRY_MILLIS / 10 : 0);
+    }
+  }
+
+  /** Guarded by lock. */
+  private Group nextGroup() {
+    Group group = new Group(this::nextBorn);
+    int bytes = 0;
+    while (!queue.isEmpty() && group.queued.size() + group.later.size() < MAX_APPENDS) {
+      bytes += queue.peek().bytes();
+      if (bytes > maxBytes && !group.queued.isEmpty()) {
+        break;
+      }
+      group.add(queue.poll());
+    }
+    for (int i = group.later.size() - 1; i >= 0; i--) {
+      queue.addFirst(group.later.get(i));
+    }
+    group.queued.forEach(one -> one.session.queued--);
+    return group;
+  }
+
+  private long nextBorn() {
+    bornsLeft--;
+    return nextBorn++;
+  }
+
+  /** Returns whether there is a connection; if not, all that waits is refused. */
+  private boolean connect() {
+    try {
+      connection = connections.connect();
+      prepare();
+      return true;
+    } catch (SQLException e) {
+      fail(e);
+      return false;
+    }
+  }
+
+  /** The connection can store. */
+  private void prepare() throws SQLException {
+    if (!registered) {
+      AppendStatement.register(connection, name);
+      registered = true;
+      fence();
+    }
+    takeBorns();
+    statement = new AppendStatement(connection);
+    if (failing) {
+      LOG.info("the database takes messages again");
+    }
+    failing = false;
+    synchronized (lock) {
+      refusing = false;
+    }
+  }
+
+  /** So many as a group can need. */
+  private void takeBorns() throws SQLException {
+    if (bornsLeft < MAX_APPENDS) {
+      nextBorn = AppendStatement.takeBorns(connection, BORNS);
+      bornsLeft = BORNS;
+    }
+  }
+
+  private AppendStatement.Fenced fence() throws SQLException {
+    AppendStatement.Fenced fenced = AppendStatement.fence(connection, name);
+    if (fenced == null) {
+      registered = false;
+      epoch = -1;
+    } else {
+      epoch = fenced.epoch();
+    }
+    return fenced;
+  }
+
+  private void fail(SQLException cause) {
+    Connections.close(connection);
+    connection = null;
+    if (!failing) {
+      LOG.error("the database takes nothing: {}", AppendStatement.told(cause));
+    }
+    failing = true;
+    nextTryNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(RETRY_MILLIS);
+    synchronized (lock) {
+      refusing = true;
+      refuse(takeAll());
+    }
+  }
+
+  private void store(Group group) {
+    List<Group.Change> changes = group.changes();
+    long began = System.nanoTime();
+    Set<Long> missed = changes.isEmpty() ? Set.of() : null;
+    SQLException cause = null;
+    for (int attempt = 0; attempt < ATTEMPTS && missed == null && !group.given; attempt++) {
+      try {
+        missed = storeChanges(changes);
+      } catch (SQLException e) {
+        cause = e;
+        missed = resolve(group, e); // what is not stored is sent anew
+      } catch (RuntimeException e) {
+        cause = new SQLException(e);
+        missed = resolve(group, cause);
+      }
+    }
+    if (missed != null && !group.given) {
+      settle(group, missed);
+      groups.stored(group.queued.size(), missed.size(), System.nanoTime() - began);
+    } else if (!group.given) {
+      LOG.error("a group cannot be stored: {}", AppendStatement.told(cause));
+      failAll(group, Outcome.FAILED);
+    }
+    if (cause != null) {
+      clearDoubt(group);
+    }
+  }
+
+  /** Returns which were outdated. */
+  private Set<Long> storeChanges(List<Group.Change> changes) throws SQLException {
+    number++;
+    for (int attempt = 0; ; attempt++) {
+      try {
+        Set<Long> missed = statement.store(name, epoch, number, changes);
+        if (missed != null) {
+          return missed;
+        }
+        if (fence() == null) { // a fence that was late ended the epoch, or the row was swept
+          AppendStatement.register(connection, name);
+          registered = true;
+          fence();
+        }
+      } catch (SQLException e) {
+        boolean aborted = e.getSQLState() != null && e.getSQLState().startsWith("40");
+        if (!aborted || attempt == DEADLOCKS) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  // --- In doubt
+
+  /**
+   * Finds out whether a group is stored of which the statement failed, however long that takes.
+   * Returns which of it were outdated; null if nothing of it is stored, or its results are given.
+   */
+  private Set<Long> resolve(Group group, SQLException cause) {
+    synchronized (lock) {
+      group.parts().forEach(part -> part.session.doubted = true);
+    }
+    doubting = true;
+    fail(cause);
+    long began = System.nanoTime();
+    while (!givesUp(group, began)) {
+      try {
+        connection = connections.connect();
+        AppendStatement.Fenced fenced = fence();
+        prepare();
+        doubting = false;
+        boolean stored = fenced != null && fenced.done() == number;
+        LOG.info("a group that was in doubt is {}", stored ? "stored" : "not stored");
+        return stored && !group.given ? fenced.missed() : null;
+      } catch (SQLException e) {
+        LOG.debug("it is not known yet what is stored", e);
+        Connections.close(connection);
+        connection = null;
+      }
+      synchronized (lock) {
+        try {
+          lock.wait(closing ? 1 : RETRY_MILLIS);
+        } catch (InterruptedException e) {
+          LOG.warn("a lane's thread was interrupted; it goes on");
+        }
+      }
+    }
+    return null;
+  }
+
+  /** Says that it is not known what is stored, when that takes too long. True if the lane ends. */
+  private boolean givesUp(Group group, long began) {
+    boolean late = System.nanoTime() - began > TimeUnit.MILLISECONDS.toNanos(doubtMillis);
+    synchronized (lock) {
+      if ((late || closing) && !group.given) {
+        group.given = true;
+        failAll(group, Outcome.UNKNOWN);
+        clearDoubt(group);
+      }
+      return closing;
+    }
+  }
+
+  /** The group has its results; what waited behind it is refused if all is. */
+  private void clearDoubt(Group group) {
+    synchronized (lock) {
+      group.parts().forEach(part -> part.session.doubted = false);
+      if (refusing) {
+        refuse(takeAll());
+      }
+    }
+  }
+
+  /** Guarded by lock. */
+  private List<Queued> takeAll() {
+    List<Queued> taken = new ArrayList<>();
+    queue.removeIf(one -> !one.session.doubted && taken.add(one));
+    taken.forEach(one -> one.session.queued--);
+    return taken;
+  }
+
+  private void failAll(Group group, Outcome outcome) {
+    List<Queued> all = List.copyOf(group.queued);
+    for (Queued one : all) {
+      one.outcome = outcome;
+      one.session.brokenEra = Math.max(one.session.brokenEra, one.era);
+    }
+    outcomes.give(all);
+  }
+
+  // --- Results
+
+  /** The group is stored, but for those changes: reads what must be known besides, and tells. */
+  private void settle(Group group, Set<Long> missed) {
+    Set<String> asked = new LinkedHashSet<>();
+    for (Group.Part part : group.parts()) {
+      part.broken |= part.change != null && missed.contains(part.change.born);
+      if (part.asks() && !part.session.known.isDeleted()) {
+        asked.add(part.session.id());
+      }
+    }
+    Map<String, Row> rows = Map.of();
+    Map<Long, List<Row.Writer>> writers = Map.of();
+    SQLException unread = null;
+    if (!asked.isEmpty()) {
+      try {
+        rows = Row.read(connection, asked);
+        writers = Row.writers(connection, Outcomes.changedBorns(group, rows));
+      } catch (SQLException e) {
+        unread = e;
+      }
+    }
+    outcomes.give(group, missed, unread == null ? rows : null, writers);
+    if (unread != null) { // what waits behind the group is refused after its results
+      fail(unread);
+    }
+  }
+
+  /** Stores and answers what is queued, and ends. Takes nothing any more. */
+  void close() {
+    synchronized (lock) {
+      closing = true;
+      lock.notifyAll();
+    }
+  }
+
+  /** Waits for its end, but not long for a database that does not answer. */
+  void join() throws InterruptedException {
+    thread.join(CLOSE_MILLIS);
+    if (thread.isAlive()) {
+      Connections.close(connection);
+      thread.join(CLOSE_MILLIS);
+    }
+  }
+}

@@ -1,0 +1,197 @@
+package sessiontree.store.postgres;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import sessiontree.store.Append;
+import sessiontree.store.postgres.Queued.Outcome;
+
+/** What follows from a group that was stored, or was not: its results, and what others are told. */
+final class Outcomes {
+  /** What follows from rows that are stored or read. */
+  interface Effects {
+    /** The session has its end: its tree is to be made. */
+    void ended(PostgresSession session, Row row);
+
+    /** Results wait until somebody has made the tree. */
+    void awaits(PostgresSession session, Row row);
+
+    /** Other servers should know. */
+    void deleted(List<String> ids);
+
+    /** By how many the open sessions have grown. */
+    void opened(int more);
+  }
+
+  private final Results results;
+  private final Effects effects;
+
+  Outcomes(Results results, Effects effects) {
+    this.results = results;
+    this.effects = effects;
+  }
+
+  /** Gives results that need no look at the database. */
+  void give(List<Queued> all) {
+    results.give(() -> tell(all, Map.of(), Map.of()));
+  }
+
+  /**
+   * A group is stored. By the lane's thread.
+   *
+   * @param missed the changes that were outdated
+   * @param rows those that had to be read; null if they could not be
+   */
+  void give(
+      Group group, Set<Long> missed, Map<String, Row> rows, Map<Long, List<Row.Writer>> writers) {
+    List<String> deleted = new ArrayList<>(0);
+    int opened = 0;
+    for (Group.Part part : group.parts()) {
+      if (part.change != null && !missed.contains(part.change.born)) {
+        opened += stored(part, deleted);
+      }
+      if (part.asks()) {
+        settleByRow(
+            part, missed, rows == null ? null : rows.getOrDefault(part.session.id(), Row.NONE));
+      }
+    }
+    List<Queued> all = group.queued;
+    Map<String, Row> loaded = new HashMap<>();
+    for (Group.Part part : group.parts()) {
+      if (part.broken && rows != null) {
+        loaded.put(part.session.id(), part.session.known);
+      }
+    }
+    results.give(() -> tell(all, loaded, writers));
+    for (Group.Part part : group.parts()) { // the results come first, so that they wait for it
+      if (part.change != null && part.change.end != null && !missed.contains(part.change.born)) {
+        effects.ended(part.session, part.row);
+      }
+    }
+    if (opened != 0) {
+      effects.opened(opened);
+    }
+    if (!deleted.isEmpty()) {
+      effects.deleted(deleted);
+    }
+  }
+
+  /** Those whose writers have to be read: of rows that are not what was known. */
+  static Set<Long> changedBorns(Group group, Map<String, Row> rows) {
+    Set<Long> borns = new LinkedHashSet<>();
+    for (Group.Part part : group.parts()) {
+      Row row = rows.get(part.session.id());
+      if (row != null && (part.broken || row.seq() != part.session.known.seq())) {
+        borns.add(row.born());
+      }
+    }
+    return borns;
+  }
+
+  /** A change is stored. Returns by how many the open sessions grew. */
+  private int stored(Group.Part part, List<String> deleted) {
+    Group.Change change = part.change;
+    Row before = part.session.known;
+    part.session.known = part.row;
+    if (change.kind == Group.Change.DELETE) {
+      deleted.add(change.id);
+      return before.phase() == Row.COMPLETE ? 0 : -1;
+    }
+    return change.kind == Group.Change.INSERT ? 1 : 0;
+  }
+
+  /**
+   * What expects the row that is there is stored; what expects another is outdated.
+   *
+   * @param row null if it could not be read
+   */
+  private static void settleByRow(Group.Part part, Set<Long> missed, Row row) {
+    PostgresSession session = part.session;
+    Row known = session.known;
+    boolean lost = part.change != null && missed.contains(part.change.born);
+    Row there = row;
+    if (known.isDeleted()) {
+      there = known;
+    } else if (row != null && known.born() != 0 && row.born() != known.born()) {
+      there = known.deleted();
+    }
+    boolean same = there != null && there.born() == known.born() && there.seq() == known.seq();
+    if (there != null) {
+      session.known = there;
+    }
+    for (Queued one : part.queued) {
+      boolean stands = one.outcome == Outcome.STORED;
+      boolean holds = lost ? same && one.after.seq() == known.seq() : same || part.change != null;
+      if (stands && holds) {
+        one.after = part.change == null ? there : one.after;
+        continue;
+      }
+      one.outcome = row == null && !known.isDeleted() ? Outcome.FAILED : Outcome.OUTDATED;
+      session.brokenEra = Math.max(session.brokenEra, one.era);
+      part.broken = true;
+    }
+  }
+
+  /**
+   * Gives a group's results, by the thread that does.
+   *
+   * @param loaded what is there of those of which some are outdated
+   */
+  private void tell(
+      List<Queued> all, Map<String, Row> loaded, Map<Long, List<Row.Writer>> writers) {
+    List<Append.Answer> flushes = new ArrayList<>(all.size());
+    Set<PostgresSession> seen = new HashSet<>();
+    for (Queued one : all) {
+      PostgresSession session = one.session;
+      Append.Answer answer = one.append.answer();
+      Runnable result = () -> give(one, loaded, writers, seen);
+      if (one.outcome == Outcome.STORED && one.append.kind() == Append.Kind.DELETION) {
+        session.deletedHere();
+      }
+      boolean stored = one.outcome == Outcome.STORED;
+      if (stored && one.append.ends()) {
+        session.moveOn(one.after, one.append);
+        session.hold(answer);
+        effects.awaits(session, one.after);
+      } else if (session.holds()) {
+        session.hold(answer, stored, result);
+      } else if (stored && one.after.phase() == Row.ENDED) { // another server makes the tree
+        session.hold(null);
+        session.hold(answer, true, result);
+        effects.awaits(session, one.after);
+      } else {
+        Results.guard(result);
+        flushes.add(answer);
+      }
+    }
+    flushes.forEach(answer -> Results.guard(answer::flush));
+  }
+
+  private static void give(
+      Queued one,
+      Map<String, Row> loaded,
+      Map<Long, List<Row.Writer>> writers,
+      Set<PostgresSession> seen) {
+    PostgresSession session = one.session;
+    Append.Answer answer = one.append.answer();
+    switch (one.outcome) {
+      case STORED -> {
+        session.moveOn(one.after, one.append);
+        answer.stored();
+      }
+      case OUTDATED -> {
+        Row row = loaded.get(session.id());
+        if (row != null && seen.add(session)) {
+          session.load(row, writers.getOrDefault(row.born(), List.of()));
+        }
+        answer.outdated();
+      }
+      case FAILED -> answer.failed();
+      case UNKNOWN -> answer.unknown();
+    }
+  }
+}

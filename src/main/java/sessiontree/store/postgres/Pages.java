@@ -1,0 +1,103 @@
+package sessiontree.store.postgres;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import sessiontree.store.Listing;
+
+/**
+ * Pages of the list, by when sessions were begun, those of the same microsecond by their id: each a
+ * range of an index, wherever it begins.
+ */
+final class Pages {
+  /** Where a page begins: behind a session that was begun then, in microseconds, of that id. */
+  private static final Pattern CURSOR = Pattern.compile("(\\d{1,18}) ([\\w.~-]+)");
+
+  private Pages() {}
+
+  /** What {@link sessiontree.store.Listable#list} returns. */
+  static Listing read(Connection connection, Listing.Query query) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(sql(query))) {
+      int parameter = 1;
+      if (query.since() != null) {
+        statement.setObject(parameter++, time(query.since()));
+      }
+      if (query.until() != null) {
+        statement.setObject(parameter++, time(query.until()));
+      }
+      if (query.after() != null) {
+        Matcher cursor = cursor(query.after());
+        long micros = Long.parseLong(cursor.group(1));
+        statement.setObject(parameter++, time(Instant.EPOCH.plus(micros, ChronoUnit.MICROS)));
+        statement.setString(parameter++, cursor.group(2));
+      }
+      statement.setInt(parameter, query.limit() + 1);
+      try (ResultSet row = statement.executeQuery()) {
+        return page(row, query.limit());
+      }
+    }
+  }
+
+  private static String sql(Listing.Query query) {
+    String states =
+        switch (query.filter()) {
+          case ALL -> "true";
+          case OPEN -> "phase IN (1, 2)";
+          case COMPLETE -> "phase = 3";
+        };
+    String order = query.newestFirst() ? " DESC" : "";
+    return "SELECT id, phase = 3, begun, ended, start_text, end_text, entries, tree_bytes"
+        + " FROM sessiontree.session WHERE "
+        + states
+        + (query.since() == null ? "" : " AND begun >= ?")
+        + (query.until() == null ? "" : " AND begun < ?")
+        + (query.after() == null
+            ? ""
+            : " AND (begun, id) %s (?, ?)".formatted(query.newestFirst() ? "<" : ">"))
+        + " ORDER BY begun%s, id%s LIMIT ?".formatted(order, order);
+  }
+
+  private static OffsetDateTime time(Instant time) {
+    return time.atOffset(ZoneOffset.UTC);
+  }
+
+  private static Matcher cursor(String after) {
+    Matcher cursor = CURSOR.matcher(after);
+    if (!cursor.matches()) {
+      throw new IllegalArgumentException("no page ends at " + after);
+    }
+    return cursor;
+  }
+
+  private static Listing page(ResultSet row, int limit) throws SQLException {
+    List<Listing.Listed> page = new ArrayList<>();
+    while (row.next()) {
+      if (page.size() == limit) {
+        Listing.Listed last = page.get(limit - 1);
+        long micros = ChronoUnit.MICROS.between(Instant.EPOCH, last.begun());
+        return new Listing(page, micros + " " + last.id());
+      }
+      boolean complete = row.getBoolean(2);
+      page.add(
+          new Listing.Listed(
+              row.getString(1),
+              complete,
+              row.getObject(3, OffsetDateTime.class).toInstant(),
+              complete ? row.getObject(4, OffsetDateTime.class).toInstant() : null,
+              row.getString(5),
+              complete ? row.getString(6) : null,
+              complete ? 0 : row.getLong(7),
+              complete ? row.getLong(8) : 0));
+    }
+    return new Listing(page, null);
+  }
+}

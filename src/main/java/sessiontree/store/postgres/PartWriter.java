@@ -1,0 +1,98 @@
+package sessiontree.store.postgres;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.util.Arrays;
+
+/**
+ * Writes a large tree part by part, each with a commit of its own, and publishes it at the end. A
+ * part that is there already, as another server died after it, is the same. Of one thread.
+ */
+final class PartWriter extends OutputStream {
+  private final Connection connection;
+  private final Finisher.Ended ended;
+  private final PreparedStatement insert;
+  private final byte[] part = new byte[Trees.PART_BYTES];
+  private int used;
+  private int number;
+
+  PartWriter(Connection connection, Finisher.Ended ended) throws SQLException {
+    this.connection = connection;
+    this.ended = ended;
+    this.insert =
+        connection.prepareStatement(
+            "INSERT INTO sessiontree.tree (born, part, bytes) SELECT born, ?, ? FROM"
+                + " sessiontree.session WHERE id = ? AND born = ? AND phase = 2"
+                + " ON CONFLICT DO NOTHING");
+  }
+
+  @Override
+  public void write(int one) throws IOException {
+    write(new byte[] {(byte) one}, 0, 1);
+  }
+
+  @Override
+  public void write(byte[] bytes, int offset, int length) throws IOException {
+    for (int at = 0; at < length; ) {
+      int more = Math.min(length - at, part.length - used);
+      System.arraycopy(bytes, offset + at, part, used, more);
+      used += more;
+      at += more;
+      if (used == part.length) {
+        writePart();
+      }
+    }
+  }
+
+  private void writePart() throws IOException {
+    try {
+      insert.setInt(1, number);
+      insert.setBytes(2, used == part.length ? part : Arrays.copyOf(part, used));
+      insert.setString(3, ended.id());
+      insert.setLong(4, ended.born());
+      insert.executeUpdate();
+    } catch (SQLException e) {
+      throw new IOException(AppendStatement.told(e), e);
+    }
+    number++;
+    used = 0;
+  }
+
+  /** Returns whether the session became complete by it; it may be, or be deleted, already. */
+  boolean publish() throws IOException {
+    long bytes = (long) number * part.length + used;
+    if (used > 0) {
+      writePart();
+    }
+    try (PreparedStatement update =
+        connection.prepareStatement(
+            "WITH done AS (UPDATE sessiontree.session SET phase = 3,"
+                + " tree_bytes = ?, completed_running = (SELECT running FROM sessiontree.clock)"
+                + " WHERE id = ? AND born = ? AND phase = 2 RETURNING born),"
+                + " g AS (INSERT INTO sessiontree.garbage (born, kind, since)"
+                + " SELECT born, 1, clock_timestamp() FROM done ON CONFLICT DO NOTHING)"
+                + " SELECT count(*) FROM done")) {
+      update.setLong(1, bytes);
+      update.setString(2, ended.id());
+      update.setLong(3, ended.born());
+      try (var row = update.executeQuery()) {
+        AppendStatement.check(update);
+        return row.next() && row.getInt(1) == 1;
+      }
+    } catch (SQLException e) {
+      throw new IOException(AppendStatement.told(e), e);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    try {
+      insert.close();
+    } catch (SQLException e) {
+      throw new IOException(e);
+    }
+  }
+}

@@ -1,0 +1,322 @@
+package sessiontree.store.postgres;
+
+import io.prometheus.metrics.core.metrics.Counter;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import sessiontree.metrics.Metrics;
+import sessiontree.store.Expirable;
+import sessiontree.store.Listable;
+import sessiontree.store.Listing;
+import sessiontree.store.PartialTree;
+import sessiontree.store.SessionState;
+import sessiontree.store.SessionStore;
+import sessiontree.store.Tree;
+
+/**
+ * Keeps sessions in a PostgreSQL that any number of servers share. What is acknowledged is as
+ * durable as that database's commits; a server keeps nothing but what is in flight.
+ */
+public final class PostgresStore implements SessionStore, Listable, Expirable {
+  private static final int LANES = 2;
+
+  /**
+   * What can be set.
+   *
+   * @param memoryBytes that the children of a session take at most while they are sorted
+   * @param smallBytes of children of the sessions that are finished together
+   * @param folder for temporary files
+   * @param periodMillis between two rounds of upkeep
+   * @param pollMillis after which watched sessions are looked up again
+   * @param doubtMillis after which a sender is told that it is not known what is stored
+   * @param treesAfterMillis how long the tree of a deleted session can still be sent to its end
+   */
+  public record Options(
+      long memoryBytes,
+      long smallBytes,
+      Path folder,
+      long periodMillis,
+      long pollMillis,
+      long doubtMillis,
+      long treesAfterMillis) {
+    /** The defaults, within that much memory. */
+    public static Options of(long memoryBytes) {
+      Path folder = Path.of(System.getProperty("java.io.tmpdir"));
+      long part = memoryBytes / 8;
+      return new Options(part, Math.min(8 << 20, part), folder, 2_000, 1_000, 8_000, 300_000);
+    }
+
+    /** Bytes of messages that a lane sends at a time, unless it is one message. */
+    int groupBytes() {
+      return (int) Math.min(4 << 20, memoryBytes / 2);
+    }
+  }
+
+  private final Connections connections;
+  private final Results results = new Results();
+  private final Awaiting awaiting;
+  private final Lane[] lanes = new Lane[LANES];
+  private final Finisher finisher;
+  private final Upkeep upkeep;
+  private final Changes changes;
+  private final Trees trees;
+
+  private PostgresStore(Connections connections, Options options, Metrics metrics) {
+    String node = UUID.randomUUID().toString();
+    this.connections = connections;
+    this.awaiting = new Awaiting(connections, results);
+    this.changes = new Changes(connections, awaiting, options.pollMillis);
+    this.trees = new Trees(connections, options.folder, options.memoryBytes);
+    this.finisher =
+        new Finisher(
+            connections,
+            options.folder,
+            options.memoryBytes,
+            options.smallBytes,
+            1_000,
+            (completed, nanos) -> {
+              completed.forEach(one -> awaiting.completed(one.id(), one.born()));
+              opened(-completed.size());
+              changes.publish(completed.stream().map(Finisher.Ended::id).toList());
+              metrics.finishSeconds.observe(nanos / 1e9);
+            });
+    this.upkeep =
+        new Upkeep(connections, finisher, node, options.periodMillis, options.treesAfterMillis);
+    Outcomes outcomes = new Outcomes(results, effects());
+    Counter conflicts =
+        metrics.counted("engine_conflicts", "Appends that another server's came before.");
+    Lane.Groups groups =
+        (appends, outdated, nanos) -> {
+          metrics.forceSeconds.observe(nanos / 1e9);
+          conflicts.inc(outdated);
+        };
+    for (int i = 0; i < LANES; i++) {
+      String lane = node + "-" + i;
+      lanes[i] = new Lane(lane, connections, outcomes, groups, options);
+    }
+    metrics.gauge(
+        "engine_healthy", "Whether the database takes messages.", () -> healthy() ? 1 : 0);
+    metrics.gauge(
+        "engine_in_doubt",
+        "Lanes that do not know yet whether their last group is stored.",
+        () -> List.of(lanes).stream().filter(Lane::isDoubting).count());
+    metrics.gauge(
+        "engine_lease_held",
+        "Whether this server takes away what was deleted.",
+        () -> upkeep.leads() ? 1 : 0);
+  }
+
+  /**
+   * Opens the store; makes its tables if there are none.
+   *
+   * @param given as for {@code --store}
+   * @param password null if it stands there, or none is needed
+   * @throws IOException if the database does not answer, or nothing can be promised there
+   */
+  public static PostgresStore open(String given, String password, Options options, Metrics metrics)
+      throws IOException {
+    Connections connections = new Connections(StoreUri.parse(given, password));
+    try {
+      Connection connection = connections.connect();
+      try {
+        Schema.prepare(connection);
+      } finally {
+        Connections.close(connection);
+      }
+    } catch (SQLException e) {
+      throw new IOException(e.getMessage(), e);
+    }
+    PostgresStore store = new PostgresStore(connections, options, metrics);
+    for (Lane lane : store.lanes) {
+      lane.start();
+    }
+    store.finisher.start();
+    store.upkeep.start();
+    store.changes.start();
+    return store;
+  }
+
+  /**
+   * Looks whether that can be given for {@code --store}.
+   *
+   * @throws IllegalArgumentException if not; its message holds no password
+   */
+  public static void check(String given) {
+    StoreUri.parse(given, null);
+  }
+
+  /** What was given for {@code --store}, as it may stand in a log. */
+  public static String withoutPassword(String given) {
+    return StoreUri.parse(given, null).toString();
+  }
+
+  private Outcomes.Effects effects() {
+    return new Outcomes.Effects() {
+      @Override
+      public void ended(PostgresSession session, Row row) {
+        finisher.add(new Finisher.Ended(session.id(), row.born()));
+      }
+
+      @Override
+      public void awaits(PostgresSession session, Row row) {
+        awaiting.add(session, row.born());
+      }
+
+      @Override
+      public void deleted(List<String> ids) {
+        changes.publish(ids);
+      }
+
+      @Override
+      public void opened(int more) {
+        PostgresStore.this.opened(more);
+      }
+    };
+  }
+
+  private void opened(int more) {
+    upkeep.opened(more);
+  }
+
+  /** From now on that is told of each change of what is watched. */
+  public void follow(Supplier<List<StoredSession>> watched, Consumer<String> changed) {
+    changes.follow(watched, changed);
+  }
+
+  @Override
+  public StoredSession open(String id) throws IOException {
+    Lane lane = lanes[Math.floorMod(id.hashCode(), LANES)];
+    PostgresSession session = new PostgresSession(id, lane, connections);
+    Row row = connections.read(connection -> load(connection, id, session));
+    session.known = row;
+    return session;
+  }
+
+  private static Row load(Connection connection, String id, PostgresSession session)
+      throws SQLException {
+    Row row = row(connection, id);
+    List<Row.Writer> writers =
+        row.born() == 0
+            ? List.of()
+            : Row.writers(connection, List.of(row.born())).getOrDefault(row.born(), List.of());
+    session.load(row, writers);
+    return row;
+  }
+
+  private static Row row(Connection connection, String id) throws SQLException {
+    return Row.read(connection, List.of(id)).getOrDefault(id, Row.NONE);
+  }
+
+  @Override
+  public SessionState state(String id) throws IOException {
+    return connections.read(connection -> row(connection, id)).state();
+  }
+
+  @Override
+  public Optional<Tree> tree(String id) throws IOException {
+    return trees.tree(id);
+  }
+
+  @Override
+  public Optional<PartialTree> partial(String id) throws IOException {
+    return trees.partial(id);
+  }
+
+  @Override
+  public Listing list(Listing.Query query) throws IOException {
+    return connections.read(connection -> Pages.read(connection, query));
+  }
+
+  @Override
+  public boolean housekeeps() {
+    try {
+      return connections.read(connection -> upkeep.lease(connection, "housekeeper"));
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  @Override
+  public List<Seen> idle(Duration time, int limit) {
+    try {
+      return seen(
+          "SELECT id, born, phase, seq FROM sessiontree.session WHERE phase = 1 AND appended <="
+              + " (SELECT running FROM sessiontree.clock) - ? ORDER BY begun, id LIMIT ?",
+          time,
+          limit);
+    } catch (IOException e) { // looked for again soon
+      return List.of();
+    }
+  }
+
+  @Override
+  public List<Seen> completeFor(Duration time, int limit) throws IOException {
+    return seen(
+        "SELECT id, born, phase, seq FROM sessiontree.session WHERE phase = 3 AND completed_running"
+            + " <= (SELECT running FROM sessiontree.clock) - ? ORDER BY completed_running LIMIT ?",
+        time,
+        limit);
+  }
+
+  private List<Seen> seen(String sql, Duration time, int limit) throws IOException {
+    return connections.read(
+        connection -> {
+          try (PreparedStatement query = connection.prepareStatement(sql)) {
+            query.setLong(1, time.toMillis());
+            query.setInt(2, limit);
+            List<Seen> seen = new ArrayList<>();
+            try (ResultSet row = query.executeQuery()) {
+              while (row.next()) {
+                Row one = new Row(row.getLong(2), row.getInt(3), row.getLong(4), 0, 0);
+                seen.add(new Seen(row.getString(1), one.version()));
+              }
+            }
+            return seen;
+          }
+        });
+  }
+
+  @Override
+  public int openSessions() {
+    return upkeep.openSessions();
+  }
+
+  @Override
+  public boolean healthy() {
+    for (Lane lane : lanes) {
+      if (lane.isFailing()) {
+        return false;
+      }
+    }
+    return upkeep.isHealthy();
+  }
+
+  @Override
+  public void close() throws IOException {
+    try {
+      for (Lane lane : lanes) {
+        lane.close();
+      }
+      for (Lane lane : lanes) {
+        lane.join();
+      }
+      finisher.close(3_000);
+      upkeep.close();
+      changes.close();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    results.close();
+    connections.close();
+  }
+}

@@ -1,0 +1,108 @@
+package sessiontree.store.postgres;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import sessiontree.store.SessionState;
+import sessiontree.store.SessionState.Phase;
+
+/**
+ * What the database has of a session, as it was read, or as it must be after an append.
+ *
+ * @param born tells it from all others that had its id; 0 if nothing is stored
+ * @param phase as in the table; 0 if nothing is stored
+ */
+record Row(long born, int phase, long seq, long entries, long startKey) {
+  static final int OPEN = 1;
+  static final int ENDED = 2;
+  static final int COMPLETE = 3;
+
+  /** Nothing is stored under the id. */
+  static final Row NONE = new Row(0, 0, 0, 0, 0);
+
+  /** What is left of a session whose row is not there any more: it keeps its sequence. */
+  Row deleted() {
+    return new Row(0, 0, seq + 1, 0, 0);
+  }
+
+  boolean isDeleted() {
+    return born == 0 && seq > 0;
+  }
+
+  SessionState state() {
+    Phase of =
+        switch (phase) {
+          case OPEN -> Phase.OPEN;
+          case ENDED -> Phase.ENDED;
+          case COMPLETE -> Phase.COMPLETE;
+          default -> Phase.NEW;
+        };
+    return new SessionState(of, seq, entries, startKey);
+  }
+
+  /** Tells one of all that will ever be stored, and of an open one how far it has come. */
+  String version() {
+    if (born == 0) {
+      return null;
+    }
+    return phase == COMPLETE ? tag(born) : tag(born) + "." + seq;
+  }
+
+  /** The tag of that session's tree. */
+  static String tag(long born) {
+    return Long.toString(born, Character.MAX_RADIX);
+  }
+
+  /** Reads the sessions of those ids that are there. */
+  static Map<String, Row> read(Connection connection, Collection<String> ids) throws SQLException {
+    Map<String, Row> rows = new HashMap<>();
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT id, born, phase, seq, entries, start_key FROM sessiontree.session"
+                + " WHERE id = ANY (?)")) {
+      query.setArray(1, connection.createArrayOf("text", ids.toArray(new String[0])));
+      try (ResultSet row = query.executeQuery()) {
+        while (row.next()) {
+          rows.put(
+              row.getString(1),
+              new Row(
+                  row.getLong(2), row.getInt(3), row.getLong(4), row.getLong(5), row.getLong(6)));
+        }
+      }
+    }
+    return rows;
+  }
+
+  /** The last number of a named writer. */
+  record Writer(String name, long number) {}
+
+  /**
+   * Reads the writers of sessions. To be asked for after their rows, so none is older than those.
+   */
+  static Map<Long, List<Writer>> writers(Connection connection, Collection<Long> borns)
+      throws SQLException {
+    Map<Long, List<Writer>> writers = new HashMap<>();
+    if (borns.isEmpty()) {
+      return writers;
+    }
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT born, name, number FROM sessiontree.writer WHERE born = ANY (?)")) {
+      query.setArray(1, connection.createArrayOf("bigint", borns.toArray(new Long[0])));
+      try (ResultSet row = query.executeQuery()) {
+        while (row.next()) {
+          writers
+              .computeIfAbsent(row.getLong(1), born -> new ArrayList<>())
+              .add(new Writer(row.getString(2), row.getLong(3)));
+        }
+      }
+    }
+    return writers;
+  }
+}

@@ -1,0 +1,66 @@
+package sessiontree.store.postgres;
+
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
+import java.util.Properties;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Where the database is: {@code postgresql://user:password@host:5432,host:5432/database?sslmode=…}.
+ * The password, which may also be given apart, is in no text that this makes.
+ *
+ * @param url for the driver, without user and password
+ * @param user null for the driver's default
+ * @param password null for none, or the driver's {@code PGPASSFILE}
+ */
+record StoreUri(String url, String user, String password) {
+  private static final Pattern URI =
+      Pattern.compile("postgres(?:ql)?://(?:([^:@/]*)(?::([^@/]*))?@)?([^@/?]+)/([^?]+)(\\?.*)?");
+
+  /**
+   * Reads what is given for {@code --store}.
+   *
+   * @param password beats that of the URI; null for none
+   * @throws IllegalArgumentException if it is none; the message does not repeat it
+   */
+  static StoreUri parse(String given, String password) {
+    Matcher uri = URI.matcher(given);
+    if (!uri.matches()) {
+      throw new IllegalArgumentException("must be like postgresql://user@host:5432/database");
+    }
+    String query = uri.group(5) == null ? "" : uri.group(5);
+    if (query.matches("(?i).*[?&](user|password)=.*")) {
+      throw new IllegalArgumentException("user and password stand before the host");
+    }
+    String own = uri.group(2);
+    return new StoreUri(
+        "jdbc:postgresql://" + uri.group(3) + "/" + uri.group(4) + query,
+        decoded(uri.group(1)),
+        password == null || password.isEmpty() ? decoded(own) : password);
+  }
+
+  private static String decoded(String part) {
+    return part == null || part.isEmpty()
+        ? null
+        : URLDecoder.decode(part.replace("+", "%2B"), StandardCharsets.UTF_8);
+  }
+
+  /** For the driver. What the URL says beats what stands here, but for user and password. */
+  Properties properties() {
+    Properties properties = new Properties();
+    if (user != null) {
+      properties.setProperty("user", user);
+    }
+    if (password != null) {
+      properties.setProperty("password", password);
+    }
+    return properties;
+  }
+
+  /** As it may stand in a log. */
+  @Override
+  public String toString() {
+    return url.replaceFirst("^jdbc:", "").replaceFirst("\\?.*", "");
+  }
+}

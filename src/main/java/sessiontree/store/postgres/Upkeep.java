@@ -1,0 +1,224 @@
+package sessiontree.store.postgres;
+
+import java.io.IOException;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import sessiontree.store.DaemonThreads;
+import sessiontree.store.postgres.Finisher.Ended;
+
+/**
+ * What is done every few seconds: the cluster's clock goes on, which also shows whether commits
+ * return; open sessions are counted; ended ones that nobody finishes are taken; and the server that
+ * has the lease takes away what was deleted.
+ */
+final class Upkeep {
+  private static final Logger LOG = LoggerFactory.getLogger(Upkeep.class);
+
+  /** A server that says nothing for so long finishes nothing any more, and holds no lease. */
+  private static final String LOST = "interval '10 seconds'";
+
+  private static final int ROWS = 5_000;
+  private static final int PARTS = 200;
+
+  private final Connections connections;
+  private final Finisher finisher;
+  private final String node;
+  private final long periodMillis;
+  private final String treesAfter;
+  private final ScheduledExecutorService thread =
+      Executors.newSingleThreadScheduledExecutor(DaemonThreads.named("upkeep"));
+
+  private final AtomicInteger open = new AtomicInteger();
+  private volatile long beatNanos = System.nanoTime();
+  private volatile boolean failing;
+  private volatile boolean leads;
+  private Connection connection; // owned by the thread
+
+  Upkeep(
+      Connections connections,
+      Finisher finisher,
+      String node,
+      long periodMillis,
+      long treesAfterMillis) {
+    this.connections = connections;
+    this.finisher = finisher;
+    this.node = node;
+    this.periodMillis = periodMillis;
+    this.treesAfter = "interval '" + treesAfterMillis + " milliseconds'";
+  }
+
+  void start() {
+    ScheduledFuture<?> unused =
+        thread.scheduleWithFixedDelay(this::round, 0, periodMillis, TimeUnit.MILLISECONDS);
+  }
+
+  int openSessions() {
+    return Math.max(0, open.get());
+  }
+
+  void opened(int more) {
+    open.addAndGet(more);
+  }
+
+  /** Whether a commit has returned lately. */
+  boolean isHealthy() {
+    return !failing && System.nanoTime() - beatNanos < TimeUnit.SECONDS.toNanos(7);
+  }
+
+  boolean leads() {
+    return leads;
+  }
+
+  private void round() {
+    try {
+      if (connection == null) {
+        connection = connections.connect();
+      }
+      update(
+          "UPDATE sessiontree.clock SET touched = clock_timestamp(), running = running + greatest(0,"
+              + " least(5000, (extract(epoch FROM clock_timestamp() - touched) * 1000)::bigint))");
+      beatNanos = System.nanoTime();
+      failing = false;
+      int before = open.get();
+      long counted =
+          Connections.number(
+              connection, "SELECT count(*) FROM sessiontree.session WHERE phase IN (1, 2)");
+      open.addAndGet((int) counted - before);
+      claim();
+      leads = lease("sweeper");
+      if (leads) {
+        sweep();
+      }
+    } catch (SQLException | IOException e) {
+      if (!failing) {
+        LOG.warn("the database cannot be looked after, tried again: {}", e.getMessage());
+      }
+      failing = true;
+      leads = false;
+      Connections.close(connection);
+      connection = null;
+    } catch (RuntimeException e) {
+      LOG.error("upkeep failed, tried again", e);
+    } catch (Error e) { // such as want of memory, which the scheduler would keep to itself
+      Thread current = Thread.currentThread();
+      current.getUncaughtExceptionHandler().uncaughtException(current, e);
+    }
+  }
+
+  private int update(String sql) throws SQLException {
+    try (Statement update = connection.createStatement()) {
+      return update.executeUpdate(sql);
+    }
+  }
+
+  /** Says which sessions this server finishes, and takes those of servers that say nothing. */
+  private void claim() throws SQLException {
+    List<Ended> mine = finisher.claimed();
+    if (!mine.isEmpty()) {
+      try (PreparedStatement renew =
+          connection.prepareStatement(
+              "UPDATE sessiontree.session SET claimed = clock_timestamp()"
+                  + " WHERE id = ANY (?) AND phase = 2")) {
+        renew.setArray(1, Finisher.texts(connection, mine));
+        renew.executeUpdate();
+      }
+    }
+    try (Statement take = connection.createStatement();
+        ResultSet row =
+            take.executeQuery(
+                "UPDATE sessiontree.session SET claimed = clock_timestamp() WHERE phase = 2 AND id IN"
+                    + " (SELECT id FROM sessiontree.session WHERE phase = 2 AND claimed <"
+                    + " clock_timestamp() - "
+                    + LOST
+                    + " ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING id, born")) {
+      while (row.next()) {
+        finisher.add(new Ended(row.getString(1), row.getLong(2)));
+      }
+    }
+  }
+
+  /** Takes or keeps what one server of all has. */
+  boolean lease(String name) throws SQLException {
+    return lease(connection, name);
+  }
+
+  boolean lease(Connection by, String name) throws SQLException {
+    try (PreparedStatement take =
+        by.prepareStatement(
+            "INSERT INTO sessiontree.lease (name, node, until) VALUES (?, ?, clock_timestamp() + "
+                + LOST
+                + ") ON CONFLICT (name) DO UPDATE SET node = excluded.node, until = excluded.until"
+                + " WHERE lease.node = excluded.node OR lease.until < clock_timestamp()")) {
+      take.setString(1, name);
+      take.setString(2, node);
+      return take.executeUpdate() == 1;
+    }
+  }
+
+  // --- What was deleted
+
+  private void sweep() throws SQLException, IOException {
+    delete(1, null, List.of("entry"));
+    delete(2, null, List.of("entry", "writer"));
+    delete(3, "since < clock_timestamp() - " + treesAfter, List.of("tree"));
+    update("DELETE FROM sessiontree.lane WHERE touched < clock_timestamp() - interval '1 day'");
+  }
+
+  /** Deletes rows of a kind of garbage; of a deleted session, the tree is left for later. */
+  private void delete(int kind, String due, List<String> tables) throws SQLException {
+    List<Long> borns = new ArrayList<>();
+    try (Statement query = connection.createStatement();
+        ResultSet row =
+            query.executeQuery(
+                "SELECT born FROM sessiontree.garbage WHERE kind = "
+                    + kind
+                    + (due == null ? "" : " AND " + due)
+                    + " ORDER BY born LIMIT 1000")) {
+      while (row.next()) {
+        borns.add(row.getLong(1));
+      }
+    }
+    if (borns.isEmpty()) {
+      return;
+    }
+    for (String table : tables) {
+      int most = table.equals("tree") ? PARTS : ROWS;
+      try (PreparedStatement delete =
+          connection.prepareStatement(
+              "DELETE FROM sessiontree."
+                  + table
+                  + " WHERE ctid = ANY (ARRAY(SELECT ctid FROM sessiontree."
+                  + table
+                  + " WHERE born = ANY (?) LIMIT "
+                  + most
+                  + "))")) {
+        delete.setArray(1, connection.createArrayOf("int8", borns.toArray(new Long[0])));
+        while (delete.executeUpdate() == most) {}
+      }
+    }
+    try (PreparedStatement done =
+        connection.prepareStatement(
+            kind == 2
+                ? "UPDATE sessiontree.garbage SET kind = 3 WHERE kind = 2 AND born = ANY (?)"
+                : "DELETE FROM sessiontree.garbage WHERE kind = " + kind + " AND born = ANY (?)")) {
+      done.setArray(1, connection.createArrayOf("int8", borns.toArray(new Long[0])));
+      done.executeUpdate();
+    }
+  }
+
+  void close() {
+    thread.shutdownNow();
+  }
+}
