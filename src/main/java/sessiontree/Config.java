@@ -27,6 +27,7 @@ import org.apache.commons.cli.ParseException;
 import org.apache.commons.cli.help.HelpFormatter;
 import org.apache.commons.cli.help.OptionFormatter;
 import org.apache.commons.cli.help.TextHelpAppendable;
+import sessiontree.store.postgres.PostgresStore;
 import sessiontree.web.Jwts;
 import sessiontree.web.Origin;
 import sessiontree.web.Settings;
@@ -63,7 +64,11 @@ final class Config {
   static {
     add("host", "ADDRESS", "127.0.0.1", "The address to listen on.");
     add("port", "PORT", "8080", "The port; 0 takes a free one.");
-    add("store", "DIR", "./data", "The folder to keep sessions in; \"memory:\" keeps nothing.");
+    add(
+        "store",
+        "DIR",
+        "./data",
+        "The folder to keep sessions in; or postgresql://USER@HOST:5432/DATABASE, which any number of servers share; \"memory:\" keeps nothing.");
     add(
         "write-token",
         "TOKEN",
@@ -196,9 +201,7 @@ final class Config {
         !host.isBlank(), setBy("host") + ": must be an address; got none");
     port = whole("port", 0, 65_535);
     store = value("store");
-    check( // or it would be the working directory itself
-        !store.isBlank() && !store.matches("(?!memory:$)[a-z]{2,}:.*"),
-        setBy("store") + ": must be a folder or memory:; got " + store);
+    checkStore();
     writeTokens = tokens("write-token");
     readTokens = tokens("read-token");
     adminTokens = tokens("admin-token");
@@ -222,6 +225,35 @@ final class Config {
     logBytes = bytes("log-bytes", 0, 64 << 10, Long.MAX_VALUE);
     inflowBytes = bytes("inflow-bytes", heapBytes / 8, 64 << 10, Long.MAX_VALUE);
     logLevel = level();
+  }
+
+  private void checkStore() throws ParseException {
+    if (isShared()) {
+      try {
+        PostgresStore.check(store);
+      } catch (IllegalArgumentException e) { // says nothing of the password
+        throw new ParseException(setBy("store") + ": " + e.getMessage());
+      }
+      return;
+    }
+    check( // or it would be the working directory itself
+        !store.isBlank() && !store.matches("(?!memory:$)[a-z]{2,}:.*"),
+        setBy("store") + ": must be a folder, postgresql:// or memory:; got " + store);
+  }
+
+  /** Whether the store is a database. */
+  boolean isShared() {
+    return store.matches("postgres(ql)?:.*");
+  }
+
+  /** The database's password, where it does not stand in the store's URI; or null. */
+  String storePassword() {
+    return environment.apply("SESSIONTREE_STORE_PASSWORD");
+  }
+
+  /** The store as it may stand in a log. */
+  String storeName() {
+    return isShared() ? PostgresStore.withoutPassword(store) : store;
   }
 
   /** Takes options, and "help" and "version", apart; their values are not looked at. */

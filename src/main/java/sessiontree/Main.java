@@ -18,6 +18,7 @@ import sessiontree.session.Sessions;
 import sessiontree.store.MemoryStore;
 import sessiontree.store.SessionStore;
 import sessiontree.store.local.LocalStore;
+import sessiontree.store.postgres.PostgresStore;
 import sessiontree.web.Server;
 
 /** The server as a whole: wired together as the command line says, and taken down in order. */
@@ -67,6 +68,9 @@ public final class Main {
     metrics.build(build.version, build.commit);
     SessionStore store = openStore(metrics);
     Sessions sessions = new Sessions(store, config.maxOpenSessions, metrics);
+    if (store instanceof PostgresStore shared) {
+      shared.follow(sessions::watched, sessions::changed);
+    }
     Server server;
     try {
       server = Server.start(store, sessions, config.settings(), metrics);
@@ -84,7 +88,7 @@ public final class Main {
         .info(
             "{} started store={} heap_bytes={} {}",
             build,
-            config.store,
+            config.storeName(),
             Runtime.getRuntime().maxMemory(),
             config.limits());
     System.out.println("sessiontree listening on http://" + authority(server.port()));
@@ -138,12 +142,19 @@ public final class Main {
       return MemoryStore.create();
     }
     try {
+      if (config.isShared()) {
+        return PostgresStore.open(
+            config.store,
+            config.storePassword(),
+            PostgresStore.Options.of(config.memoryBytes),
+            metrics);
+      }
       return LocalStore.open(
           Path.of(config.store),
           new LocalStore.Options(config.memoryBytes, config.logBytes),
           metrics);
     } catch (IOException e) {
-      throw new IOException("cannot use store " + config.store + ": " + reason(e), e);
+      throw new IOException("cannot use store " + config.storeName() + ": " + reason(e), e);
     }
   }
 

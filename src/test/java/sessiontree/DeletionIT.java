@@ -120,7 +120,7 @@ class DeletionIT {
         stream.complete();
       }
     }
-    if (kind == Kind.OPEN_AND_SPILLED) {
+    if (kind == Kind.OPEN_AND_SPILLED && JarServer.isInFolder()) {
       Await.until("it is spilled", () -> Scrape.of(server).own("spills_total") > spills);
     }
   }
@@ -258,6 +258,7 @@ class DeletionIT {
     socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
   }
 
+  @FolderOnly
   @ParameterizedTest
   @EnumSource(Kind.class)
   void bytesOfWhatIsDeleted_leaveTheFolderAfterARestart_andThoseOfOthersStay(Kind kind)

@@ -72,6 +72,11 @@ final class JarServer implements AutoCloseable {
     return of(store).flags(flags).start();
   }
 
+  /** Whether stores are folders: with -Dsessiontree.store=postgres they are databases. */
+  static boolean isInFolder() {
+    return !"postgres".equals(System.getProperty("sessiontree.store"));
+  }
+
   /** A server to be started there. */
   static Launch of(Path store) {
     return new Launch(store.toAbsolutePath());
@@ -86,7 +91,19 @@ final class JarServer implements AutoCloseable {
 
     private Launch(Path store) {
       this.store = store;
-      flags.addAll(List.of("--port", "0", "--store", store.toString()));
+      flags.addAll(List.of("--port", "0", "--store", store(store)));
+    }
+
+    /** The folder; or a database in its place. */
+    private static String store(Path folder) {
+      if (isInFolder()) {
+        return folder.toString();
+      }
+      try {
+        return PostgresServers.shared().databaseOf(folder);
+      } catch (Exception e) {
+        throw new AssertionError(e);
+      }
     }
 
     /** Options of the JVM. */
@@ -164,7 +181,9 @@ final class JarServer implements AutoCloseable {
               try (var reader =
                   new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8))) {
                 for (String line; (line = reader.readLine()) != null; ) {
-                  lines.add(line);
+                  if (isInFolder() || !line.contains("waits for no standby")) { // it has none
+                    lines.add(line);
+                  }
                 }
               } catch (IOException e) {
                 lines.add("(cut off: " + e.getMessage() + ")");
