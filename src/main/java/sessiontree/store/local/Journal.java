@@ -8,13 +8,13 @@ import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Collections;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.atomic.AtomicLong;
@@ -47,6 +47,7 @@ final class Journal {
       Pattern.compile("(\\d{4})(\\d\\d)(\\d\\dT\\d\\d)(\\d\\d)(\\d\\d\\.\\d{6}Z)\\.txt");
 
   private static final int BUFFER_BYTES = 64 << 10;
+  private static final int LSNS = 10_000;
 
   /** Takes line after line. */
   interface Output {
@@ -95,7 +96,9 @@ final class Journal {
   private long forced; // bytes of the newest file that are durable
   private String next = ""; // the file that is being begun, if it is greater than the newest
   private String knownFrom = "\uffff"; // the lines in files from this one on are in known
-  private volatile Set<String> known = new HashSet<>(); // null when recovery is done
+
+  /** By thousands of log sequence numbers, a bit for each line; null when recovery is done. */
+  private volatile Map<Long, BitSet> known = new HashMap<>();
 
   /** Held while files are read for what is due, or rewritten; taken before this. */
   private final Object reading = new Object();
@@ -289,16 +292,17 @@ final class Journal {
       if (!file.equals(unsound)) {
         try (JournalReader reader = reader(file, 0)) {
           for (JournalLine each; (each = reader.next()) != null; ) {
-            known.add(key(each));
+            known.computeIfAbsent(each.lsn() / LSNS, lsns -> new BitSet()).set(bit(each));
           }
         }
       }
     }
-    return known.contains(key(line));
+    BitSet bits = known.get(line.lsn() / LSNS);
+    return bits != null && bits.get(bit(line));
   }
 
-  private static String key(JournalLine line) {
-    return line.lsn() + (line.begun() ? " begun " : " completed ") + line.id();
+  private static int bit(JournalLine line) {
+    return (int) (line.lsn() % LSNS) * 2 + (line.begun() ? 1 : 0);
   }
 
   /** Recovery is done: what is added from now on is new. */

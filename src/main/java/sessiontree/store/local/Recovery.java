@@ -201,7 +201,9 @@ final class Recovery implements WriteAheadLog.Replay {
     journal.add(session.line());
     checkpointer.grew(-session.published());
     sessions.remove(session);
-    complete.add(session);
+    if (session.hasRuns()) {
+      complete.add(session);
+    }
     return true;
   }
 
