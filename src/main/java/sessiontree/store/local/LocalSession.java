@@ -99,6 +99,11 @@ final class LocalSession implements StoredSession {
     return writers.size();
   }
 
+  /** The last number of each named writer. */
+  synchronized Map<String, Long> lastNumbers() {
+    return Map.copyOf(writers);
+  }
+
   synchronized Phase phase() {
     return phase;
   }
@@ -513,24 +518,27 @@ final class LocalSession implements StoredSession {
       return regions.isEmpty() && buffers.bytes() <= TreeFiles.COUNTED_BYTES;
     }
 
-    /** Writes its tree. */
-    void write(OutputStream out) throws IOException {
+    /** Its children in order. */
+    Cursor sorted() throws IOException {
       List<Cursor> cursors = new ArrayList<>();
-      long bytes = buffers.bytes();
       if (!regions.isEmpty()) {
         cursors.add(Runs.read(regions));
-        bytes = Long.MAX_VALUE >> 1;
       }
       cursors.add(buffers.sorted());
+      return MergeIterator.of(cursors);
+    }
+
+    /** Writes its tree. */
+    void write(OutputStream out) throws IOException {
       TreeWriter writer =
           new TreeWriter(
               out,
               buffers.count(),
-              bytes,
+              regions.isEmpty() ? buffers.bytes() : Long.MAX_VALUE >> 1,
               start,
               end == null ? null : end.bound(),
               end != null && end.abandoned());
-      for (Cursor children = MergeIterator.of(cursors); children.next(); ) {
+      for (Cursor children = sorted(); children.next(); ) {
         if (session.deleted) {
           throw new IOException("the session was deleted");
         }

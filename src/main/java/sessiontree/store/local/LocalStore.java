@@ -6,13 +6,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.Append;
+import sessiontree.store.Contents;
 import sessiontree.store.Expirable;
 import sessiontree.store.Listable;
 import sessiontree.store.Listing;
@@ -273,8 +277,52 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     }
   }
 
+  /**
+   * All that is stored of an open session; empty for any other. It must not be changed meanwhile.
+   *
+   * @throws IOException if it cannot be read
+   */
+  public Optional<Contents> contents(String id) throws IOException {
+    LocalSession session = sessions.get(id);
+    if (session == null || session.phase() != SessionState.Phase.OPEN) {
+      return Optional.empty();
+    }
+    LocalSession.Snapshot all = session.soFar();
+    try {
+      return Optional.of(
+          new Contents(
+              all.start(),
+              session.sequence(),
+              all.entries(),
+              session.lastNumbers(),
+              all.sorted(),
+              all::release));
+    } catch (IOException | RuntimeException e) {
+      all.release();
+      throw e;
+    }
+  }
+
+  /** The last number of each named writer of a session. */
+  public Map<String, Long> lastNumbers(String id) throws IOException {
+    return session(id).lastNumbers();
+  }
+
+  /** The sessions that were found damaged so far. */
+  public Set<String> damaged() {
+    Set<String> damaged = new TreeSet<>(trees.damaged());
+    sessions.all().stream()
+        .filter(session -> session.phase() == SessionState.Phase.DAMAGED)
+        .forEach(session -> damaged.add(session.id()));
+    return damaged;
+  }
+
   @Override
   public StoredSession open(String id) throws IOException {
+    return session(id);
+  }
+
+  private LocalSession session(String id) throws IOException {
     LocalSession session = sessions.get(id);
     if (session != null) {
       return session;

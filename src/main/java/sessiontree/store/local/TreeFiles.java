@@ -370,6 +370,11 @@ final class TreeFiles {
     return cache.get(id);
   }
 
+  /** The sessions whose trees were found damaged. */
+  Set<String> damaged() {
+    return damaged;
+  }
+
   /** Names it in the log, once. */
   private DamageException damage(String id, Path file, String what) {
     DamageException damage = new DamageException(file, what);

@@ -1,0 +1,393 @@
+package sessiontree.store.postgres;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.math.BigDecimal;
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Types;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import sessiontree.event.Batch;
+import sessiontree.event.Children;
+import sessiontree.sort.Cursor;
+import sessiontree.store.Contents;
+import sessiontree.store.Listing.Listed;
+import sessiontree.store.Tree;
+
+/**
+ * Writes sessions of another store into the database, many in one transaction. Their rows come last
+ * in it, so no server waits for them long; and only when what was written has been read back. Of
+ * one thread.
+ */
+public final class Import implements AutoCloseable {
+  /** A transaction that has so much is to be committed. */
+  private static final int MAX_BYTES = 4 << 20;
+
+  private static final int MAX_SESSIONS = 1_000;
+
+  private final Connection connection;
+  private final PreparedStatement part;
+  private final PreparedStatement entry;
+  private final PreparedStatement writer;
+  private final PreparedStatement session;
+  private final List<Added> added = new ArrayList<>();
+  private long nextBorn;
+  private long lastBorn; // of those that were taken
+  private long bytes; // of the transaction
+  private int queued; // parts that were not sent, in bytes
+
+  /** What the transaction has of a session; the check is what reading it back must tell. */
+  private record Added(
+      Listed listed,
+      long born,
+      long seq,
+      long entries,
+      long bytes,
+      Batch.Bound start,
+      Batch.Bound latest,
+      Map<String, Long> writers,
+      String check) {}
+
+  /**
+   * What became of a transaction's sessions.
+   *
+   * @param conflicts ids that servers took meanwhile
+   * @param different ids of which something else was read back; they are left out
+   */
+  public record Outcome(List<Listed> copied, Set<String> conflicts, Set<String> different) {}
+
+  private Import(Connection connection) throws SQLException {
+    this.connection = connection;
+    this.part = connection.prepareStatement("INSERT INTO sessiontree.tree VALUES (?, ?, ?)");
+    this.entry =
+        connection.prepareStatement("INSERT INTO sessiontree.entry VALUES (?, ?, ?, ?, ?)");
+    this.writer = connection.prepareStatement("INSERT INTO sessiontree.writer VALUES (?, ?, ?)");
+    this.session =
+        connection.prepareStatement(
+            "INSERT INTO sessiontree.session (id, born, phase, seq, entries, bytes, start_key,"
+                + " start_text, latest_key, latest_text, end_text, begun, ended, tree_bytes,"
+                + " appended, completed_running)"
+                + " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?::timestamptz, ?::timestamptz, ?,"
+                + " running, CASE WHEN ? THEN running END FROM sessiontree.clock"
+                + " ON CONFLICT (id) DO NOTHING");
+  }
+
+  /**
+   * Opens the database; makes its tables if there are none.
+   *
+   * @throws IOException if it does not answer, or nothing can be promised there
+   */
+  public static Import open(String given, String password) throws IOException {
+    try {
+      Connection connection = new Connections(StoreUri.parse(given, password)).connect();
+      try {
+        Schema.prepare(connection);
+        return new Import(connection);
+      } catch (SQLException | IOException e) {
+        Connections.close(connection);
+        throw e;
+      }
+    } catch (SQLException e) {
+      throw new IOException(e.getMessage(), e);
+    }
+  }
+
+  /** Which ids the database has, and whether it is that session: it was begun at the same time. */
+  public Map<String, Boolean> known(List<Listed> sessions) throws SQLException {
+    Map<String, Listed> byId = new HashMap<>();
+    sessions.forEach(one -> byId.put(one.id(), one));
+    connection.setAutoCommit(true);
+    Map<String, Boolean> known = new HashMap<>();
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT id, begun, phase FROM sessiontree.session WHERE id = ANY (?)")) {
+      query.setArray(1, connection.createArrayOf("text", byId.keySet().toArray()));
+      try (ResultSet row = query.executeQuery()) {
+        while (row.next()) {
+          Listed one = byId.get(row.getString(1));
+          boolean same = row.getObject(2, OffsetDateTime.class).toInstant().equals(one.begun());
+          boolean older = one.complete() && row.getInt(3) == Row.OPEN; // the folder went on
+          known.put(one.id(), same && !older);
+        }
+      }
+    }
+    if (lastBorn - nextBorn < sessions.size()) {
+      nextBorn = AppendStatement.takeBorns(connection, MAX_SESSIONS);
+      lastBorn = nextBorn + MAX_SESSIONS;
+    }
+    connection.setAutoCommit(false);
+    return known;
+  }
+
+  /**
+   * Adds a complete session, which must not be known.
+   *
+   * @throws IOException if the tree cannot be read; then nothing of it will be there
+   */
+  public void add(Listed listed, long entries, Map<String, Long> writers, Tree tree)
+      throws SQLException, IOException {
+    long born = nextBorn++;
+    MessageDigest digest = sha256();
+    try {
+      int number = 0;
+      for (long at = 0; at < tree.bytes(); at += Trees.PART_BYTES) {
+        ByteBuffer read = ByteBuffer.allocate((int) Math.min(Trees.PART_BYTES, tree.bytes() - at));
+        tree.read(read, at);
+        if (read.hasRemaining()) {
+          throw new IOException("its tree ends before offset " + tree.bytes());
+        }
+        digest.update(read.array());
+        part.setLong(1, born);
+        part.setInt(2, number++);
+        part.setBytes(3, read.array());
+        part.addBatch();
+        queued += read.capacity();
+        if (queued >= MAX_BYTES) {
+          sendParts();
+        }
+      }
+    } catch (IOException e) {
+      sendParts();
+      discard(born);
+      throw e;
+    }
+    bytes += tree.bytes();
+    long key = new BigDecimal(listed.start()).movePointRight(9).longValue();
+    Batch.Bound start = new Batch.Bound(key, listed.start());
+    String check = HexFormat.of().formatHex(digest.digest());
+    added.add(new Added(listed, born, 1, entries, 0, start, start, writers, check));
+  }
+
+  /**
+   * Adds an open session, which must not be known. Its children are kept in order: those that
+   * follow come behind equal ones, as they do behind the order stored.
+   *
+   * @throws IOException if it cannot be read; then nothing of it will be there
+   */
+  public void add(Listed listed, Contents contents) throws SQLException, IOException {
+    long born = nextBorn++;
+    ByteArrayOutputStream row = new ByteArrayOutputStream();
+    byte[] header = new byte[Children.HEADER_BYTES];
+    long seq = 0;
+    long total = 0;
+    long all = 0;
+    int count = 0;
+    Batch.Bound latest = contents.start();
+    try {
+      for (Cursor child = contents.children(); child.next(); ) {
+        byte[] text = child.array();
+        if (child.key() > latest.key()) {
+          latest = Children.bound(child.key(), text, child.offset());
+        }
+        Children.putHeader(header, 0, child.key(), child.length());
+        row.write(header, 0, header.length);
+        row.write(text, child.offset(), child.length());
+        count++;
+        if (row.size() >= Trees.PART_BYTES) {
+          write(born, seq++, total, count, row);
+          total += count;
+          all += row.size();
+          count = 0;
+          row.reset();
+        }
+      }
+    } catch (IOException e) {
+      discard(born);
+      throw e;
+    }
+    if (count > 0) {
+      write(born, seq++, total, count, row);
+      total += count;
+      all += row.size();
+    }
+    bytes += all;
+    long sequence = Math.max(seq, contents.sequence()); // the next row's is greater
+    added.add(
+        new Added(
+            listed,
+            born,
+            sequence,
+            contents.entries(),
+            all,
+            contents.start(),
+            latest,
+            contents.writers(),
+            contents.entries() - 1 + " children, " + all + " bytes"));
+  }
+
+  private void write(long born, long seq, long before, int count, ByteArrayOutputStream children)
+      throws SQLException {
+    entry.setLong(1, born);
+    entry.setLong(2, seq);
+    entry.setLong(3, before);
+    entry.setInt(4, count);
+    entry.setBytes(5, children.toByteArray());
+    entry.executeUpdate();
+  }
+
+  private void sendParts() throws SQLException {
+    part.executeBatch();
+    queued = 0;
+  }
+
+  /** Whether there is enough to be committed. */
+  public boolean isFull() {
+    return bytes >= MAX_BYTES || added.size() >= MAX_SESSIONS;
+  }
+
+  /**
+   * Reads back what was added, and commits it.
+   *
+   * @throws SQLException also if it is not known whether that is stored; to be tried again later
+   */
+  public Outcome commit() throws SQLException {
+    sendParts();
+    Map<Long, String> checks = checks();
+    Outcome outcome = new Outcome(new ArrayList<>(), new TreeSet<>(), new TreeSet<>());
+    List<Added> sound = new ArrayList<>();
+    for (Added one : added) {
+      if (one.check.equals(checks.get(one.born))) {
+        sound.add(one);
+        addRows(one);
+      } else {
+        outcome.different.add(one.listed.id());
+        discard(one.born);
+      }
+    }
+    writer.executeBatch();
+    int[] rows = session.executeBatch();
+    for (int i = 0; i < rows.length; i++) {
+      Added one = sound.get(i);
+      if (rows[i] == 0) {
+        outcome.conflicts.add(one.listed.id());
+        discard(one.born);
+      } else {
+        outcome.copied.add(one.listed);
+      }
+    }
+    connection.clearWarnings();
+    connection.commit();
+    if (connection.getWarnings() != null) {
+      throw new SQLException("it may not be replicated", "01000", connection.getWarnings());
+    }
+    added.clear();
+    bytes = 0;
+    return outcome;
+  }
+
+  private void addRows(Added one) throws SQLException {
+    for (Map.Entry<String, Long> named : one.writers.entrySet()) {
+      writer.setLong(1, one.born);
+      writer.setString(2, named.getKey());
+      writer.setLong(3, named.getValue());
+      writer.addBatch();
+    }
+    Listed listed = one.listed;
+    List<Object> values =
+        Arrays.asList(
+            listed.id(),
+            one.born,
+            listed.complete() ? Row.COMPLETE : Row.OPEN,
+            one.seq,
+            one.entries,
+            one.bytes,
+            one.start.key(),
+            one.start.text(),
+            one.latest.key(),
+            one.latest.text(),
+            listed.end(),
+            text(listed.begun()),
+            text(listed.completed()),
+            listed.complete() ? listed.bytes() : null,
+            listed.complete());
+    for (int i = 0; i < values.size(); i++) {
+      session.setObject(i + 1, values.get(i), type(i));
+    }
+    session.addBatch();
+  }
+
+  /** A null has one, too, so that all rows go by the same statement. */
+  private static int type(int value) {
+    return switch (value) {
+      case 0, 7, 9, 10, 11, 12 -> Types.VARCHAR;
+      case 14 -> Types.BOOLEAN;
+      default -> Types.BIGINT;
+    };
+  }
+
+  private static String text(Instant time) {
+    return time == null ? null : time.toString();
+  }
+
+  /** What the transaction has of each session. */
+  private Map<Long, String> checks() throws SQLException {
+    Array borns =
+        connection.createArrayOf("int8", added.stream().map(Added::born).toArray(Long[]::new));
+    Map<Long, String> checks = new HashMap<>();
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT b, coalesce(sum(e.count), 0) || ' children, '"
+                + " || coalesce(sum(length(e.children)), 0) || ' bytes' FROM unnest(?::bigint[]) b"
+                + " LEFT JOIN sessiontree.entry e ON e.born = b GROUP BY b")) {
+      query.setArray(1, borns);
+      try (ResultSet row = query.executeQuery()) {
+        while (row.next()) {
+          checks.put(row.getLong(1), row.getString(2));
+        }
+      }
+    }
+    Map<Long, MessageDigest> digests = new HashMap<>();
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT born, bytes FROM sessiontree.tree WHERE born = ANY (?) ORDER BY born, part")) {
+      query.setArray(1, borns);
+      query.setFetchSize(16);
+      try (ResultSet row = query.executeQuery()) {
+        while (row.next()) {
+          digests.computeIfAbsent(row.getLong(1), born -> sha256()).update(row.getBytes(2));
+        }
+      }
+    }
+    digests.forEach((born, one) -> checks.put(born, HexFormat.of().formatHex(one.digest())));
+    return checks;
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java has it", e);
+    }
+  }
+
+  /** Leaves the rows of a session that is not there to a server's sweeper. */
+  private void discard(long born) throws SQLException {
+    try (PreparedStatement insert =
+        connection.prepareStatement(
+            "INSERT INTO sessiontree.garbage VALUES (?, 2, clock_timestamp())")) {
+      insert.setLong(1, born);
+      insert.executeUpdate();
+    }
+  }
+
+  /** What was not committed is not there. */
+  @Override
+  public void close() {
+    Connections.close(connection);
+  }
+}
