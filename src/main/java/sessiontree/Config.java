@@ -34,6 +34,9 @@ import sessiontree.web.Settings;
 
 /** What can be set, by options and by the environment, with its defaults and its bounds. */
 final class Config {
+  /** The variable of the database's password. */
+  static final String STORE_PASSWORD = "SESSIONTREE_STORE_PASSWORD";
+
   private static final Pattern HOST = Pattern.compile("\\*|[a-z0-9_-]+(\\.[a-z0-9_-]+)*");
   private static final Pattern TOKEN = Pattern.compile("[!-~&&[^,]]{1,4096}");
   private static final Pattern TIME = Pattern.compile("([0-9]{1,9})(s|m|h|d)");
@@ -248,7 +251,7 @@ final class Config {
 
   /** The database's password, where it does not stand in the store's URI; or null. */
   String storePassword() {
-    return environment.apply("SESSIONTREE_STORE_PASSWORD");
+    return environment.apply(STORE_PASSWORD);
   }
 
   /** The store as it may stand in a log. */
@@ -492,6 +495,7 @@ final class Config {
             "Takes in the events of user sessions over WebSocket or HTTP, and gives back one sorted JSON tree a session.",
             OPTIONS,
             "Each option may also be an environment variable, such as SESSIONTREE_PORT; an option beats it, and an empty one is none. BYTES may have k, m or g behind them. "
+                + "\"sessiontree copy -h\" tells how to move a folder's sessions to a database. "
                 + "Exit codes: 0 stopped, 1 could not start, 2 wrong usage, 70 out of memory or another fault.",
             false);
   }

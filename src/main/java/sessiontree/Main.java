@@ -6,6 +6,7 @@ import java.nio.channels.UnresolvedAddressException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.jar.Attributes;
 import java.util.jar.Manifest;
 import org.apache.commons.cli.CommandLine;
@@ -39,6 +40,12 @@ public final class Main {
     OutOfMemory.endsTheProcess();
     spareLocales();
     try {
+      if (args.length > 0 && args[0].equals("copy")) {
+        setUpLogs(Config.Level.warn);
+        List<String> arguments = List.of(args).subList(1, args.length);
+        boolean whole = Copy.run(arguments, System.getenv(Config.STORE_PASSWORD));
+        System.exit(whole ? STOPPED : FAILED);
+      }
       CommandLine line = Config.parse(args);
       if (line.hasOption("help")) {
         Config.help(System.out);

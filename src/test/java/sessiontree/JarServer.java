@@ -128,7 +128,8 @@ final class JarServer implements AutoCloseable {
       return this;
     }
 
-    private JarServer launch() throws IOException, InterruptedException {
+    /** Starts it, and does not wait. */
+    JarServer launch() throws IOException, InterruptedException {
       List<String> command = new ArrayList<>();
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
       // What lives for seconds is not worth compiling well.
