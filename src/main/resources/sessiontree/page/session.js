@@ -122,9 +122,9 @@ export class SessionView {
     if (this.#arrived.length) events.add(this.#arrived.splice(0));
     this.#showLegend();
     timeline.update();
+    this.#showCounts(); // before the rows: where there are none, the table is as tall as what it holds
     table.rows = events.shown;
     if (timeline.following && atEnd) table.scrollToEnd();
-    this.#showCounts();
     this.#showFacts();
   }
 
