@@ -14,6 +14,9 @@ final class TreeCache {
   /** What a client that is sent such a tree may keep in memory: no more than a part of others. */
   static final int MAX_TREE_BYTES = 16 << 10;
 
+  /** Of larger trees, so many tags are kept: to hash a tree takes longer than to send it. */
+  private static final int MAX_TAGS = 10_000;
+
   /** What one takes besides its bytes. */
   private static final int OVERHEAD_BYTES = 256;
 
@@ -21,6 +24,13 @@ final class TreeCache {
 
   // All guarded by this.
   private final Map<String, MemoryTree> trees = new LinkedHashMap<>(16, 0.75f, true);
+  private final Map<String, String> tags =
+      new LinkedHashMap<>(16, 0.75f, true) {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, String> eldest) {
+          return size() > MAX_TAGS;
+        }
+      };
   private long bytes;
   private long removals;
 
@@ -31,6 +41,18 @@ final class TreeCache {
   /** The tree, or null. */
   synchronized MemoryTree get(String id) {
     return trees.get(id);
+  }
+
+  /** The tag of a tree that is too large to be kept, or null. */
+  synchronized String tag(String id) {
+    return tags.get(id);
+  }
+
+  /** Puts the tag of a tree that was read, unless the tree may have been removed since. */
+  synchronized void putTag(String id, String tag, long removals) {
+    if (removals == this.removals) {
+      tags.put(id, tag);
+    }
   }
 
   /** How many trees were removed so far. To be asked before a tree is read that is to be put. */
@@ -54,6 +76,7 @@ final class TreeCache {
   /** The tree is not there any more. */
   synchronized void remove(String id) {
     removals++;
+    tags.remove(id);
     MemoryTree tree = trees.remove(id);
     bytes -= tree == null ? 0 : size(tree);
   }

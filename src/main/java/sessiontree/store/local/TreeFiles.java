@@ -354,7 +354,7 @@ final class TreeFiles {
             return Optional.of(read);
           }
         }
-        Tree tagged = tagged(id, path, tree);
+        Tree tagged = tagged(id, path, tree, removals);
         if (removals == cache.removals()) {
           return Optional.of(tagged);
         }
@@ -393,10 +393,14 @@ final class TreeFiles {
     return new MemoryTree(json.array(), tag(path, json.array()));
   }
 
-  private Tree tagged(String id, Path path, OpenTree tree) throws IOException {
+  private Tree tagged(String id, Path path, OpenTree tree, long removals) throws IOException {
     try {
-      boolean hashed = tree.bytes <= COUNTED_BYTES;
-      String tag = hashed ? readWhole(id, path, tree).tag() : tag(path, tree.bytes);
+      String tag = cache.tag(id);
+      if (tag == null) {
+        boolean hashed = tree.bytes <= COUNTED_BYTES;
+        tag = hashed ? readWhole(id, path, tree).tag() : tag(path, tree.bytes);
+        cache.putTag(id, tag, removals);
+      }
       return new OpenTree(tree.file, tree.bytes, tag);
     } catch (IOException e) {
       tree.close();

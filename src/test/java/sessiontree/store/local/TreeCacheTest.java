@@ -48,6 +48,19 @@ class TreeCacheTest {
   }
 
   @Test
+  void putTag_ofATreeThatWasReadBeforeARemoval_isPassedOver_andARemovalForgetsIt() {
+    TreeCache cache = new TreeCache(0);
+    long before = cache.removals();
+    cache.remove("a");
+    cache.putTag("a", "old", before);
+    assertThat(cache.tag("a")).isNull();
+    cache.putTag("a", "new", cache.removals());
+    assertThat(cache.tag("a")).isEqualTo("new");
+    cache.remove("a");
+    assertThat(cache.tag("a")).isNull();
+  }
+
+  @Test
   void removedTrees_makeRoom() {
     TreeCache cache = new TreeCache(2 * TREE_BYTES);
     for (int i = 0; i < 10; i++) {
