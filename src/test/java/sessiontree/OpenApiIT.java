@@ -3,6 +3,7 @@ package sessiontree;
 import static java.util.stream.Collectors.toCollection;
 import static java.util.stream.Collectors.toSet;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
@@ -123,6 +124,8 @@ class OpenApiIT {
 
   /** Reports name dynamic tests by number only. */
   private static void named(Case each) throws Exception {
+    assumeTrue(
+        JarServer.isInFolder() || each.outcome().status() != 503, "the folder is damaged for it");
     try {
       check(each);
     } catch (AssertionError e) {
