@@ -21,7 +21,8 @@ export class SessionList {
     for (const id of ['state', 'since', 'until']) $(id).addEventListener('input', filter);
     $('list-filters').addEventListener('submit', event => event.preventDefault());
     $('more').addEventListener('click', () => this.#more());
-    new IntersectionObserver(([entry]) => entry.isIntersecting && this.#more(), {rootMargin: '400px'}).observe($('more'));
+    this.nearEnd = new IntersectionObserver(entries => entries.at(-1).isIntersecting && this.#more(), {rootMargin: '400px'});
+    this.nearEnd.observe($('more'));
     document.addEventListener('visibilitychange', () => !document.hidden && this.#stop && !this.refused && this.#refresh());
     $('demo').addEventListener('click', () => this.#demo());
     for (const each of ['client', 'curl']) {
@@ -76,6 +77,9 @@ export class SessionList {
       this.#next = next;
     });
     this.#loadingMore = false;
+    if (!$('list-error').hidden) return; // by the button
+    this.nearEnd.unobserve($('more')); // who has scrolled on before the rows came is still near the end
+    this.nearEnd.observe($('more'));
   }
 
   /** Reads again as many as are shown; those beyond the most that a page holds stay as they are. */
