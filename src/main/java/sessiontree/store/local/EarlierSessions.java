@@ -51,7 +51,7 @@ final class EarlierSessions {
   private record Source(JournalReader reader, JournalLine line) {}
 
   /** Gives all lines in order. */
-  void writeTo(Journal.Output to) throws IOException {
+  void writeTo(JournalFolder.Output to) throws IOException {
     writeBatch();
     PriorityQueue<Source> sources =
         new PriorityQueue<>(Comparator.comparing((Source source) -> source.line.position()));

@@ -1,32 +1,21 @@
 package sessiontree.store.local;
 
-import java.io.BufferedOutputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.BitSet;
-import java.util.Collections;
-import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.store.Expirable.Seen;
 import sessiontree.store.log.DamageException;
 import sessiontree.store.log.Disk;
-import sessiontree.store.log.DiskStreams;
 import sessiontree.store.log.NumberFile;
 
 /**
@@ -42,38 +31,14 @@ import sessiontree.store.log.NumberFile;
 final class Journal {
   private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
 
-  /** As times are, without what file systems do not take. */
-  private static final Pattern NAME =
-      Pattern.compile("(\\d{4})(\\d\\d)(\\d\\dT\\d\\d)(\\d\\d)(\\d\\d\\.\\d{6}Z)\\.txt");
-
-  private static final int BUFFER_BYTES = 64 << 10;
-  private static final int LSNS = 10_000;
-
-  /** Takes line after line. */
-  interface Output {
-    void line(JournalLine line) throws IOException;
-  }
-
-  /** Lines that are to be written. */
-  interface Content {
-    void writeTo(Output to) throws IOException;
-  }
-
-  /** Looks at what a line tells of. */
-  interface Look {
-    /** Null if the session is not there any more. */
-    Seen at(JournalLine line);
-  }
-
   private final Disk disk;
-  private final Path directory;
+  private final Path mark; // a file that is there when the journal was begun; of when that was
   private final Path temporary;
+  private final JournalFolder folder;
+  private final DueLines due = new DueLines(this);
 
   /** A file takes no more lines when it has reached that. */
   private final long fileBytes;
-
-  /** By their times. */
-  private final NavigableSet<String> files = new ConcurrentSkipListSet<>();
 
   /** By id, the last tombstone; of those since the last purge. */
   private final Map<String, Long> deleted = new ConcurrentHashMap<>();
@@ -83,7 +48,6 @@ final class Journal {
   private boolean isNew; // until it was begun; set by the thread that opens the store
   private long lastMillis; // set by that thread
   private long beganMicros; // likewise
-  private String unsound; // a file whose lines may not be durable, or null; likewise
 
   /**
    * What is not durable yet. Guarded by itself, as is what follows; taken behind all other locks.
@@ -95,26 +59,15 @@ final class Journal {
   // All guarded by this.
   private long forced; // bytes of the newest file that are durable
   private String next = ""; // the file that is being begun, if it is greater than the newest
-  private String knownFrom = "\uffff"; // the lines in files from this one on are in known
 
-  /** By thousands of log sequence numbers, a bit for each line; null when recovery is done. */
-  private volatile Map<Long, BitSet> known = new HashMap<>();
+  /** Used guarded by this; null when recovery is done. */
+  private volatile KnownLines known = new KnownLines(this);
 
-  /** Held while files are read for what is due, or rewritten; taken before this. */
-  private final Object reading = new Object();
-
-  // All guarded by reading.
-  private final List<Told> told = new ArrayList<>();
-  private String cursorFile = "";
-  private long cursorAt;
-
-  /** A line that was due, and whose session was there. */
-  private record Told(String file, JournalLine line) {}
-
-  private Journal(Disk disk, Path directory, Path temporary, long fileBytes) {
+  private Journal(Disk disk, Path mark, Path temporary, JournalFolder folder, long fileBytes) {
     this.disk = disk;
-    this.directory = directory;
+    this.mark = mark;
     this.temporary = temporary;
+    this.folder = folder;
     this.fileBytes = fileBytes;
   }
 
@@ -125,28 +78,26 @@ final class Journal {
   static Journal open(Disk disk, Path directory, Path temporary, long fileBytes)
       throws IOException {
     disk.createDirectories(directory);
-    Journal journal = new Journal(disk, directory, temporary, fileBytes);
+    JournalFolder folder = new JournalFolder(disk, directory, temporary);
+    Path mark = directory.resolve("begun");
+    Journal journal = new Journal(disk, mark, temporary, folder, fileBytes);
     try {
-      journal.beganMicros = NumberFile.read(disk, journal.mark());
+      journal.beganMicros = NumberFile.read(disk, mark);
       journal.saw(JournalLine.time(journal.beganMicros));
     } catch (NoSuchFileException | DamageException e) {
       journal.isNew = true;
-      return journal;
     }
-    for (Path file : disk.list(directory)) {
-      Matcher name = NAME.matcher(file.getFileName().toString());
-      if (name.matches()) {
-        journal.files.add(name.replaceFirst("$1-$2-$3:$4:$5"));
-      }
+    if (!journal.isNew) {
+      folder.list();
     }
-    if (!journal.files.isEmpty()) {
+    if (!journal.files().isEmpty()) {
       journal.openNewest();
     }
     return journal;
   }
 
   private void openNewest() throws IOException {
-    String newest = files.last();
+    String newest = files().last();
     saw(newest);
     forced = Long.MAX_VALUE; // if it is not written anew, another file comes next
     try {
@@ -157,11 +108,11 @@ final class Journal {
             lastMillis = Math.max(lastMillis, line.millis());
             return true;
           });
-      disk.sync(directory);
+      folder.sync();
     } catch (IOException e) { // on a full disk the store opens all the same
       LOG.warn("the journal's newest file cannot be written anew: {}", e.toString());
       forced = Long.MAX_VALUE;
-      unsound = newest;
+      known.passOver(newest);
     }
   }
 
@@ -187,9 +138,9 @@ final class Journal {
     return isNew;
   }
 
-  /** A file that is there when the journal was begun; of when that was. */
-  private Path mark() {
-    return directory.resolve("begun");
+  /** The files' times, in order. */
+  NavigableSet<String> files() {
+    return folder.names();
   }
 
   /**
@@ -198,10 +149,8 @@ final class Journal {
    * @param earlier of sessions that an earlier version took: beginnings in order, each with the
    *     session's completion behind it
    */
-  void begin(long epochMicros, Content earlier) throws IOException {
-    for (Path left : disk.list(directory)) { // of another format, or of a start that was cut off
-      disk.delete(left);
-    }
+  void begin(long epochMicros, JournalFolder.Content earlier) throws IOException {
+    folder.clear();
     List<JournalLine> lines = new ArrayList<>();
     int[] bytes = {0};
     earlier.writeTo(
@@ -214,31 +163,25 @@ final class Journal {
           bytes[0] += line.bytes().length;
         });
     writeNew(lines);
-    disk.sync(directory);
+    folder.sync();
     forced = Long.MAX_VALUE; // another file comes next
     saw(JournalLine.time(epochMicros));
-    NumberFile.write(disk, mark(), temporary.resolve("begun"), epochMicros, true);
-    disk.sync(directory);
+    NumberFile.write(disk, mark, temporary.resolve("begun"), epochMicros, true);
+    folder.sync();
     isNew = false;
   }
 
   private void writeNew(List<JournalLine> lines) throws IOException {
     if (!lines.isEmpty()) {
-      String file = lines.get(0).time();
-      write(
-          file,
+      folder.write(
+          lines.get(0).time(),
           to -> {
             for (JournalLine line : lines) {
               to.line(line);
             }
           });
-      files.add(file);
       lines.clear();
     }
-  }
-
-  private Path path(String file) {
-    return directory.resolve(file.replaceAll("[-:]", "") + ".txt");
   }
 
   private void saw(String time) {
@@ -252,9 +195,10 @@ final class Journal {
    * is read before.
    */
   void add(JournalLine line) throws IOException {
-    if (known != null) {
+    KnownLines recovering = known;
+    if (recovering != null) {
       synchronized (this) {
-        if (isKnown(line)) {
+        if (recovering.contains(line)) {
           return;
         }
       }
@@ -284,27 +228,6 @@ final class Journal {
     }
   }
 
-  /** Reads back as far as that line may be. Guarded by this. */
-  private boolean isKnown(JournalLine line) throws IOException {
-    for (String file;
-        knownFrom.compareTo(line.time()) > 0 && (file = files.lower(knownFrom)) != null;
-        knownFrom = file) {
-      if (!file.equals(unsound)) {
-        try (JournalReader reader = reader(file, 0)) {
-          for (JournalLine each; (each = reader.next()) != null; ) {
-            known.computeIfAbsent(each.lsn() / LSNS, lsns -> new BitSet()).set(bit(each));
-          }
-        }
-      }
-    }
-    BitSet bits = known.get(line.lsn() / LSNS);
-    return bits != null && bits.get(bit(line));
-  }
-
-  private static int bit(JournalLine line) {
-    return (int) (line.lsn() % LSNS) * 2 + (line.begun() ? 1 : 0);
-  }
-
   /** Recovery is done: what is added from now on is new. */
   synchronized void recovered() {
     known = null;
@@ -313,10 +236,12 @@ final class Journal {
   /** Makes durable what was added. */
   synchronized void force() throws IOException {
     byte[] bytes;
-    boolean begins = files.isEmpty() || forced >= fileBytes;
+    boolean begins = files().isEmpty() || forced >= fileBytes;
     synchronized (pending) {
       bytes = pending.toByteArray();
-      if (begins && bytes.length > 0 && next.compareTo(files.isEmpty() ? "" : files.last()) <= 0) {
+      if (begins
+          && bytes.length > 0
+          && next.compareTo(files().isEmpty() ? "" : files().last()) <= 0) {
         next = JournalLine.time(JournalLine.micros(lastTime) + 1);
         lastTime = next;
       }
@@ -324,15 +249,11 @@ final class Journal {
     if (bytes.length == 0) {
       return;
     }
-    Path path = path(begins ? next : files.last());
     long from = begins ? 0 : forced;
-    try (Disk.DiskFile to = begins ? disk.create(path) : disk.open(path)) {
-      to.write(ByteBuffer.wrap(bytes), from); // anew, if a force of it failed
-      to.force();
-    }
+    folder.write(begins ? next : files().last(), bytes, from); // anew, if a force of it failed
     if (begins) {
-      disk.sync(directory);
-      files.add(next);
+      folder.sync();
+      files().add(next);
     }
     forced = from + bytes.length;
     synchronized (pending) { // not before: who reads finds a line here or there
@@ -342,15 +263,14 @@ final class Journal {
     }
   }
 
-  private JournalReader reader(String file, long from) throws IOException {
+  /** Reads a file from an offset on, as far as it is durable. */
+  JournalReader reader(String file, long from) throws IOException {
     long to;
     synchronized (this) {
-      to = !files.isEmpty() && file.equals(files.last()) ? forced : Long.MAX_VALUE;
+      to = !files().isEmpty() && file.equals(files().last()) ? forced : Long.MAX_VALUE;
     }
-    return new JournalReader(disk.open(path(file)), from, to);
+    return folder.reader(file, from, to);
   }
-
-  // --- In order.
 
   /**
    * Visits beginnings in their order, or the newest first, until a visit returns false; not those
@@ -363,136 +283,16 @@ final class Journal {
     synchronized (pending) {
       waiting = pending.toByteArray();
     }
-    Predicate<JournalLine> once = once(newestFirst, after, visitor);
-    if (newestFirst) {
-      String file = after == null ? null : files.ceiling(time(after));
-      if (file == null && (!visit(true, waiting, once) || files.isEmpty())) {
-        return;
-      }
-      file = file == null ? files.last() : file;
-      while (file != null && visit(true, read(file), once)) {
-        file = files.lower(file);
-      }
-      return;
-    }
-    String file = after == null ? null : files.floor(time(after));
-    file = file == null ? files.ceiling("") : file;
-    while (file != null && visit(false, read(file), once)) {
-      file = files.higher(file);
-    }
-    if (file == null) {
-      visit(false, waiting, once);
-    }
-  }
-
-  private static String time(String position) {
-    return position.substring(0, position.indexOf(' '));
+    new Beginnings(folder, waiting, newestFirst, after).visit(this::isDeleted, visitor);
   }
 
   /**
-   * Lines may be seen twice. Those of deleted sessions may be out of their order, as recovery adds
-   * again what had left the journal already, and not yet the log.
+   * Sessions that were completed before a running time, those first that were not returned before;
+   * each again and again until it is not there any more.
    */
-  private Predicate<JournalLine> once(
-      boolean newestFirst, String after, Predicate<JournalLine> visitor) {
-    String[] last = {after};
-    return line -> {
-      if (isDeleted(line)) {
-        return true;
-      }
-      String position = line.position();
-      int order = last[0] == null ? 0 : position.compareTo(last[0]);
-      boolean follows = newestFirst ? order < 0 : order > 0;
-      if (last[0] != null && !follows) {
-        return true;
-      }
-      last[0] = position;
-      return visitor.test(line);
-    };
-  }
-
-  private static boolean visit(boolean newestFirst, byte[] lines, Predicate<JournalLine> visitor) {
-    List<JournalLine> beginnings = new ArrayList<>();
-    for (int from = 0, at = 0; at < lines.length; at++) {
-      if (lines[at] == '\n') {
-        JournalLine line = JournalLine.read(lines, from, at);
-        if (line != null && line.begun()) {
-          beginnings.add(line);
-        }
-        from = at + 1;
-      }
-    }
-    if (newestFirst) {
-      Collections.reverse(beginnings);
-    }
-    for (JournalLine line : beginnings) {
-      if (!visitor.test(line)) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  private byte[] read(String file) throws IOException {
-    try (Disk.DiskFile from = disk.open(path(file))) {
-      ByteBuffer bytes = ByteBuffer.allocate((int) from.size());
-      from.read(bytes, 0);
-      return bytes.array();
-    } catch (NoSuchFileException e) { // nothing was left of it
-      return new byte[0];
-    }
-  }
-
-  // --- What is due.
-
-  /**
-   * Sessions that were completed before a running time, those first that were not told before; each
-   * again and again until it is not there any more.
-   */
-  List<Seen> endedBefore(long millis, int limit, Look look) throws IOException {
+  List<Seen> endedBefore(long millis, int limit, DueLines.Look look) throws IOException {
     force();
-    synchronized (reading) {
-      List<Seen> before = new ArrayList<>();
-      for (Iterator<Told> each = told.iterator(); each.hasNext(); ) {
-        JournalLine line = each.next().line;
-        Seen seen = look.at(line);
-        if (seen == null) {
-          each.remove();
-        } else if (line.millis() <= millis) {
-          before.add(seen);
-        }
-      }
-      List<Seen> due = new ArrayList<>();
-      for (String file; due.size() < limit && (file = files.ceiling(cursorFile)) != null; ) {
-        cursorAt = file.equals(cursorFile) ? cursorAt : 0;
-        cursorFile = file;
-        if (!readOn(millis, limit, look, due)) {
-          break;
-        }
-        cursorFile = file + "!"; // the next
-      }
-      before.stream().limit(limit - due.size()).forEach(due::add);
-      return due;
-    }
-  }
-
-  /** Returns whether the file was read to its end, and another follows. Guarded by reading. */
-  private boolean readOn(long millis, int limit, Look look, List<Seen> due) throws IOException {
-    boolean last = cursorFile.equals(files.last());
-    try (JournalReader reader = reader(cursorFile, cursorAt)) {
-      for (JournalLine line; due.size() < limit && (line = reader.next()) != null; ) {
-        if (!line.begun() && line.millis() > millis) {
-          return false;
-        }
-        cursorAt = reader.position();
-        Seen seen = line.begun() ? null : look.at(line);
-        if (seen != null) {
-          due.add(seen);
-          told.add(new Told(cursorFile, line));
-        }
-      }
-    }
-    return due.size() < limit && !last;
+    return due.before(millis, limit, look);
   }
 
   // --- What was deleted.
@@ -527,9 +327,9 @@ final class Journal {
       return;
     }
     force();
-    synchronized (reading) {
-      for (String file : files) {
-        if (file.equals(files.last())) {
+    synchronized (due) {
+      for (String file : files()) {
+        if (file.equals(files().last())) {
           synchronized (this) { // no line is added meanwhile
             rewrite(file, line -> !isDeleted(line));
           }
@@ -537,7 +337,7 @@ final class Journal {
           rewrite(file, line -> !isDeleted(line));
         }
       }
-      disk.sync(directory);
+      folder.sync();
     }
     purges.incrementAndGet(); // before: whoever has read lines of theirs still must notice
     tombstones.forEach(deleted::remove);
@@ -548,7 +348,7 @@ final class Journal {
    * durably, when the directory is synced.
    */
   private void rewrite(String file, Predicate<JournalLine> kept) throws IOException {
-    boolean newest = file.equals(files.last());
+    boolean newest = file.equals(files().last());
     int left = 0;
     int dropped = 0;
     try (JournalReader reader = reader(file, 0)) {
@@ -565,12 +365,11 @@ final class Journal {
       return;
     }
     if (left == 0 && !newest) {
-      disk.delete(path(file));
-      files.remove(file);
+      folder.delete(file);
     } else {
       try (JournalReader reader = reader(file, 0)) {
         long bytes =
-            write(
+            folder.write(
                 file,
                 to -> {
                   for (JournalLine line; (line = reader.next()) != null; ) {
@@ -584,24 +383,6 @@ final class Journal {
         }
       }
     }
-    if (file.equals(cursorFile)) {
-      cursorAt = 0;
-      told.removeIf(one -> one.file.equals(file)); // they are read again
-    }
-  }
-
-  /** Writes a file, forces it, and puts it in place; not durably. Returns its length. */
-  private long write(String file, Content content) throws IOException {
-    Path written = temporary.resolve(path(file).getFileName());
-    long bytes;
-    try (DiskStreams.Output out = new DiskStreams.Output(disk.create(written));
-        OutputStream to = new BufferedOutputStream(out, BUFFER_BYTES)) {
-      content.writeTo(line -> to.write(line.bytes()));
-      to.flush();
-      out.force();
-      bytes = out.position();
-    }
-    disk.rename(written, path(file));
-    return bytes;
+    due.rewritten(file);
   }
 }

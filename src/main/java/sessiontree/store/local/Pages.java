@@ -56,7 +56,7 @@ final class Pages {
     return new Listing(page.sessions, page.next);
   }
 
-  private static String time(String position) {
+  static String time(String position) {
     return position.substring(0, position.indexOf(' '));
   }
 

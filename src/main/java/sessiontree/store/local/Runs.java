@@ -101,7 +101,7 @@ final class Runs implements AutoCloseable {
     }
     List<Region> needless = new ArrayList<>();
     for (RunFile file : runs.files) {
-      RunFile.Index index = file.index();
+      RunIndex index = file.index();
       for (RunEntry entry; (entry = index.next()) != null; ) {
         needless.addAll(found.session(entry, file.region(entry)));
       }
@@ -222,7 +222,7 @@ final class Runs implements AutoCloseable {
 
   /** An input of a merge, at one of its sessions. */
   private static final class Head {
-    private final RunFile.Index index;
+    private final RunIndex index;
     private final int age;
     private RunEntry entry;
 
@@ -299,8 +299,7 @@ final class Runs implements AutoCloseable {
 
   /** Damage is one session's trouble: the others are merged, and it stays as it is. */
   private static RunEntry move(
-      RunEntry state, List<Region> regions, LocalSession session, RunFile.Writer to)
-      throws IOException {
+      RunEntry state, List<Region> regions, LocalSession session, RunWriter to) throws IOException {
     try {
       return to.add(state, read(regions));
     } catch (DamageException e) {
@@ -332,7 +331,7 @@ final class Runs implements AutoCloseable {
   private final class Output implements AutoCloseable {
     private final Path file;
     private final Path target;
-    private final RunFile.Writer writer;
+    private final RunWriter writer;
     private boolean renamed;
     private boolean published;
 
@@ -340,7 +339,7 @@ final class Runs implements AutoCloseable {
       String name = String.format(Locale.ROOT, "%016x", number) + SUFFIX;
       this.file = temporary.resolve(name);
       this.target = directory.resolve(name);
-      this.writer = new RunFile.Writer(disk.createTemporary(file), number, merged);
+      this.writer = new RunWriter(disk.createTemporary(file), number, merged);
     }
 
     RunFile publish() throws IOException {

@@ -206,7 +206,7 @@
  *   <caption>Each thread, and what it alone may do</caption>
  *   <tr><td>log<td>writes and forces the log, changes sessions, seals segments
  *   <tr><td>spill<td>writes run files and begins their merges, makes checkpoints, deletes segments, purges deleted data
- *   <tr><td>finish<td>writes, forces and names trees, up to eight at a time; removes the trees of deleted sessions
+ *   <tr><td>finish<td>writes, forces and names trees, up to 32 at a time; removes the trees of deleted sessions
  *   <tr><td>merge<td>finishes sessions that have runs, and merges run files, one after another
  *   <tr><td>answers<td>calls back those who appended; where few do so at a time, the threads log, finish and merge
  *       do it in its place
@@ -217,7 +217,7 @@
  *
  * <pre>
  *   Runs.merging     while run files are merged      then LocalSession, or Runs
- *   Journal.reading  while due lines are looked for  then Journal, or TreeCache
+ *   DueLines         while due lines are looked for  then Journal, or TreeCache
  *   Journal          while lines are forced          then Journal.pending
  *   LocalSession, Runs, Journal.pending, TreeCache, Checkpointer, Answers, GroupCommit.queueLock,
  *   WriteAheadLog.sealed                             none

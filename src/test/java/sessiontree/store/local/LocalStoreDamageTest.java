@@ -216,7 +216,7 @@ class LocalStoreDamageTest {
     boolean found = false;
     for (Path path : Disk.real().list(folder.resolve("runs"))) {
       RunFile run = RunFile.open(Disk.real(), path);
-      RunFile.Index index = run.index();
+      RunIndex index = run.index();
       byte[] bytes = Files.readAllBytes(path);
       for (RunEntry entry; (entry = index.next()) != null; ) {
         if (entry.id().equals(id) && entry.length() > 0) {
@@ -343,7 +343,7 @@ class LocalStoreDamageTest {
     for (Path path : Disk.real().list(folder.resolve("runs"))) {
       try {
         RunFile run = RunFile.open(Disk.real(), path);
-        RunFile.Index index = run.index();
+        RunIndex index = run.index();
         for (RunEntry entry; (entry = index.next()) != null; ) {
           ids.add(entry.id());
         }

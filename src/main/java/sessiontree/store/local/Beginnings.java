@@ -1,0 +1,93 @@
+package sessiontree.store.local;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.NavigableSet;
+import java.util.function.Predicate;
+
+/**
+ * Visits the lines of beginnings of a {@link Journal}, in their order or the newest first: those of
+ * its files, and those that wait to be forced, which are the newest. For one visit.
+ *
+ * <p>A line may be in both. Lines of deleted sessions may be out of their order, as recovery adds
+ * again what had left the journal already, and not yet the log.
+ */
+final class Beginnings {
+  private final JournalFolder folder;
+  private final byte[] waiting;
+  private final boolean newestFirst;
+  private final String after;
+  private String last;
+
+  /**
+   * Prepares a visit.
+   *
+   * @param waiting lines as in a file
+   * @param after the position behind which it begins, or null
+   */
+  Beginnings(JournalFolder folder, byte[] waiting, boolean newestFirst, String after) {
+    this.folder = folder;
+    this.waiting = waiting;
+    this.newestFirst = newestFirst;
+    this.after = after;
+    this.last = after;
+  }
+
+  /** Visits each line once, until a visit returns false; but not lines of deleted sessions. */
+  void visit(Predicate<JournalLine> deleted, Predicate<JournalLine> visitor) throws IOException {
+    Predicate<JournalLine> once =
+        line -> deleted.test(line) || !follows(line.position()) || visitor.test(line);
+    NavigableSet<String> files = folder.names();
+    if (newestFirst) {
+      String file = after == null ? null : files.ceiling(Pages.time(after));
+      if (file == null && (!visit(waiting, once) || files.isEmpty())) {
+        return;
+      }
+      file = file == null ? files.last() : file;
+      while (file != null && visit(folder.read(file), once)) {
+        file = files.lower(file);
+      }
+      return;
+    }
+    String file = after == null ? null : files.floor(Pages.time(after));
+    file = file == null ? files.ceiling("") : file;
+    while (file != null && visit(folder.read(file), once)) {
+      file = files.higher(file);
+    }
+    if (file == null) {
+      visit(waiting, once);
+    }
+  }
+
+  /** Whether the position is behind the last one that followed, which it then is itself. */
+  private boolean follows(String position) {
+    int order = last == null ? 0 : position.compareTo(last);
+    boolean follows = last == null || (newestFirst ? order < 0 : order > 0);
+    last = follows ? position : last;
+    return follows;
+  }
+
+  private boolean visit(byte[] lines, Predicate<JournalLine> visitor) {
+    List<JournalLine> beginnings = new ArrayList<>();
+    for (int from = 0, at = 0; at < lines.length; at++) {
+      if (lines[at] == '\n') {
+        JournalLine line = JournalLine.read(lines, from, at);
+        if (line != null && line.begun()) {
+          beginnings.add(line);
+        }
+        from = at + 1;
+      }
+    }
+    if (newestFirst) {
+      Collections.reverse(beginnings);
+    }
+    for (JournalLine line : beginnings) {
+      if (!visitor.test(line)) {
+        return false;
+      }
+    }
+    return true;
+  }
+}

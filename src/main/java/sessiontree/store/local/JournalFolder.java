@@ -1,0 +1,127 @@
+package sessiontree.store.local;
+
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.NavigableSet;
+import java.util.concurrent.ConcurrentSkipListSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import sessiontree.store.log.Disk;
+import sessiontree.store.log.DiskStreams;
+
+/**
+ * The files of a {@link Journal}, each named after a time. Safe for several threads; one at a time
+ * writes a file.
+ */
+final class JournalFolder {
+  /** As times are, without what file systems do not take. */
+  private static final Pattern NAME =
+      Pattern.compile("(\\d{4})(\\d\\d)(\\d\\dT\\d\\d)(\\d\\d)(\\d\\d\\.\\d{6}Z)\\.txt");
+
+  private static final int BUFFER_BYTES = 64 << 10;
+
+  /** Takes line after line. */
+  interface Output {
+    void line(JournalLine line) throws IOException;
+  }
+
+  /** Lines that are to be written. */
+  interface Content {
+    void writeTo(Output to) throws IOException;
+  }
+
+  private final Disk disk;
+  private final Path directory;
+  private final Path temporary;
+  private final NavigableSet<String> names = new ConcurrentSkipListSet<>();
+
+  JournalFolder(Disk disk, Path directory, Path temporary) {
+    this.disk = disk;
+    this.directory = directory;
+    this.temporary = temporary;
+  }
+
+  /** Finds the files that are there. */
+  void list() throws IOException {
+    for (Path file : disk.list(directory)) {
+      Matcher name = NAME.matcher(file.getFileName().toString());
+      if (name.matches()) {
+        names.add(name.replaceFirst("$1-$2-$3:$4:$5"));
+      }
+    }
+  }
+
+  /** The files' times, in order. */
+  NavigableSet<String> names() {
+    return names;
+  }
+
+  private Path path(String name) {
+    return directory.resolve(name.replaceAll("[-:]", "") + ".txt");
+  }
+
+  /** Deletes everything, of another format or of a start that was cut off. */
+  void clear() throws IOException {
+    for (Path left : disk.list(directory)) {
+      disk.delete(left);
+    }
+    names.clear();
+  }
+
+  JournalReader reader(String name, long from, long to) throws IOException {
+    return new JournalReader(disk.open(path(name)), from, to);
+  }
+
+  /** All bytes of a file; none of one that is gone. */
+  byte[] read(String name) throws IOException {
+    try (Disk.DiskFile from = disk.open(path(name))) {
+      ByteBuffer bytes = ByteBuffer.allocate((int) from.size());
+      from.read(bytes, 0);
+      return bytes.array();
+    } catch (NoSuchFileException e) {
+      return new byte[0];
+    }
+  }
+
+  /** Writes a file, forces it, and puts it in place; not durably. Returns its length. */
+  long write(String name, Content content) throws IOException {
+    Path written = temporary.resolve(path(name).getFileName());
+    long bytes;
+    try (DiskStreams.Output out = new DiskStreams.Output(disk.create(written));
+        OutputStream to = new BufferedOutputStream(out, BUFFER_BYTES)) {
+      content.writeTo(line -> to.write(line.bytes()));
+      to.flush();
+      out.force();
+      bytes = out.position();
+    }
+    disk.rename(written, path(name));
+    names.add(name);
+    return bytes;
+  }
+
+  /**
+   * Writes bytes into a file from an offset on, and forces them; makes a file that is not among the
+   * {@link #names}, to which its name is added when it is durable.
+   */
+  void write(String name, byte[] bytes, long offset) throws IOException {
+    Path path = path(name);
+    try (Disk.DiskFile to = names.contains(name) ? disk.open(path) : disk.create(path)) {
+      to.write(ByteBuffer.wrap(bytes), offset);
+      to.force();
+    }
+  }
+
+  void delete(String name) throws IOException {
+    disk.delete(path(name));
+    names.remove(name);
+  }
+
+  /** Makes names durable, and their removal. */
+  void sync() throws IOException {
+    disk.sync(directory);
+  }
+}
