@@ -3,12 +3,15 @@ package sessiontree.bench;
 import java.io.IOException;
 import java.util.Map;
 
-/** Many connections, each with a message of two events every second, for some time. */
+/**
+ * Many connections, each with an event every {@link Steady#PERIOD_SECONDS}, for some time: what
+ * pages do that send each event as it comes.
+ */
 final class Connections implements Lab.Workload {
   private static final String NAME = "connections";
 
   /** So many at most. */
-  static final int CONNECTIONS = 10_000;
+  static final int CONNECTIONS = 20_000;
 
   /** Files that servers and loads have open besides their connections, at most. */
   private static final int OTHER_FILES = 500;
@@ -22,7 +25,7 @@ final class Connections implements Lab.Workload {
   @Override
   public void measure(Lab lab) throws IOException {
     int seconds = lab.scaled(lab.seconds());
-    Frames frames = Frames.of(lab.shape().withEntries(2), 64);
+    Frames frames = Frames.of(lab.shape().withEntries(1), 64);
     try (Lab.Up up = lab.start(Servers.Kind.SESSIONTREE, Servers.Kind.FRAMES)) {
       for (Target target : up.targets.values()) {
         int warm = (int) Math.max(1, lab.warmSeconds());
@@ -39,8 +42,8 @@ final class Connections implements Lab.Workload {
             target.awaitQuiet();
             double before = target.cpuSeconds();
             Steady.Result result = steady.run(frames, seconds);
-            double share = (target.cpuSeconds() - before) / result.seconds();
-            add(lab.table(), entry.getKey(), count, result, share);
+            double cpu = target.cpuSeconds() - before;
+            add(lab.table(), entry.getKey(), count, result, cpu, target.residentMegabytes());
           }
           target.awaitQuiet();
         }
@@ -49,13 +52,23 @@ final class Connections implements Lab.Workload {
   }
 
   private static void add(
-      Table table, Servers.Kind kind, int count, Steady.Result result, double share) {
+      Table table,
+      Servers.Kind kind,
+      int count,
+      Steady.Result result,
+      double cpuSeconds,
+      double residentMegabytes) {
+    double micros = cpuSeconds / result.micros().length * 1e6;
     table.add(NAME, "connections", kind, count);
-    table.add(NAME, "latest ack, ms", kind, result.maxMillis());
+    table.add(NAME, "CPU of a message, µs", kind, micros);
+    table.add(NAME, "ack p50, ms", kind, result.millis(0.5));
+    table.add(NAME, "ack p99, ms", kind, result.millis(0.99));
+    table.add(NAME, "latest ack, ms", kind, result.millis(1));
     table.add(NAME, "latest send of the client, ms", kind, result.maxLateMillis());
-    table.add(NAME, "CPU of one core, %", kind, 100 * share);
+    table.add(NAME, "CPU of one core, %", kind, 100 * cpuSeconds / result.seconds());
+    table.add(NAME, "resident, MB", kind, residentMegabytes);
     Lab.say(
-        "%s, %s: latest ack %.0f ms, %.0f%% of a core",
-        NAME, kind.shown(), result.maxMillis(), 100 * share);
+        "%s, %s: %.0f µs of CPU a message, ack p99 %.1f ms, latest %.0f ms, %.0f MB",
+        NAME, kind.shown(), micros, result.millis(0.99), result.millis(1), residentMegabytes);
   }
 }

@@ -3,15 +3,21 @@ package sessiontree.bench;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
 /**
- * Many connections that stay: each may send a message a second, one connection after another. A
- * message's time counts from when it was due, so that a load that was held up hides nothing.
+ * Many connections that stay: each may send a message every {@link #PERIOD_SECONDS}, one connection
+ * after another. A message's time counts from when it was due, so that a load that was held up
+ * hides nothing.
  */
 final class Steady implements AutoCloseable {
   private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
+
+  /** How often each connection sends, as browsers do that gather nothing. */
+  static final int PERIOD_SECONDS = 5;
+
   private static final Duration LIMIT = Duration.ofMinutes(2);
 
   /** So many handshakes at once, which is fewer than a server's backlog. */
@@ -30,7 +36,7 @@ final class Steady implements AutoCloseable {
   private Frames frames;
   private long beganNanos;
   private long answered;
-  private long maxNanos;
+  private int[] micros = new int[0]; // of each ack
   private long maxLateNanos;
 
   private Steady(int port, String prefix, int connections, boolean starts) throws IOException {
@@ -58,20 +64,25 @@ final class Steady implements AutoCloseable {
   /**
    * What came of it.
    *
-   * @param maxMillis the longest time from when a message was due until it was answered
-   * @param maxLateMillis the longest time from when it was due until it was sent
+   * @param micros from when each message was due until its ack, sorted
+   * @param maxLateMillis the longest time from when one was due until it was sent
    */
-  record Result(long messages, double seconds, double maxMillis, double maxLateMillis) {}
+  record Result(double seconds, int[] micros, double maxLateMillis) {
+    double millis(double quantile) {
+      return micros[(int) (quantile * (micros.length - 1))] / 1e3;
+    }
+  }
 
-  /** Has each connection send a message every second. */
+  /** Has each connection send messages for that long. */
   Result run(Frames frames, int seconds) throws IOException {
     this.frames = frames;
-    answered = maxNanos = maxLateNanos = 0;
+    long messages = Math.max(1, (long) connections.length * seconds / PERIOD_SECONDS);
+    micros = new int[Math.toIntExact(messages)];
+    answered = maxLateNanos = 0;
     for (Connection connection : connections) {
       connection.timed = 0;
     }
     beganNanos = System.nanoTime();
-    long messages = (long) connections.length * seconds;
     for (long sent = 0; sent < messages && failure == null; ) {
       long now = System.nanoTime();
       for (; sent < messages && due(sent) <= now; sent++) {
@@ -82,7 +93,8 @@ final class Steady implements AutoCloseable {
     }
     await(() -> answered == messages);
     double took = (System.nanoTime() - beganNanos) / 1e9;
-    return new Result(messages, took, maxNanos / 1e6, maxLateNanos / 1e6);
+    Arrays.sort(micros);
+    return new Result(took, micros, maxLateNanos / 1e6);
   }
 
   /** Serves the sockets for a while. */
@@ -91,7 +103,7 @@ final class Steady implements AutoCloseable {
   }
 
   private long due(long message) {
-    return beganNanos + (long) ((double) message / connections.length * SECOND);
+    return beganNanos + (long) ((double) message / connections.length * PERIOD_SECONDS * SECOND);
   }
 
   private void await(BooleanSupplier done) throws IOException {
@@ -159,8 +171,8 @@ final class Steady implements AutoCloseable {
       }
       long now = System.nanoTime();
       for (; answers < count; answers++) {
-        maxNanos = Math.max(maxNanos, now - due((long) timed++ * connections.length + number));
-        answered++;
+        long due = due((long) timed++ * connections.length + number);
+        micros[(int) answered++] = (int) ((now - due) / 1000);
       }
     }
 
