@@ -46,9 +46,9 @@ public final class Main {
         boolean whole = Copy.run(arguments, System.getenv(Config.STORE_PASSWORD));
         System.exit(whole ? STOPPED : FAILED);
       }
-      CommandLine line = Config.parse(args);
+      CommandLine line = Flags.parse(args);
       if (line.hasOption("help")) {
-        Config.help(System.out);
+        Flags.help(System.out);
       } else if (line.hasOption("version")) {
         System.out.println(Build.read());
       } else {
@@ -186,7 +186,8 @@ public final class Main {
   }
 
   /**
-   * What was received is answered before the store is closed, and all that was answered is on disk.
+   * What was received has its result before the store is closed, and all that was acknowledged is
+   * on disk.
    */
   private static void shutDown(Server server, Housekeeper housekeeper, SessionStore store) {
     int code = FAILED;

@@ -12,7 +12,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Ends the process when Java is out of memory, or when a thread fails with what nobody catches: a
- * server without one of its threads is alive, and does not answer. Whatever was acknowledged is on
+ * server without one of its threads is alive, and does not respond. Whatever was acknowledged is on
  * disk. The JVM does the same with -XX:+ExitOnOutOfMemoryError, which this does not need.
  *
  * <p>An {@link OutOfMemoryError} arrives here in three ways. Threads of our own let it through, and
@@ -36,7 +36,7 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
   private static final long LEAST_BYTES = 32 << 20;
 
   /**
-   * Standard error and what it is told, made beforehand: nothing is allocated when it is needed.
+   * Standard error and the message for it, made beforehand: nothing is allocated when it is needed.
    */
   private static final FileOutputStream ERRORS = new FileOutputStream(FileDescriptor.err);
 

@@ -132,7 +132,7 @@ class DocumentsTest {
 
   private static String help() throws IOException {
     ByteArrayOutputStream help = new ByteArrayOutputStream();
-    Config.help(new PrintStream(help, true, StandardCharsets.UTF_8));
+    Flags.help(new PrintStream(help, true, StandardCharsets.UTF_8));
     return help.toString(StandardCharsets.UTF_8).replaceAll("\\s+", " ");
   }
 

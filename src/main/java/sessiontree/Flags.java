@@ -1,0 +1,309 @@
+package sessiontree;
+
+import static java.util.Comparator.comparingInt;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.format.DateTimeParseException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.DefaultParser;
+import org.apache.commons.cli.MissingArgumentException;
+import org.apache.commons.cli.Option;
+import org.apache.commons.cli.Options;
+import org.apache.commons.cli.ParseException;
+import org.apache.commons.cli.help.HelpFormatter;
+import org.apache.commons.cli.help.OptionFormatter;
+import org.apache.commons.cli.help.TextHelpAppendable;
+
+/**
+ * The flags of the command line, each of which may be an environment variable instead: what there
+ * is, and how values are written. What they may be is {@link Config}'s. Immutable.
+ */
+final class Flags {
+  private static final Pattern TIME = Pattern.compile("([0-9]{1,9})(s|m|h|d)");
+  private static final Pattern SIZE = Pattern.compile("([0-9]{1,18})([kmgKMG]?)");
+
+  /** What Kubernetes sets SESSIONTREE_PORT to, where a service is named sessiontree. */
+  private static final Pattern SERVICE_LINK = Pattern.compile("(tcp|udp|sctp)://.*");
+
+  private static final Duration MOST_TIME = Duration.ofDays(36_500);
+
+  private static final Options OPTIONS = new Options();
+  private static final Map<String, String> DEFAULTS = new HashMap<>();
+
+  static {
+    add("host", "ADDRESS", "127.0.0.1", "The address to listen on.");
+    add("port", "PORT", "8080", "The port; 0 takes a free one.");
+    add(
+        "store",
+        "DIR",
+        "./data",
+        "The folder to keep sessions in; or postgresql://USER@HOST:5432/DATABASE, which any number of servers share; \"memory:\" keeps nothing.");
+    add(
+        "write-token",
+        "TOKEN",
+        null,
+        "A token that streams and posts, or @FILE that holds tokens, one a line. May be repeated. Default: everybody may.");
+    add(
+        "read-token",
+        "TOKEN",
+        null,
+        "A token that reads, lists and sees metrics, or @FILE. May be repeated. Default: everybody may.");
+    add(
+        "admin-token",
+        "TOKEN",
+        null,
+        "A token that does all that, and deletes, or @FILE. May be repeated. Default: everybody deletes if there is no token at all, otherwise nobody.");
+    add(
+        "jwt-key",
+        "KEY",
+        null,
+        "A secret of 32 bytes or more, or @FILE that holds one or a PEM public key: takes JWTs of HS256, RS256 or ES256 that it signed. May be repeated. Default: none.");
+    add(
+        "allowed-origin",
+        "ORIGIN",
+        null,
+        "Pages from there may connect and read, such as https://example.org; * for all. May be repeated. Default: only the server's own.");
+    add(
+        "allowed-host",
+        "NAME",
+        null,
+        "A name by which a server without tokens is reached, besides localhost and addresses; * for all. May be repeated. Default: none.");
+    add(
+        "abandon-after",
+        "TIME",
+        null,
+        "A session with nothing new for so long, while the server runs, is ended; such as 24h, 90s or PT24H. Default: never.");
+    add(
+        "delete-after",
+        "TIME",
+        null,
+        "A complete session is deleted so long after it completed. Default: never.");
+    add("max-message-bytes", "BYTES", "1048576", "Bytes of one message at most.");
+    add(
+        "max-connections",
+        "COUNT",
+        null,
+        "Connections at a time; further ones get 503. Default: one for 64 KiB of heap, 100000 at most.");
+    add(
+        "max-open-sessions",
+        "COUNT",
+        null,
+        "Sessions that are open at a time; a further one gets 503. Default: one for each 4 KiB of the heap.");
+    add(
+        "request-timeout",
+        "TIME",
+        "30s",
+        "How long a request's head may take, its body at 1 KiB a second, and an idle HTTP connection.");
+    add(
+        "memory-bytes",
+        "BYTES",
+        null,
+        "Bytes of open sessions' events in memory at most; what is more lies on disk. Default: a quarter of the heap.");
+    add(
+        "log-bytes",
+        "BYTES",
+        "536870912",
+        "Bytes of the write-ahead log at most, so that a restart is bounded too.");
+    add(
+        "inflow-bytes",
+        "BYTES",
+        null,
+        "Bytes received from all clients and without a result at most; then they wait. Default: an eighth of the heap.");
+    add(
+        "log-level",
+        "LEVEL",
+        "info",
+        "What goes to standard error: error, warn, info, debug, trace.");
+    OPTIONS.addOption("h", "help", false, "Show this and exit.");
+    OPTIONS.addOption("V", "version", false, "Show the version and exit.");
+  }
+
+  private static void add(String name, String argument, String otherwise, String description) {
+    String shown = otherwise == null ? "" : " Default: " + otherwise + ".";
+    OPTIONS.addOption(
+        Option.builder().longOpt(name).hasArg().argName(argument).desc(description + shown).get());
+    DEFAULTS.put(name, otherwise);
+  }
+
+  private final CommandLine line;
+  private final UnaryOperator<String> environment;
+
+  /** Flags; where one is not given, the variable of its name, such as SESSIONTREE_PORT. */
+  Flags(CommandLine line, UnaryOperator<String> environment) {
+    this.line = line;
+    this.environment = environment;
+  }
+
+  /** Takes options, and "help" and "version", apart; their values are not looked at. */
+  static CommandLine parse(String[] arguments) throws ParseException {
+    CommandLine line;
+    try {
+      line =
+          DefaultParser.builder()
+              .setAllowPartialMatching(false)
+              .setStripLeadingAndTrailingQuotes(false)
+              .get()
+              .parse(OPTIONS, arguments);
+    } catch (MissingArgumentException e) {
+      throw new ParseException("--" + e.getOption().getLongOpt() + ": needs a value");
+    }
+    check(line.getArgList().isEmpty(), "not an option: " + String.join(" ", line.getArgList()));
+    return line;
+  }
+
+  /** Shows what can be set. */
+  static void help(PrintStream out) throws IOException {
+    HelpFormatter.builder()
+        .setShowSince(false)
+        .setComparator(comparingInt(List.copyOf(OPTIONS.getOptions())::indexOf))
+        .setOptionFormatBuilder(OptionFormatter.builder().setArgumentNameDelimiters("", ""))
+        .setHelpAppendable(new TextHelpAppendable(out))
+        .get()
+        .printHelp(
+            "sessiontree [OPTION...]",
+            "Takes in the events of user sessions over WebSocket or HTTP, and gives back one sorted JSON tree a session.",
+            OPTIONS,
+            "Each option may also be an environment variable, such as SESSIONTREE_PORT; an option beats it, and an empty one is none. BYTES may have k, m or g behind them. "
+                + "\"sessiontree copy -h\" says how to move a folder's sessions to a database. "
+                + "Exit codes: 0 stopped, 1 could not start, 2 wrong usage, 70 out of memory or another fault.",
+            false);
+  }
+
+  static void check(boolean right, String problem) throws ParseException {
+    if (!right) {
+      throw new ParseException(problem);
+    }
+  }
+
+  /** What is given for an option, or its default; or null. */
+  String value(String name) throws ParseException {
+    String[] given = line.getOptionValues(name);
+    if (given != null) {
+      check(given.length == 1, "--" + name + ": is given twice");
+      return given[0];
+    }
+    String variable = environment.apply(variable(name));
+    if (variable == null
+        || variable.isEmpty()
+        || (name.equals("port") && SERVICE_LINK.matcher(variable).matches())) {
+      return DEFAULTS.get(name);
+    }
+    return variable;
+  }
+
+  private static String variable(String name) {
+    return "SESSIONTREE_" + name.toUpperCase(Locale.ROOT).replace('-', '_');
+  }
+
+  /** Where an option's value is from, which is the option or its variable. */
+  String setBy(String name) {
+    return line.hasOption(name) ? "--" + name : variable(name);
+  }
+
+  /**
+   * All that is given for an option that may be repeated; a variable's parts have commas between
+   * them.
+   */
+  List<String> values(String name) {
+    String[] given = line.getOptionValues(name);
+    if (given != null) {
+      return List.of(given);
+    }
+    String variable = environment.apply(variable(name));
+    return variable == null || variable.isEmpty() ? List.of() : List.of(variable.split(",", -1));
+  }
+
+  int whole(String name, int least, int most) throws ParseException {
+    String value = value(name);
+    try {
+      return (int) checkBounds(name, Long.parseLong(value), least, most);
+    } catch (NumberFormatException e) {
+      throw new ParseException(setBy(name) + ": must be a whole number; got " + value);
+    }
+  }
+
+  long bytes(String name, long otherwise, long least, long most) throws ParseException {
+    String value = value(name);
+    if (value == null) {
+      return otherwise;
+    }
+    Matcher size = SIZE.matcher(value);
+    check(
+        size.matches(),
+        setBy(name) + ": must be bytes, such as 65536, 64k, 16m or 1g; got " + value);
+    long unit =
+        switch (size.group(2).toLowerCase(Locale.ROOT)) {
+          case "k" -> 1 << 10;
+          case "m" -> 1 << 20;
+          case "g" -> 1 << 30;
+          default -> 1;
+        };
+    return checkBounds(name, saturatedProduct(Long.parseLong(size.group(1)), unit), least, most);
+  }
+
+  private static long saturatedProduct(long count, long unit) {
+    return count > Long.MAX_VALUE / unit ? Long.MAX_VALUE : count * unit;
+  }
+
+  private long checkBounds(String name, long number, long least, long most) throws ParseException {
+    check(number >= least, setBy(name) + ": must be >= " + least + "; got " + number);
+    check(number <= most, setBy(name) + ": must be <= " + most + "; got " + number);
+    return number;
+  }
+
+  /** All that is given, where commas separate as well. */
+  List<String> parts(String name) {
+    return values(name).stream().flatMap(value -> Stream.of(value.split(",", -1))).toList();
+  }
+
+  /** A length of time: 90s, 30m, 24h, 7d, or ISO 8601's PT24H; or null. */
+  Duration time(String name) throws ParseException {
+    String value = value(name);
+    if (value == null) {
+      return null;
+    }
+    Duration time;
+    Matcher given = TIME.matcher(value);
+    if (given.matches()) {
+      long count = Long.parseLong(given.group(1));
+      time =
+          switch (given.group(2)) {
+            case "s" -> Duration.ofSeconds(count);
+            case "m" -> Duration.ofMinutes(count);
+            case "h" -> Duration.ofHours(count);
+            default -> Duration.ofDays(count);
+          };
+    } else {
+      try {
+        time = Duration.parse(value);
+      } catch (DateTimeParseException e) {
+        throw new ParseException(
+            setBy(name) + ": must be a time such as 90s, 24h, 7d or PT24H; got " + value);
+      }
+    }
+    check(
+        time.compareTo(Duration.ofSeconds(1)) >= 0 && time.compareTo(MOST_TIME) <= 0,
+        setBy(name) + ": must be from 1s to 36500d; got " + value);
+    return time;
+  }
+
+  String read(String name, String file) throws ParseException {
+    try {
+      return Files.readString(Path.of(file));
+    } catch (IOException e) {
+      throw new ParseException(setBy(name) + ": cannot read " + file + ": " + Main.reason(e));
+    }
+  }
+}
