@@ -4,7 +4,7 @@ import java.util.Locale;
 
 /**
  * What can be wrong, for a client. The code is stable, and is what programs branch on; the title is
- * for people. How each is told over HTTP is said once, in the web package.
+ * for people. How each is reported over HTTP is said once, in the web package.
  */
 public enum Problem {
   INVALID_SESSION_ID("The session id is not valid"),

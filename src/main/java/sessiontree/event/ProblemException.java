@@ -1,7 +1,7 @@
 package sessiontree.event;
 
 /**
- * Something a client did, or asked for, that cannot be. It is an answer, not a failure of the
+ * Something a client did, or asked for, that cannot be. It is a response, not a failure of the
  * server: no stack trace.
  */
 public final class ProblemException extends Exception {

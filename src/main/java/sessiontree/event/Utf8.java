@@ -40,7 +40,7 @@ public final class Utf8 {
     if (first < 0xc2 || first > 0xf4 || end - i < size) {
       return 0;
     }
-    // The second byte tells overlong forms, surrogates, and what is beyond U+10FFFF.
+    // The second byte gives away overlong forms, surrogates, and what is beyond U+10FFFF.
     int second = bytes[i + 1] & 0xff;
     int least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
     int most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;

@@ -36,7 +36,7 @@ final class Access extends Handler.Wrapper {
       }
       cors.check(request, headers);
       if (Cors.isPreflight(request)) {
-        Cors.answerPreflight(request, response, callback);
+        Cors.respondToPreflight(request, response, callback);
         return true;
       }
       tokens.check(request);
@@ -44,7 +44,7 @@ final class Access extends Handler.Wrapper {
       if (e.problem() == Problem.UNAUTHORIZED) {
         headers.put(HttpHeader.WWW_AUTHENTICATE, "Bearer realm=\"sessiontree\"");
       }
-      Problems.answer(response, callback, e);
+      Problems.respond(response, callback, e);
       return true;
     }
     return super.handle(request, response, callback);

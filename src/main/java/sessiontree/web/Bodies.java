@@ -83,7 +83,7 @@ final class Bodies extends Handler.Wrapper {
       reading.add(body);
       body.run();
     } catch (ProblemException e) {
-      Problems.answer(response, callback, e);
+      Problems.respond(response, callback, e);
     }
     return true;
   }
@@ -267,7 +267,7 @@ final class Bodies extends Handler.Wrapper {
 
     private void refuse(ProblemException problem) {
       if (end(0)) {
-        Problems.answer(response, callback, problem);
+        Problems.respond(response, callback, problem);
       }
     }
 
@@ -311,12 +311,12 @@ final class Bodies extends Handler.Wrapper {
     void completed() {
       end(0);
       counted(0);
-      long answered;
+      long responded;
       synchronized (this) {
-        answered = message;
+        responded = message;
         message = 0;
       }
-      inFlight.subtractMessages(answered);
+      inFlight.subtractMessages(responded);
     }
   }
 }

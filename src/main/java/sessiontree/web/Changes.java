@@ -101,7 +101,7 @@ final class Changes {
     }
   }
 
-  /** Responds when the outcome is known: with its problem, or as told if it was done. */
+  /** Responds when the outcome is known: with its problem, or as given if it was done. */
   private static void respond(
       Context ctx, CompletableFuture<Posting.Outcome> future, Consumer<Posting.Outcome> done) {
     ctx.future(
@@ -109,7 +109,7 @@ final class Changes {
             future.thenAccept(
                 outcome -> {
                   if (outcome.problem() != null) {
-                    Problems.answer(ctx, outcome.problem());
+                    Problems.respond(ctx, outcome.problem());
                   } else {
                     done.accept(outcome);
                   }

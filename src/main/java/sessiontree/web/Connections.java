@@ -19,7 +19,7 @@ import sessiontree.store.RunningClock;
 
 /**
  * Counts connections, refuses those that are too many, and closes those that do not come to the
- * point: whose request's head takes too long. What comes of it is closed without an answer, as
+ * point: whose request's head takes too long. What comes of it is closed without a response, as
  * there is no request yet. Safe for several threads.
  */
 final class Connections extends Handler.Wrapper implements Connection.Listener {
@@ -27,13 +27,13 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
   private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
   private final int max;
-  private final long patienceNanos;
+  private final long timeoutNanos;
   private final RunningClock time;
   private final RequestLog log;
   private final CounterDataPoint slow;
   private final CounterDataPoint excess;
   private final AtomicInteger count = new AtomicInteger();
-  private final AtomicInteger requests = new AtomicInteger(); // that are not answered
+  private final AtomicInteger requests = new AtomicInteger(); // without a response
   private volatile boolean closing;
   private final Map<Connection, Head> heads = new ConcurrentHashMap<>();
 
@@ -54,30 +54,30 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
       inRequest = true;
     }
 
-    synchronized void answered(long bytesIn) {
+    synchronized void responded(long bytesIn) {
       inRequest = false;
       bytesBefore = bytesIn;
       sinceNanos = time.nanos();
     }
 
-    synchronized boolean isSlow(long nowNanos, long bytesIn, long patienceNanos) {
+    synchronized boolean isSlow(long nowNanos, long bytesIn, long timeoutNanos) {
       if (inRequest || bytesIn == bytesBefore) { // or idle, which Jetty looks after
         sinceNanos = nowNanos;
         return false;
       }
-      return nowNanos - sinceNanos > patienceNanos;
+      return nowNanos - sinceNanos > timeoutNanos;
     }
   }
 
   /**
    * A handler that stands in front of all others.
    *
-   * @param max connections that are answered; some more are told that they are too many
+   * @param max connections that are served; some more get a response that they are too many
    */
-  Connections(int max, Duration patience, RunningClock time, Metrics metrics) {
+  Connections(int max, Duration timeout, RunningClock time, Metrics metrics) {
     this.time = time;
     this.max = max;
-    this.patienceNanos = patience.toNanos();
+    this.timeoutNanos = timeout.toNanos();
     this.log = new RequestLog(metrics);
     this.slow = metrics.connectionsDropped.labelValues("slow_head");
     this.excess = metrics.connectionsDropped.labelValues("too_many");
@@ -121,13 +121,13 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
         request,
         failure -> {
           requests.decrementAndGet();
-          head.answered(connection.getBytesIn());
+          head.responded(connection.getBytesIn());
           log.responded(request, response.getStatus(), System.nanoTime() - sinceNanos);
         });
     Callback whenRead = new Remainder(request, callback);
     if (head.excess) {
       response.getHeaders().put(HttpHeader.CONNECTION, "close");
-      Problems.answer(
+      Problems.respond(
           response,
           whenRead,
           new ProblemException(
@@ -136,7 +136,7 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
     }
     if (closing) {
       response.getHeaders().put(HttpHeader.CONNECTION, "close");
-      Problems.answer(
+      Problems.respond(
           response,
           whenRead,
           new ProblemException(Problem.STORAGE_UNAVAILABLE, "the server is stopping; try again"));
@@ -145,16 +145,16 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
     return super.handle(request, response, whenRead);
   }
 
-  /** From now on requests are refused; those that came before are answered. */
+  /** From now on requests are refused; those that came before are responded to. */
   void refuseAll() {
     closing = true;
   }
 
   /**
-   * Returns when all requests are answered, and none came for a while, as some may have been sent
-   * and not been read; or the time is up.
+   * Returns when all requests have their responses, and none came for a while, as some may have
+   * been sent and not been read; or the time is up.
    */
-  void awaitAnswers(long untilNanos) throws InterruptedException {
+  void awaitResponses(long untilNanos) throws InterruptedException {
     long sinceNanos = System.nanoTime();
     for (long now = sinceNanos;
         !heads.isEmpty() && now - untilNanos < 0 && now - sinceNanos < QUIET_NANOS;
@@ -170,7 +170,7 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
   void tick(long nowNanos) {
     heads.forEach(
         (connection, head) -> {
-          if (head.isSlow(nowNanos, connection.getBytesIn(), patienceNanos)) {
+          if (head.isSlow(nowNanos, connection.getBytesIn(), timeoutNanos)) {
             slow.inc();
             connection.getEndPoint().close();
           }

@@ -40,7 +40,7 @@ final class Cors {
     this.names = Set.copyOf(origins);
   }
 
-  /** Refuses a request of a page that may not send it, and tells its browser if it may. */
+  /** Refuses a request of a page that may not send it, and lets its browser know if it may. */
   void check(Request request, HttpFields.Mutable response) throws ProblemException {
     List<String> sent = request.getHeaders().getValuesList(HttpHeader.ORIGIN);
     if (!names.isEmpty()) {
@@ -74,8 +74,8 @@ final class Cors {
         && request.getHeaders().contains(HttpHeader.ACCESS_CONTROL_REQUEST_METHOD);
   }
 
-  /** Answers a preflight that was checked: its page may send what it asks to send. */
-  static void answerPreflight(Request request, Response response, Callback callback) {
+  /** Responds to a preflight that was checked: its page may send what it asks to send. */
+  static void respondToPreflight(Request request, Response response, Callback callback) {
     HttpFields.Mutable headers = response.getHeaders();
     headers.put(HttpHeader.ACCESS_CONTROL_ALLOW_METHODS, METHODS);
     headers.put(HttpHeader.ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS);

@@ -20,7 +20,7 @@ final class Failures {
   private Failures() {}
 
   static void configure(JavalinConfig config) {
-    config.routes.exception(ProblemException.class, (e, ctx) -> Problems.answer(ctx, e));
+    config.routes.exception(ProblemException.class, (e, ctx) -> Problems.respond(ctx, e));
     config.routes.exception(IOException.class, Failures::storageFailed);
     config.routes.exception(Exception.class, Failures::failed);
     config.router.javaLangErrorHandler(Failures::failed);
@@ -29,7 +29,7 @@ final class Failures {
 
   private static void storageFailed(IOException e, Context ctx) {
     LOG.error("{}: {}", shown(ctx), e.toString());
-    Problems.answer(
+    Problems.respond(
         ctx, new ProblemException(Problem.STORAGE_UNAVAILABLE, "what is stored cannot be read"));
   }
 
@@ -64,6 +64,6 @@ final class Failures {
       problem =
           new ProblemException(Problem.METHOD_NOT_ALLOWED, "this path does not take " + method);
     }
-    Problems.answer(ctx, problem);
+    Problems.respond(ctx, problem);
   }
 }

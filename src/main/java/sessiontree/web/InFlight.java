@@ -7,11 +7,11 @@ import java.util.concurrent.atomic.AtomicLong;
 import sessiontree.store.RunningClock;
 
 /**
- * Bounds the bytes that all streams together have received, and that are not answered. At the bound
- * nobody is read from, but one that is mid-message: or those that are would wait for each other.
- * Nor is that one where whole messages alone reach the bound. When there is room, who waits is read
- * from one after another, in the order in which they came. So what is held is at most twice the
- * limit, a message, and what the threads that read have in hand.
+ * Bounds the bytes that all streams together have received, and that have no result yet. At the
+ * bound nobody is read from, but one that is mid-message: or those that are would wait for each
+ * other. Nor is that one where whole messages alone reach the bound. When there is room, who waits
+ * is read from one after another, in the order in which they came. So what is held is at most twice
+ * the limit, a message, and what the threads that read have in hand.
  *
  * <p>Safe for several threads; below the bound without a lock. It calls no reader while it holds
  * its lock.
@@ -27,7 +27,7 @@ final class InFlight {
   }
 
   /** How long the one that is read from at the bound may take for its message. */
-  private static final long PATIENCE_NANOS = 10_000_000_000L;
+  private static final long EXEMPT_NANOS = 10_000_000_000L;
 
   private final long limit;
   private final RunningClock time;
@@ -74,7 +74,7 @@ final class InFlight {
     held.addAndGet(bytes);
   }
 
-  /** Messages are answered. */
+  /** Messages have their results. */
   void subtractMessages(long bytes) {
     whole.addAndGet(-bytes);
     held.addAndGet(-bytes);
@@ -182,7 +182,7 @@ final class InFlight {
   void tick(long nowNanos) {
     Reader tooSlow;
     synchronized (this) {
-      tooSlow = exempt != null && nowNanos - exemptNanos > PATIENCE_NANOS ? exempt : null;
+      tooSlow = exempt != null && nowNanos - exemptNanos > EXEMPT_NANOS ? exempt : null;
     }
     if (tooSlow != null) {
       tooSlow.drop("slow_message");

@@ -69,8 +69,8 @@ final class Live extends Handler.Wrapper {
       if (state.phase() == Phase.NEW) {
         throw notFound(id);
       }
-      long told = told(request);
-      if (state.phase() == Phase.COMPLETE && told == state.entries() - 2) {
+      long seen = lastSeen(request);
+      if (state.phase() == Phase.COMPLETE && seen == state.entries() - 2) {
         response.setStatus(204);
         response.write(true, null, callback);
         return true;
@@ -78,17 +78,17 @@ final class Live extends Handler.Wrapper {
       response.getHeaders().put(HttpHeader.CONTENT_TYPE, "text/event-stream;charset=utf-8");
       response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-store");
       response.getHeaders().put("X-Accel-Buffering", "no"); // nginx would keep events back
-      if (head) { // not at once, or Jetty tells a length of 0
+      if (head) { // not at once, or Jetty sends a length of 0
         Callback end = Callback.from(() -> response.write(true, null, callback), callback::failed);
         response.write(false, null, end);
         return true;
       }
-      new LiveStream(this, sessions.acquire(id), request, response, callback).start(told);
+      new LiveStream(this, sessions.acquire(id), request, response, callback).start(seen);
     } catch (ProblemException e) {
-      Problems.answer(response, callback, e);
+      Problems.respond(response, callback, e);
     } catch (IOException e) {
       LOG.error("session={} cannot be read: {}", id, e.toString());
-      Problems.answer(response, callback, unreadable());
+      Problems.respond(response, callback, unreadable());
     }
     return true;
   }
@@ -102,7 +102,7 @@ final class Live extends Handler.Wrapper {
   }
 
   /** The id of the last event that the client has seen; -1 if it has seen none. */
-  private static long told(Request request) {
+  private static long lastSeen(Request request) {
     String last = request.getHeaders().get(LAST_EVENT_ID);
     if (last == null || last.isEmpty()) {
       return -1;

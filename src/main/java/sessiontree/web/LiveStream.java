@@ -70,7 +70,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   private long children; // of the snapshot
   private Cursor tail; // what was stored behind the snapshot
   private boolean watching;
-  private long told; // children
+  private long sent; // children
   private int snapshots;
   private boolean finished;
   private boolean last; // is written
@@ -113,7 +113,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     live.begun(this);
     hangup = Hangup.await(request, this::stop);
     tail = known > 0 ? session.since(known) : null;
-    told = tail == null ? 0 : known;
+    sent = tail == null ? 0 : known;
     if (tail == null) {
       open(known >= 0);
     } else {
@@ -156,7 +156,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     whole = partial.isEmpty();
     long entries = partial.map(PartialTree::entries).orElse(state.entries());
     children = partial.map(PartialTree::children).orElse(entries - 2);
-    position = again && whole && told == children ? snapshot.bytes() : 0; // all may have been sent
+    position = again && whole && sent == children ? snapshot.bytes() : 0; // all may have been sent
     if (position == 0) {
       events.beginTree();
       if (again) {
@@ -186,7 +186,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     if (refusal != null && !response.isCommitted()) {
       last = true;
       hangup.cancel();
-      Problems.answer(response, this, refusal);
+      Problems.respond(response, this, refusal);
       return Action.SCHEDULED;
     }
     while (!opening && events.size() < PART_BYTES && !finished && addNext()) {}
@@ -234,7 +234,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     }
     snapshot.close();
     snapshot = null;
-    told = children;
+    sent = children;
     if (whole) {
       addComplete();
     } else {
@@ -244,7 +244,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
 
   private void addFromTail() throws IOException {
     if (tail.next()) {
-      events.child(tail, ++told);
+      events.child(tail, ++sent);
       return;
     }
     tail = null;
@@ -257,10 +257,10 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
 
   /** Goes on with what was stored meanwhile, if it is still known in what order. */
   private void follow() {
-    tail = session.since(told);
+    tail = session.since(sent);
     if (tail == null) {
       stopWatching();
-      synchronized (this) { // the tree will tell
+      synchronized (this) { // the tree will have them
         end = end == End.COMPLETE ? null : end;
       }
       open(true);
@@ -288,8 +288,8 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     byte[] array = first.batch.children();
     int length = Children.length(array, offset);
     index++;
-    if (first.before + index > told) {
-      events.child(array, offset + Children.HEADER_BYTES, length, ++told);
+    if (first.before + index > sent) {
+      events.child(array, offset + Children.HEADER_BYTES, length, ++sent);
     }
     offset += Children.HEADER_BYTES + length;
     if (index == first.batch.count()) {
@@ -319,7 +319,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     if (end == null) {
       return false;
     }
-    if (end == End.COMPLETE && told < endEntries - 2) { // others' messages came before it
+    if (end == End.COMPLETE && sent < endEntries - 2) { // others' messages came before it
       missed = true;
       return true;
     }
@@ -333,7 +333,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   }
 
   private void addComplete() {
-    events.event("complete", "{\"location\":\"/sessions/" + session.id() + "\"}", told);
+    events.event("complete", "{\"location\":\"/sessions/" + session.id() + "\"}", sent);
     finished = true;
   }
 

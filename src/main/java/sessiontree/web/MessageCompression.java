@@ -17,7 +17,7 @@ import org.eclipse.jetty.websocket.core.internal.PerMessageDeflateExtension;
 public final class MessageCompression extends PerMessageDeflateExtension {
   static final String NAME = "permessage-deflate";
 
-  /** What a client is answered. */
+  /** What a client is offered in response. */
   static final ExtensionConfig NEGOTIATED =
       ExtensionConfig.parse(NAME + ";client_no_context_takeover;server_no_context_takeover");
 

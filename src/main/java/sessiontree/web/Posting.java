@@ -164,10 +164,10 @@ final class Posting {
       if (!deletion) {
         late.put(session.id(), this); // while this is held, so that flush() comes before or after
       }
-      return new Outcome(0, false, unanswered());
+      return new Outcome(0, false, withoutResult());
     }
 
-    private ProblemException unanswered() {
+    private ProblemException withoutResult() {
       if (problem != null) {
         return problem.problem() == Problem.SESSION_DELETED
             ? unavailable("nothing of the message is stored: the session is still being deleted")

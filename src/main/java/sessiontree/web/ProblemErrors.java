@@ -12,8 +12,8 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 
 /**
- * Answers what Jetty refuses by itself, such as a request it cannot read, in the form of all other
- * errors.
+ * Responds to what Jetty refuses by itself, such as a request it cannot read, in the form of all
+ * other errors.
  */
 final class ProblemErrors extends ErrorHandler {
   @Override
@@ -53,7 +53,8 @@ final class ProblemErrors extends ErrorHandler {
   }
 
   /**
-   * Jetty does not tell the path that it could not decode; whoever sends such a path means an id.
+   * Jetty does not pass on the path that it could not decode; whoever sends such a path means an
+   * id.
    */
   private static byte[] unreadable(Throwable cause) {
     Throwable why = cause == null ? null : cause.getCause();

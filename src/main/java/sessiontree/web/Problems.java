@@ -13,8 +13,8 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 
 /**
- * How problems are told: over HTTP as {@code application/problem+json} (RFC 9457), on a stream as
- * ERROR.
+ * How problems are reported: over HTTP as {@code application/problem+json} (RFC 9457), on a stream
+ * as ERROR.
  */
 final class Problems {
   static final String CONTENT_TYPE = "application/problem+json";
@@ -70,11 +70,11 @@ final class Problems {
     }
   }
 
-  /** The answer's body. */
+  /** The response's body. */
   static byte[] body(ProblemException e) {
     ObjectNode json = JSON.objectNode();
     json.put("title", e.problem().title()).put("status", status(e.problem()));
-    return bytes(tell(json, e));
+    return bytes(describe(json, e));
   }
 
   /**
@@ -87,10 +87,10 @@ final class Problems {
     if (message > 0) {
       json.put("message", message);
     }
-    return bytes(tell(json, e));
+    return bytes(describe(json, e));
   }
 
-  private static ObjectNode tell(ObjectNode json, ProblemException e) {
+  private static ObjectNode describe(ObjectNode json, ProblemException e) {
     json.put("code", e.problem().code());
     if (e.pointer() != null) {
       json.put("pointer", e.pointer());
@@ -106,15 +106,15 @@ final class Problems {
     return json.toString().getBytes(StandardCharsets.UTF_8);
   }
 
-  /** Answers a request of a route. */
-  static void answer(Context ctx, ProblemException e) {
+  /** Responds to a request of a route. */
+  static void respond(Context ctx, ProblemException e) {
     ctx.attribute(CODE, e.problem().code());
     headers(e.problem()).forEach(ctx::header);
     Responses.setShort(ctx.status(status(e.problem())), CONTENT_TYPE, body(e));
   }
 
-  /** Answers a request that does not reach a route. */
-  static void answer(Response response, Callback callback, ProblemException e) {
+  /** Responds to a request that does not reach a route. */
+  static void respond(Response response, Callback callback, ProblemException e) {
     response.getRequest().setAttribute(CODE, e.problem().code());
     headers(e.problem()).forEach(response.getHeaders()::put);
     response.setStatus(status(e.problem()));

@@ -7,9 +7,9 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.util.Callback;
 
 /**
- * Reads, and drops, what of a request's body was not read when it was answered; for a while. If the
- * connection were closed with something unread in it, TCP would reset it, and a client that is
- * still sending might never see why it was refused (RFC 9112, section 9.6).
+ * Reads, and drops, what of a request's body was not read when its response was sent; for a while.
+ * If the connection were closed with something unread in it, TCP would reset it, and a client that
+ * is still sending might never see why it was refused (RFC 9112, section 9.6).
  */
 final class Remainder extends Callback.Nested implements Runnable {
   private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);

@@ -69,13 +69,17 @@ public final class Server implements AutoCloseable {
     this.settings = settings;
     this.metrics = metrics;
     this.connections =
-        new Connections(settings.maxConnections(), settings.patience(), time, metrics);
+        new Connections(settings.maxConnections(), settings.requestTimeout(), time, metrics);
     this.streams =
         new Streams(
             sessions, settings.maxMessageBytes(), settings.maxInFlightBytes(), time, metrics);
     this.bodies =
         new Bodies(
-            streams.inFlight(), settings.maxMessageBytes(), settings.patience(), time, metrics);
+            streams.inFlight(),
+            settings.maxMessageBytes(),
+            settings.requestTimeout(),
+            time,
+            metrics);
     this.posting = new Posting(sessions, task -> pool.execute(task));
     this.trees = new Trees(store, sessions, snapshots);
     this.live = new Live(store, sessions, snapshots, metrics);
@@ -176,14 +180,14 @@ public final class Server implements AutoCloseable {
     Failures.configure(config);
   }
 
-  /** A route whose HEAD is answered as its GET is; Jetty leaves the body out. */
+  /** A route whose HEAD is served as its GET is; Jetty leaves the body out. */
   private static void get(JavalinConfig config, Route route, Handler handler) {
     config.routes.get(route.template, handler);
     config.routes.head(route.template, handler);
   }
 
   private Connector connector(org.eclipse.jetty.server.Server server, HttpConfiguration http) {
-    // Every path reaches a route, which answers in the API's words; ids are checked there.
+    // Every path reaches a route, which responds in the API's words; ids are checked there.
     http.setUriCompliance(UriCompliance.UNSAFE);
     http.setSendServerVersion(false);
     http.addCustomizer(new EveryRequest());
@@ -195,13 +199,14 @@ public final class Server implements AutoCloseable {
     connector.setHost(settings.host());
     connector.setPort(settings.port());
     connector.setAcceptQueueSize(ACCEPT_QUEUE);
-    connector.setIdleTimeout(settings.patience().toMillis());
+    connector.setIdleTimeout(settings.requestTimeout().toMillis());
     connector.addEventListener(connections);
     return connector;
   }
 
   /**
-   * Answers what was received, closes all connections, and listens no more. The store stays open.
+   * Responds to what was received, closes all connections, and listens no more. The store stays
+   * open.
    */
   @Override
   public void close() {
@@ -211,7 +216,7 @@ public final class Server implements AutoCloseable {
       trees.shutDown();
       live.shutDown();
       streams.shutDown(SHUTDOWN);
-      connections.awaitAnswers(until);
+      connections.awaitResponses(until);
       clock.shutdown();
       snapshots.shutdown();
     } catch (InterruptedException e) {

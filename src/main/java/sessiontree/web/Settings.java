@@ -8,10 +8,10 @@ import java.util.List;
  *
  * @param port 0 for any that is free
  * @param maxMessageBytes of one message, as a WebSocket message or a request's body
- * @param maxInFlightBytes that all clients together have sent, and that are not answered; at it
+ * @param maxInFlightBytes that all clients together have sent, and that have no result; at it
  *     nobody is read from
  * @param maxConnections at a time
- * @param patience how long a request's head may take, and its body if it is small
+ * @param requestTimeout how long a request's head may take, and its body if it is small
  * @param access who may do what
  */
 public record Settings(
@@ -20,7 +20,7 @@ public record Settings(
     int maxMessageBytes,
     long maxInFlightBytes,
     int maxConnections,
-    Duration patience,
+    Duration requestTimeout,
     Access access) {
 
   /**

@@ -2,7 +2,6 @@ package sessiontree.web;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.eclipse.jetty.util.BufferUtil;
@@ -26,10 +25,7 @@ import sessiontree.session.Session;
 /**
  * One WebSocket that streams messages into a session. No thread waits on its behalf.
  *
- * <p>Grouping: a lone message is submitted at once. While it is being stored, the messages behind
- * it gather in the mailbox, and are submitted together when it has its result, or when there are
- * many: so they become one append, and one ACK tells of all. Nagle's algorithm (RFC 896) does the
- * same for segments; there is no timer.
+ * <p>Messages go through a {@link Mailbox}, so that those which come together become one append.
  *
  * <p>Back-pressure: Jetty is asked for a next frame while the messages that have no ACK yet, or
  * whose ACK was not sent, are below a bound, and while there is room among the in-flight bytes of
@@ -37,17 +33,15 @@ import sessiontree.session.Session;
  * does not read, is slowed by TCP.
  *
  * <p>Jetty gives frames one after another; results come by the store's threads, in the order of the
- * messages. What both touch is guarded by this; no other object but the output and the inFlight is
- * called while it is held.
+ * messages. What both touch is guarded by this; no other object but the output, the inFlight and
+ * the mailbox is called while it is held.
  */
-final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.Reader {
+final class StreamConnection
+    implements FrameHandler, Session.Watcher, InFlight.Reader, Mailbox.Owner {
   private static final Logger LOG = LoggerFactory.getLogger(StreamConnection.class);
 
   /** Bytes received without an ACK at which no more frames are asked for. */
-  private static final int MAX_UNANSWERED_BYTES = 256 << 10;
-
-  /** A mailbox with so many bytes is submitted while another append is being stored. */
-  private static final int MANY_BYTES = 16 << 10;
+  private static final int MAX_UNSETTLED_BYTES = 256 << 10;
 
   /** What a message counts for besides its bytes. */
   private static final int MESSAGE_OVERHEAD_BYTES = 256;
@@ -61,7 +55,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
   /** The same where in-flight bytes are short. */
   private static final long SHORT_MESSAGE_NANOS = 10_000_000_000L;
 
-  /** How long the peer may take to answer a close. */
+  /** How long the peer may take to respond to a close. */
   private static final long LINGER_NANOS = 5_000_000_000L;
 
   private static final AtomicLong NAMES = new AtomicLong();
@@ -72,6 +66,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
   private final String writer;
   private final int maxMessageBytes;
   private final int inputBytes;
+  private final Mailbox mailbox = new Mailbox(this);
 
   // Written once, when the connection is opened.
   private StreamOutput output;
@@ -89,10 +84,6 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
   private long partialBytes; // memory of the partial message; counted in the inFlight
   private long pausedBytes; // memory of the buffer that Jetty holds while it is not asked; likewise
   private long partialNanos; // when the partial message began; pushed on while it is not read
-  private List<Message> mailbox = new ArrayList<>(1); // received, and not submitted
-  private int mailboxBytes;
-  private int submitted; // submissions that have no result
-  private boolean submitting;
   private boolean draining; // nothing that comes is a message any more
   private boolean closed;
   private int users = 1; // what needs the session: the connection, and each submission
@@ -290,90 +281,52 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
       }
       output.received(bytes);
       streams.inFlight().addMessage(bytes);
-      mailbox.add(new Message(++received, batch, unreadable));
-      mailboxBytes += bytes;
-      many = mailboxBytes > Streams.SMALL_INPUT_BYTES;
+      many =
+          mailbox.add(new Message(++received, batch, unreadable), bytes)
+              > Streams.SMALL_INPUT_BYTES;
     }
     if (many) {
       readMoreAtOnce();
     }
-    submit();
+    mailbox.submit();
   }
 
-  /** Submits what is in the mailbox, unless it may wait for the result of the submission before. */
-  private void submit() {
-    while (true) {
-      List<Message> messages;
-      int bytes;
-      synchronized (this) {
-        if (submitting || mailbox.isEmpty() || (submitted > 0 && mailboxBytes < MANY_BYTES)) {
-          return;
-        }
-        messages = mailbox;
-        bytes = mailboxBytes;
-        mailbox = new ArrayList<>(1);
-        mailboxBytes = 0;
-        submitting = true;
-        submitted++;
-        users++;
-      }
-      streams.countReceived(bytes - (long) messages.size() * MESSAGE_OVERHEAD_BYTES);
-      session.submit(writer, false, messages, new Results(messages.size(), bytes));
-      synchronized (this) {
-        submitting = false;
-      }
+  @Override
+  public void submit(List<Message> messages, int bytes, Reply reply) {
+    synchronized (this) {
+      users++;
     }
+    streams.countReceived(bytes - (long) messages.size() * MESSAGE_OVERHEAD_BYTES);
+    session.submit(writer, false, messages, reply);
   }
 
-  /** Takes the results of messages that were submitted together. */
-  private final class Results implements Reply {
-    private final int bytes;
-    private int left; // guarded by the connection; -1 behind the last flush
-
-    Results(int messages, int bytes) {
-      this.left = messages;
-      this.bytes = bytes;
-    }
-
-    @Override
-    public void stored(int messages, long entries, boolean complete) {
-      output.acknowledge(messages, entries, isLast(messages) ? bytes : 0);
-    }
-
-    @Override
-    public void refused(ProblemException problem) {
-      output.refuse(problem, isLast(1) ? bytes : 0);
-    }
-
-    @Override
-    public void unknown(ProblemException problem) {
-      output.settle(isLast(1) ? bytes : 0);
-      closeWith(CloseStatus.SERVER_ERROR); // the next OPEN tells the truth
-    }
-
-    private boolean isLast(int messages) {
-      synchronized (StreamConnection.this) {
-        left -= messages;
-        return left == 0;
-      }
-    }
-
-    @Override
-    public void flush() {
-      output.flush();
-      synchronized (StreamConnection.this) {
-        if (left != 0) {
-          return;
-        }
-        left = -1;
-        submitted--;
-      }
-      submit();
-      release();
-    }
+  @Override
+  public void acknowledge(int messages, long entries, int freedBytes) {
+    output.acknowledge(messages, entries, freedBytes);
   }
 
-  /** The client has taken what answers so many received bytes. */
+  @Override
+  public void refuse(ProblemException problem, int freedBytes) {
+    output.refuse(problem, freedBytes);
+  }
+
+  @Override
+  public void giveUp(int freedBytes) {
+    output.settle(freedBytes);
+    closeWith(CloseStatus.SERVER_ERROR); // the next OPEN has the true number
+  }
+
+  @Override
+  public void flush() {
+    output.flush();
+  }
+
+  @Override
+  public void settled() {
+    release();
+  }
+
+  /** The client has taken the results of so many received bytes. */
   private void taken(long bytes) {
     streams.inFlight().subtractMessages(bytes);
     resume();
@@ -402,7 +355,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
     if (draining) {
       return !output.isPeerClosing(); // what comes is dropped, up to the client's close
     }
-    if (!output.wantsMore(MAX_UNANSWERED_BYTES)) {
+    if (!output.wantsMore(MAX_UNSETTLED_BYTES)) {
       return false;
     }
     blocked = !streams.inFlight().mayRead(this, partialBytes > 0);

@@ -20,7 +20,7 @@ import sessiontree.store.RunningClock;
 
 /**
  * What the server says on a stream: one write at a time, and whatever is to be said meanwhile is
- * the next. So one ACK tells of all messages whose results came during a write.
+ * the next. So one ACK covers all messages whose results came during a write.
  *
  * <p>Safe for several threads. It calls nobody while it is locked.
  */
@@ -35,17 +35,17 @@ final class StreamOutput extends IteratingCallback {
   // All guarded by this.
   private boolean open; // OPEN is to be said, or was
   private List<Frame> frames = new ArrayList<>(1); // before the ACK
-  private long answered; // the number of the last message with a result
+  private long settled; // the number of the last message with a result
   private long entries; // of the session then
-  private boolean acknowledged; // there are stored messages that no ACK told of
+  private boolean acknowledged; // there are stored messages that no ACK covers
   private int outstanding; // messages without a result
-  private long unansweredBytes; // what messages count for until their results are written
-  private long answeredBytes; // of these, what has a result
+  private long unsettledBytes; // what messages count for until their results are written
+  private long settledBytes; // of these, what has a result
   private long sendingBytes; // of these, what is being written
   private byte[] pong; // the payload of the last ping, or null
   private boolean pinging;
   private byte[] last; // COMPLETE or the ERROR of a deletion, before the close
-  private boolean complete; // no further result is told
+  private boolean complete; // no further result is sent
   private boolean muted; // likewise, as that of a message is not known
   private int closing = NOT_CLOSING; // the code to close with, when all messages have results
   private Callback peerClose; // the client's close, to be completed in place of one of ours
@@ -57,8 +57,8 @@ final class StreamOutput extends IteratingCallback {
   /**
    * The output of a connection.
    *
-   * @param taken told how many received bytes need no room any more: their results were written, or
-   *     nobody is there to read them
+   * @param taken called with how many received bytes need no room any more: their results were
+   *     written, or nobody is there to read them
    */
   StreamOutput(CoreSession jetty, RunningClock time, String sessionId, LongConsumer taken) {
     this.jetty = jetty;
@@ -72,7 +72,7 @@ final class StreamOutput extends IteratingCallback {
 
   synchronized void open(long entries, long messages) {
     open = true;
-    answered = messages;
+    settled = messages;
     say(
         "{\"type\":\"OPEN\",\"session_id\":\""
             + sessionId
@@ -86,7 +86,7 @@ final class StreamOutput extends IteratingCallback {
   /** A message was received, which counts for that many bytes. */
   synchronized void received(long bytes) {
     outstanding++;
-    unansweredBytes += bytes;
+    unsettledBytes += bytes;
   }
 
   /**
@@ -98,37 +98,39 @@ final class StreamOutput extends IteratingCallback {
   synchronized void acknowledge(int messages, long entries, long bytes) {
     acknowledged = !muted;
     this.entries = entries;
-    answer(messages, bytes);
+    settle(messages, bytes);
   }
 
   /** The next message is refused. */
   synchronized void refuse(ProblemException problem, long bytes) {
     acknowledge();
     if (!muted) {
-      frames.add(text(Problems.frame(answered + 1, problem)));
+      frames.add(text(Problems.frame(settled + 1, problem)));
     }
-    answer(1, bytes);
+    settle(1, bytes);
   }
 
-  /** It is not known whether the next message is stored: no result is told of it and the others. */
+  /**
+   * It is not known whether the next message is stored: neither it nor a later one gets a result.
+   */
   synchronized void settle(long bytes) {
     acknowledge();
     muted = true;
-    answer(1, bytes);
+    settle(1, bytes);
   }
 
   /** Guarded by this. */
-  private void answer(int messages, long bytes) {
-    answered += messages;
+  private void settle(int messages, long bytes) {
+    settled += messages;
     outstanding -= messages;
-    answeredBytes += bytes;
+    settledBytes += bytes;
   }
 
   /** Guarded by this. */
   private void acknowledge() {
     if (acknowledged) {
       acknowledged = false;
-      say("{\"type\":\"ACK\",\"messages\":" + answered + ",\"entries\":" + entries + "}");
+      say("{\"type\":\"ACK\",\"messages\":" + settled + ",\"entries\":" + entries + "}");
     }
   }
 
@@ -142,7 +144,7 @@ final class StreamOutput extends IteratingCallback {
   }
 
   synchronized void pong(byte[] payload) {
-    pong = payload; // the last is to be answered (RFC 6455, section 5.5.3)
+    pong = payload; // a pong is for the last (RFC 6455, section 5.5.3)
   }
 
   synchronized void ping() {
@@ -157,7 +159,7 @@ final class StreamOutput extends IteratingCallback {
         ("{\"type\":\"COMPLETE\",\"session_id\":\""
                 + sessionId
                 + "\",\"messages\":"
-                + Math.max(answered, messages)
+                + Math.max(settled, messages)
                 + ",\"entries\":"
                 + entries
                 + ",\"location\":\"/sessions/"
@@ -176,7 +178,7 @@ final class StreamOutput extends IteratingCallback {
     closing = closing == NOT_CLOSING ? code : closing;
   }
 
-  /** The client closes: it is answered when all messages have their results. */
+  /** The client closes: the close is completed when all messages have their results. */
   synchronized void peerCloses(Callback close) {
     peerClose = close;
   }
@@ -187,8 +189,8 @@ final class StreamOutput extends IteratingCallback {
   void flush() {
     long freed;
     synchronized (this) {
-      freed = closed ? answeredBytes : 0;
-      answeredBytes -= freed;
+      freed = closed ? settledBytes : 0;
+      settledBytes -= freed;
     }
     if (freed > 0) {
       taken.accept(freed);
@@ -205,7 +207,7 @@ final class StreamOutput extends IteratingCallback {
       if (finished || closed) {
         return Action.IDLE;
       }
-      if (!complete) { // COMPLETE tells of them too
+      if (!complete) { // COMPLETE covers them too
         acknowledge();
       }
       boolean ends =
@@ -214,16 +216,16 @@ final class StreamOutput extends IteratingCallback {
         frames.add(text(last));
         last = null;
       }
-      next = frames;
-      frames = new ArrayList<>(1);
       if (pong != null) {
-        next.add(new Frame(OpCode.PONG, ByteBuffer.wrap(pong)));
+        frames.add(new Frame(OpCode.PONG, ByteBuffer.wrap(pong)));
         pong = null;
       }
       if (pinging) {
-        next.add(new Frame(OpCode.PING));
+        frames.add(new Frame(OpCode.PING));
         pinging = false;
       }
+      next = frames;
+      frames = new ArrayList<>(1);
       boolean isLast = ends && (next.isEmpty() || closing == CloseStatus.NORMAL);
       if (next.isEmpty() && !isLast) {
         return Action.IDLE;
@@ -232,10 +234,10 @@ final class StreamOutput extends IteratingCallback {
         finished = true;
         peer = peerClose;
         code = closing;
-        answeredBytes = complete ? unansweredBytes : answeredBytes;
+        settledBytes = complete ? unsettledBytes : settledBytes;
       }
       sending = true;
-      sendingBytes = answeredBytes;
+      sendingBytes = settledBytes;
       sendingNanos = time.nanos();
     }
     write(next, code, peer);
@@ -272,8 +274,8 @@ final class StreamOutput extends IteratingCallback {
       sending = false;
       bytes = sendingBytes;
       sendingBytes = 0;
-      answeredBytes -= bytes;
-      unansweredBytes -= bytes;
+      settledBytes -= bytes;
+      unsettledBytes -= bytes;
       peer = finished ? peerClose : null;
       peerClose = finished ? null : peerClose;
     }
@@ -294,12 +296,14 @@ final class StreamOutput extends IteratingCallback {
     return peerClose != null;
   }
 
-  /** Whether OPEN was said, the client does not close, and it has less than that unanswered. */
-  synchronized boolean wantsMore(long maxUnansweredBytes) {
-    return open && peerClose == null && unansweredBytes < maxUnansweredBytes;
+  /**
+   * Whether OPEN was said, the client does not close, and it has less than that without results.
+   */
+  synchronized boolean wantsMore(long maxUnsettledBytes) {
+    return open && peerClose == null && unsettledBytes < maxUnsettledBytes;
   }
 
-  /** Whether the client does not take what is written, or does not answer a close. */
+  /** Whether the client does not take what is written, or does not respond to a close. */
   synchronized boolean isStuck(long nowNanos, long silenceNanos, long lingerNanos) {
     long nanos = nowNanos - sendingNanos;
     return (finished && nanos > lingerNanos) || (sending && nanos > silenceNanos);
@@ -310,10 +314,10 @@ final class StreamOutput extends IteratingCallback {
     long freed;
     synchronized (this) {
       closed = true;
-      freed = answeredBytes;
-      answeredBytes = 0;
+      freed = settledBytes;
+      settledBytes = 0;
       sendingBytes = 0;
-      frames.clear();
+      frames = new ArrayList<>(1);
     }
     taken.accept(freed);
   }

@@ -80,10 +80,10 @@ final class Streams implements WebSocketNegotiator {
     this.received = metrics.messageBytesReceived;
     this.dropped = metrics.connectionsDropped;
     metrics.gauge("streams", "Streams that are open.", connections::size);
-    metrics.gauge("inflow_bytes", "Bytes that were received and are not answered.", inFlight::held);
+    metrics.gauge("inflow_bytes", "Bytes that were received and have no result.", inFlight::held);
     metrics.gauge(
         "inflow_limit_bytes",
-        "Bytes that may be received and not answered.",
+        "Bytes that may be received and have no result.",
         () -> maxInFlightBytes);
     inputBytes =
         (int)
@@ -106,7 +106,7 @@ final class Streams implements WebSocketNegotiator {
 
   @Override
   public void customize(Configuration connection) {
-    connection.setIdleTimeout(Duration.ZERO); // pings tell who is gone
+    connection.setIdleTimeout(Duration.ZERO); // pings show who is gone
     connection.setAutoFragment(true); // a frame comes in the parts that were read
     connection.setMaxFrameSize(0); // messages are measured by StreamConnection
     connection.setInputBufferSize(SMALL_INPUT_BYTES);
@@ -131,7 +131,7 @@ final class Streams implements WebSocketNegotiator {
       Subprotocols.accept(request.getHeaders(), response.getHeaders());
       return new StreamConnection(this, maxMessageBytes, inputBytes, id, writer);
     } catch (ProblemException e) {
-      Problems.answer(response, callback, e);
+      Problems.respond(response, callback, e);
       return null;
     }
   }
@@ -173,7 +173,7 @@ final class Streams implements WebSocketNegotiator {
     return time;
   }
 
-  /** The time of the last tick: near enough to tell who is silent, and costs nothing. */
+  /** The time of the last tick: near enough to see who is silent, and costs nothing. */
   long nowNanos() {
     return nowNanos;
   }
@@ -234,7 +234,7 @@ final class Streams implements WebSocketNegotiator {
   }
 
   /**
-   * Takes nothing more, answers what was received, and closes with 1001. Returns when all are
+   * Takes nothing more, stores what was received, and closes with 1001. Returns when all are
    * closed, or the time is up.
    */
   void shutDown(Duration limit) throws InterruptedException {

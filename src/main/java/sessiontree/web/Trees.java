@@ -49,7 +49,7 @@ final class Trees extends Handler.Wrapper {
 
   private final SessionStore store;
   private final Sessions sessions;
-  private final Set<Answer> waiting = ConcurrentHashMap.newKeySet();
+  private final Set<Reading> waiting = ConcurrentHashMap.newKeySet();
   private final Executor snapshots;
   private volatile boolean closing;
 
@@ -71,18 +71,18 @@ final class Trees extends Handler.Wrapper {
         || !(HttpMethod.GET.is(request.getMethod()) || HttpMethod.HEAD.is(request.getMethod()))) {
       return super.handle(request, response, callback);
     }
-    new Answer(request, response, callback).find(id);
+    new Reading(request, response, callback).find(id);
     return true;
   }
 
-  /** Nobody waits any longer; all are answered with what is there now. */
+  /** Nobody waits any longer; all are responded to with what is there now. */
   void shutDown() {
     closing = true;
-    waiting.forEach(Answer::wake);
+    waiting.forEach(Reading::wake);
   }
 
-  /** An answer on its way. */
-  private final class Answer implements Session.Watcher {
+  /** A request until its response. */
+  private final class Reading implements Session.Watcher {
     private final Request request;
     private final Response response;
     private final Callback callback;
@@ -96,7 +96,7 @@ final class Trees extends Handler.Wrapper {
     private Hangup hangup;
     private boolean awake;
 
-    Answer(Request request, Response response, Callback callback) {
+    Reading(Request request, Response response, Callback callback) {
       this.request = request;
       this.response = response;
       this.callback = callback;
@@ -109,7 +109,7 @@ final class Trees extends Handler.Wrapper {
         id = SessionId.check(named);
         look();
       } catch (ProblemException e) {
-        Problems.answer(response, callback, e);
+        Problems.respond(response, callback, e);
       }
     }
 
@@ -122,14 +122,14 @@ final class Trees extends Handler.Wrapper {
           return;
         }
         if (partial) {
-          snapshots.execute(this::answerPartial);
+          snapshots.execute(this::respondPartially);
           return;
         }
         long seconds = waitSeconds(request);
         if (seconds > 0 && store.state(id).phase() != Phase.NEW) {
           await(seconds);
         } else {
-          answer();
+          respond();
         }
       } catch (ProblemException e) {
         refuse(e);
@@ -138,8 +138,8 @@ final class Trees extends Handler.Wrapper {
       }
     }
 
-    /** Answers with what is there now. */
-    private void answer() {
+    /** Responds with what is there now. */
+    private void respond() {
       try {
         SessionState state = store.state(id);
         Optional<Tree> tree =
@@ -162,12 +162,12 @@ final class Trees extends Handler.Wrapper {
       }
     }
 
-    /** Answers with the tree so far. */
-    private void answerPartial() {
+    /** Responds with the tree so far. */
+    private void respondPartially() {
       try {
         PartialTree partial = store.partial(id).orElse(null);
         if (partial == null) { // by now it is complete, or deleted
-          answerOrFail();
+          respondOrFail();
           return;
         }
         response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-store");
@@ -186,7 +186,7 @@ final class Trees extends Handler.Wrapper {
     }
 
     private void refuse(ProblemException e) {
-      Problems.answer(response, callback, e);
+      Problems.respond(response, callback, e);
     }
 
     private void await(long seconds) throws ProblemException, IOException {
@@ -196,7 +196,7 @@ final class Trees extends Handler.Wrapper {
             request.getComponents().getScheduler().schedule(this::wake, seconds, TimeUnit.SECONDS);
       }
       waiting.add(this);
-      synchronized (this) { // who is half gone is told what is there now
+      synchronized (this) { // a client that is half gone gets what is there now
         hangup = Hangup.await(request, this::wake);
       }
       session.watch(this);
@@ -233,14 +233,14 @@ final class Trees extends Handler.Wrapper {
                 waiting.remove(this);
                 session.unwatch(this);
                 sessions.release(session);
-                answerOrFail();
+                respondOrFail();
               });
     }
 
-    private void answerOrFail() {
+    private void respondOrFail() {
       try {
-        answer();
-      } catch (RuntimeException e) { // nobody above would tell the client
+        respond();
+      } catch (RuntimeException e) { // nobody above would respond to the client
         callback.failed(e);
       }
     }
@@ -263,7 +263,7 @@ final class Trees extends Handler.Wrapper {
             request.getHeaders().getValuesList(HttpHeader.IF_MATCH), Set.of(tag));
       } catch (ProblemException e) {
         tree.close();
-        Problems.answer(response, callback, e);
+        Problems.respond(response, callback, e);
         return;
       }
       HttpFields.Mutable headers = response.getHeaders();
@@ -301,9 +301,9 @@ final class Trees extends Handler.Wrapper {
     }
 
     /**
-     * Ends an answer without a body, of whose length Jetty must not tell 0. By writes, not by the
-     * callback alone: of an answer that is still to be sent then, by another thread than that which
-     * read the request, Jetty may complete the next request as well.
+     * Ends a response without a body, for which Jetty must not send a length of 0. By writes, not
+     * by the callback alone: of a response that is still to be sent then, by another thread than
+     * that which read the request, Jetty may complete the next request as well.
      */
     private void endWithoutLength() {
       response.write(

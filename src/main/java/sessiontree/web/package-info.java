@@ -1,2 +1,2 @@
-/** The way in and out: routes, the WebSocket, and how problems are told. */
+/** The way in and out: routes, the WebSocket, and how problems are reported. */
 package sessiontree.web;
