@@ -87,8 +87,8 @@ class UnknownIT {
             append.writer(),
             append.number(),
             new Answered()));
-    append.answer().unknown();
-    append.answer().flush();
+    append.callback().unknown();
+    append.callback().flush();
   }
 
   @Test

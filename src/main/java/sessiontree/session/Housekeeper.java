@@ -62,7 +62,7 @@ public final class Housekeeper implements AutoCloseable {
     boolean works = abandonAfter != null || deleteAfter != null;
     Expirable expirable = store instanceof Expirable one ? one : null;
     if (works && expirable == null) {
-      throw new IOException("this store cannot tell which sessions are to be ended or deleted");
+      throw new IOException("this store does not know which sessions are to be ended or deleted");
     }
     Housekeeper housekeeper = new Housekeeper(expirable, sessions, abandonAfter, deleteAfter);
     if (works) {

@@ -26,7 +26,7 @@ public interface Reply {
   }
 
   /**
-   * What becomes of the messages is decided, and survives loss of power; but it is not told before
+   * What becomes of the messages is decided, and survives loss of power; but the result waits until
    * the tree of the session, which has ended, can be read or is removed.
    *
    * @param problem why the message is refused then; null if it is not

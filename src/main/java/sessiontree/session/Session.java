@@ -20,7 +20,7 @@ import sessiontree.store.SessionStore.StoredSession;
 
 /**
  * A session that somebody is streaming to, posting to, or watching: stores what comes, if the rules
- * of {@link Expected} allow it, and tells of the session's end.
+ * of {@link Expected} allow it, and notifies its watchers of the session's end.
  *
  * <p>The rules are checked against what the session will be when all that is in flight has been
  * stored, so nobody waits for the disk. If the store fails, the session falls back to what is
@@ -41,7 +41,7 @@ public final class Session {
 
   private static final Reply IGNORED = Reply.of(() -> {});
 
-  /** Told of what is stored in the session and, once, of its end; then of nothing more. */
+  /** Notified of what is stored in the session and, once, of its end; then of nothing more. */
   public interface Watcher {
     /**
      * Messages are stored. Comes in the order stored, by a thread that must not wait.
@@ -50,7 +50,7 @@ public final class Session {
      */
     default void stored(long before, Batch batch) {}
 
-    /** Another server has stored messages that are not told of; the store has them. */
+    /** Another server has stored messages of which no call comes; the store has them. */
     default void missed() {}
 
     /** Its tree can be read, and nothing is stored in it any more. */
@@ -65,7 +65,7 @@ public final class Session {
     }
   }
 
-  /** Told what is stored of a session. */
+  /** Gets what is stored of a session. */
   public interface Synced {
     /**
      * Comes as a {@link Reply} does.
@@ -106,7 +106,9 @@ public final class Session {
     return id;
   }
 
-  /** The store answers when the tree of a session that has ended can be read, whoever makes it. */
+  /**
+   * The store has a result when the tree of a session that has ended can be read, whoever makes it.
+   */
   private void awaitTree() {
     endStored = expected.phase == Phase.ENDED;
     if (endStored) {
@@ -114,7 +116,7 @@ public final class Session {
     }
   }
 
-  /** From now on the watcher is told of the session's end; at once if it has come. */
+  /** From now on the watcher is notified of the session's end; at once if it has come. */
   public void watch(Watcher watcher) {
     synchronized (this) {
       if (expected.phase != Phase.COMPLETE && expected.phase != Phase.DAMAGED && !gone) {
@@ -122,7 +124,7 @@ public final class Session {
         return;
       }
     }
-    tell(List.of(watcher));
+    notifyOfEnd(List.of(watcher));
   }
 
   public synchronized void unwatch(Watcher watcher) {
@@ -142,7 +144,7 @@ public final class Session {
     return stored.since(children);
   }
 
-  /** Those to be told that the session's end has come; none if it has not. Guarded by this. */
+  /** Those to notify of the session's end; none if it has not come. Guarded by this. */
   private List<Watcher> taken(boolean ended) {
     if (!ended) {
       return List.of();
@@ -152,9 +154,9 @@ public final class Session {
     return taken;
   }
 
-  /** Tells of the end that has come. */
-  private void tell(List<Watcher> told) {
-    if (told.isEmpty()) {
+  /** Notifies of the end that has come. */
+  private void notifyOfEnd(List<Watcher> ended) {
+    if (ended.isEmpty()) {
       return;
     }
     Phase phase;
@@ -163,7 +165,7 @@ public final class Session {
       phase = expected.phase;
       entries = expected.entries;
     }
-    for (Watcher watcher : told) {
+    for (Watcher watcher : ended) {
       if (gone) {
         watcher.deleted();
       } else if (phase == Phase.DAMAGED) {
@@ -179,7 +181,7 @@ public final class Session {
     return expected.lastNumber(writer);
   }
 
-  /** Another server may have changed it: asks the store, and tells the watchers of its end. */
+  /** Another server may have changed it: asks the store, and notifies the watchers of its end. */
   void changed() {
     synchronized (this) {
       if (!expected.deleted && !isParking()) {
@@ -189,8 +191,8 @@ public final class Session {
   }
 
   /**
-   * Asks what is stored when all that is in flight now is. Nothing is told of a session that has
-   * ended or is deleted then: its watchers are.
+   * Asks what is stored when all that is in flight now is. Nothing comes of a session that has
+   * ended or is deleted then: its watchers are notified.
    *
    * @param writer a name, or null
    */
@@ -235,7 +237,7 @@ public final class Session {
     }
 
     @Override
-    public void stored(int answered, long entries, boolean complete) {
+    public void stored(int replied, long entries, boolean complete) {
       if (!complete && !gone) {
         synced.synced(entries, messages);
       }
@@ -370,7 +372,7 @@ public final class Session {
    * Removes the session, when all that is in flight for it is stored. One that has ended need not
    * have its tree.
    *
-   * @param reply its stored() tells that nothing of the session can be read any more
+   * @param reply stored() means that nothing of the session can be read any more
    */
   public void delete(Reply reply) {
     delete(null, reply);
@@ -506,7 +508,7 @@ public final class Session {
     }
     while (true) {
       Runnable next;
-      List<Watcher> told = List.of();
+      List<Watcher> ended = List.of();
       List<Watcher> behind = List.of();
       synchronized (this) {
         if (!outdated.isEmpty() && inFlight > 0) {
@@ -514,13 +516,13 @@ public final class Session {
           return;
         }
         if (!outdated.isEmpty()) {
-          told = takeOutdated();
+          ended = takeOutdated();
           behind = List.copyOf(watchers);
         }
         next = waiting.poll();
         resuming = next != null;
       }
-      tell(told);
+      notifyOfEnd(ended);
       behind.forEach(Watcher::missed);
       if (next == null) {
         return;
@@ -544,7 +546,7 @@ public final class Session {
   }
 
   /** The result of an append, or of a message of which nothing is to be stored. */
-  private final class Result implements Append.Answer {
+  private final class Result implements Append.Callback {
     private final Reply reply;
     private final ProblemException problem;
     private final boolean ends;
@@ -563,12 +565,12 @@ public final class Session {
     private int era;
 
     private boolean complete;
-    private boolean parked; // nothing is told yet; of the thread that gives results
+    private boolean parked; // it has no result yet; of the thread that gives results
 
     /**
-     * Tells the reply when the append has its result.
+     * Passes the result on when the append has it.
      *
-     * @param problem what to tell when all before it have theirs, or null
+     * @param problem the result when all before it have theirs, or null
      * @param ends whether the session is complete when the append is stored
      * @param again does the same anew when it is outdated; null if the store is not shared
      */
@@ -582,14 +584,14 @@ public final class Session {
     @Override
     public void stored() {
       List<Watcher> watching = List.of();
-      List<Watcher> told;
+      List<Watcher> ended;
       synchronized (Session.this) {
         if (stores && batch.count() > 0 && !watchers.isEmpty()) {
           watching = List.copyOf(watchers);
         }
         expected.phase = ends ? Phase.COMPLETE : expected.phase;
         gone |= deletes;
-        told = taken(ends || deletes);
+        ended = taken(ends || deletes);
         complete = expected.phase == Phase.COMPLETE;
       }
       if (deletes) {
@@ -599,11 +601,11 @@ public final class Session {
       for (Watcher watcher : watching) {
         watcher.stored(entries - 1 - (ends ? 1 : 0) - batch.count(), batch);
       }
-      tell(told);
+      notifyOfEnd(ended);
       settled();
     }
 
-    /** Tells what became of it; all before it is known. */
+    /** Passes on its result, when all before it have theirs. */
     void reply() {
       count();
       if (problem != null) {
@@ -643,15 +645,15 @@ public final class Session {
 
     @Override
     public void noTree() {
-      List<Watcher> told;
+      List<Watcher> ended;
       ProblemException why;
       synchronized (Session.this) {
         why = expected.deleted ? Expected.deletion() : Expected.damage();
         expected.phase = expected.deleted ? expected.phase : Phase.DAMAGED;
-        told = taken(!expected.deleted); // else they are told when it is
+        ended = taken(!expected.deleted); // else they are notified when it is
       }
       refuse(problem == null ? why : problem, reply::refused);
-      tell(told);
+      notifyOfEnd(ended);
       settled();
     }
 
@@ -698,26 +700,26 @@ public final class Session {
           reply::unknown);
     }
 
-    private void failed(String detail, Consumer<ProblemException> told) {
+    private void failed(String detail, Consumer<ProblemException> result) {
       synchronized (Session.this) {
         if (era == Session.this.era) {
           fallBack();
         }
       }
-      refuse(new ProblemException(STORAGE_UNAVAILABLE, detail), told);
+      refuse(new ProblemException(STORAGE_UNAVAILABLE, detail), result);
       settled();
     }
 
-    private void refuse(ProblemException why, Consumer<ProblemException> told) {
+    private void refuse(ProblemException why, Consumer<ProblemException> result) {
       if (messages > 0) {
         counters.refused(messages, batch, why);
       }
       for (int i = 0; i < Math.max(1, messages); i++) {
-        told.accept(why);
+        result.accept(why);
       }
     }
 
-    /** Not before the reply was told: what is answered without the store must not overtake it. */
+    /** Not before the reply has it: what is replied without the store must not overtake it. */
     private void settled() {
       boolean last;
       synchronized (Session.this) {

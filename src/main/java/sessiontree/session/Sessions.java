@@ -94,7 +94,7 @@ public final class Sessions {
     inUse.computeIfPresent(deleted.id(), (id, use) -> use.is(deleted) ? null : use);
   }
 
-  /** Another server has ended or deleted that session: those who use it here are told. */
+  /** Another server has ended or deleted that session: its users here are notified. */
   public void changed(String id) {
     Use use = inUse.get(id);
     if (use != null) {

@@ -22,13 +22,13 @@ public record Append(
     boolean keepsStart,
     String writer,
     long number,
-    Answer answer) {
+    Callback callback) {
 
   /** What an append does. */
   public enum Kind {
     /** Stores its batch. */
     ENTRIES,
-    /** Stores nothing, and is answered when all before it are. */
+    /** Stores nothing, and has its result when all before it have theirs. */
     NOTHING,
     /** Ends a session that has been left alone. Its batch is only the end. */
     ABANDONMENT,
@@ -38,24 +38,29 @@ public record Append(
 
   /** An append that stores a message. */
   public static Append entries(
-      long expected, Batch batch, boolean keepsStart, String writer, long number, Answer answer) {
-    return new Append(Kind.ENTRIES, expected, batch, keepsStart, writer, number, answer);
+      long expected,
+      Batch batch,
+      boolean keepsStart,
+      String writer,
+      long number,
+      Callback callback) {
+    return new Append(Kind.ENTRIES, expected, batch, keepsStart, writer, number, callback);
   }
 
-  /** An append that is only answered. */
-  public static Append nothing(long expected, Answer answer) {
-    return new Append(Kind.NOTHING, expected, null, false, null, 0, answer);
+  /** An append that stores nothing. */
+  public static Append nothing(long expected, Callback callback) {
+    return new Append(Kind.NOTHING, expected, null, false, null, 0, callback);
   }
 
   /** An append that ends the session in its client's place. */
-  public static Append abandonment(long expected, Batch.Bound end, Answer answer) {
+  public static Append abandonment(long expected, Batch.Bound end, Callback callback) {
     Batch batch = new Batch(new byte[0], 0, null, -1, -1, end);
-    return new Append(Kind.ABANDONMENT, expected, batch, false, null, 0, answer);
+    return new Append(Kind.ABANDONMENT, expected, batch, false, null, 0, callback);
   }
 
   /** An append that removes the session. */
-  public static Append deletion(long expected, Answer answer) {
-    return new Append(Kind.DELETION, expected, null, false, null, 0, answer);
+  public static Append deletion(long expected, Callback callback) {
+    return new Append(Kind.DELETION, expected, null, false, null, 0, callback);
   }
 
   /** Whether anything is to be written for it, so that the session's sequence is one more then. */
@@ -63,7 +68,7 @@ public record Append(
     return kind != Kind.NOTHING;
   }
 
-  /** Whether it is answered when the session's tree can be read. */
+  /** Whether it has its result when the session's tree can be read. */
   public boolean ends() {
     return batch != null && batch.end() != null;
   }
@@ -74,10 +79,10 @@ public record Append(
   }
 
   /**
-   * Told what became of an append. All answers of a store come by one thread, one after another, so
-   * they must not wait for anything.
+   * Called with the result of an append. A store makes all these calls one after another, so they
+   * must not wait for anything.
    */
-  public interface Answer {
+  public interface Callback {
     /**
      * It survives loss of power. For an append that ends the session: and its tree can be read; for
      * a deletion: and nothing of the session can be.
@@ -89,7 +94,7 @@ public record Append(
 
     /**
      * Nothing of it was stored, as the session was not at the expected sequence: another was first.
-     * What is there {@link SessionStore.StoredSession#resume} tells.
+     * What is there, {@link SessionStore.StoredSession#resume} returns.
      */
     void outdated();
 
@@ -100,8 +105,8 @@ public record Append(
     void unknown();
 
     /**
-     * Its record survives loss of power, but it is not answered before the session's tree can be
-     * read, or is removed. Comes before the answer, and only to those that have to wait.
+     * Its record survives loss of power, but its result waits until the session's tree can be read,
+     * or is removed. Called before the result, and only where it has to wait.
      */
     default void held() {}
 
@@ -112,7 +117,7 @@ public record Append(
     void noTree();
 
     /**
-     * Comes after one of the above, when no other answers are at hand: the time to send what was
+     * Called after one of the above, when no other results are at hand: the time to send what was
      * gathered.
      */
     void flush();

@@ -6,7 +6,7 @@ import java.util.List;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**
- * A store that can tell which sessions are due to be ended or deleted. Only time in which the store
+ * A store that knows which sessions are due to be ended or deleted. Only time in which the store
  * was open counts, so no clock that is set makes a session due. Safe for any number of threads,
  * except where a method says otherwise.
  */

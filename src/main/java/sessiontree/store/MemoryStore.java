@@ -38,8 +38,8 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
   private final AtomicInteger open = new AtomicInteger();
   private final AtomicLong versions = new AtomicLong();
   private final RunningClock clock = new RunningClock(System::nanoTime);
-  private final ExecutorService answers =
-      Executors.newSingleThreadExecutor(DaemonThreads.named("answers"));
+  private final ExecutorService callbacks =
+      Executors.newSingleThreadExecutor(DaemonThreads.named("callbacks"));
 
   private MemoryStore() {}
 
@@ -139,9 +139,9 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
 
   @Override
   public void close() {
-    answers.shutdown();
+    callbacks.shutdown();
     try {
-      answers.awaitTermination(1, TimeUnit.MINUTES);
+      callbacks.awaitTermination(1, TimeUnit.MINUTES);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -216,14 +216,14 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
     @Override
     public void append(Append append) {
       boolean stored = store(append);
-      answers.execute(
+      callbacks.execute(
           () -> {
             if (stored) {
-              append.answer().stored();
+              append.callback().stored();
             } else {
-              append.answer().outdated();
+              append.callback().outdated();
             }
-            append.answer().flush();
+            append.callback().flush();
           });
     }
 

@@ -47,8 +47,8 @@ public interface SessionStore extends AutoCloseable {
   boolean healthy();
 
   /**
-   * Stores and answers what has been appended, and returns when all is on disk. Nothing may be
-   * appended any more.
+   * Stores what has been appended, and returns when all is on disk and has its result. Nothing may
+   * be appended any more.
    */
   @Override
   void close() throws IOException;
@@ -56,11 +56,11 @@ public interface SessionStore extends AutoCloseable {
   /** A session that is in use. */
   interface StoredSession {
 
-    /** What is stored: every append that has been answered is in it, and none that was refused. */
+    /** What is stored: every append with the result stored is in it, and none that was refused. */
     SessionState state();
 
     /**
-     * Whether other servers may change it too. Then what is told of it is what was there at the
+     * Whether other servers may change it too. Then what is known of it is what was there at the
      * last result of an append, and before the first that may be nothing: an append that changes
      * nothing finds out. Then only may an append be outdated, or its result unknown.
      */
@@ -101,9 +101,10 @@ public interface SessionStore extends AutoCloseable {
     Cursor since(long children);
 
     /**
-     * Queues an append and returns at once; the answer comes by its {@link Append.Answer}. Appends
-     * to one session are stored and answered in the order of the calls, which must not be made by
-     * two threads at a time. After a deletion that was stored there may be no other.
+     * Queues an append and returns at once; the result comes by its {@link Append.Callback}.
+     * Appends to one session are stored, and have their results, in the order of the calls, which
+     * must not be made by two threads at a time. After a deletion that was stored there may be no
+     * other.
      */
     void append(Append append);
   }

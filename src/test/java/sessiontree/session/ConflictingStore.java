@@ -121,7 +121,7 @@ final class ConflictingStore {
 
     private void decide(Queued next) {
       Append append = next.append;
-      Append.Answer result = append.answer();
+      Append.Callback result = append.callback();
       SessionStore.StoredSession current = truth.open(id);
       there = there == null && current.state().sequence() > 0 ? current : there;
       SessionState state = there == null ? current.state() : there.state();
@@ -151,7 +151,7 @@ final class ConflictingStore {
       }
     }
 
-    private void give(SessionState state, Runnable outcome, Append.Answer result) {
+    private void give(SessionState state, Runnable outcome, Append.Callback result) {
       results.add(
           () -> {
             seen = state;

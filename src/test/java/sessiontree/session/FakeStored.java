@@ -98,8 +98,8 @@ final class FakeStored implements StoredSession {
         writers.put(append.writer(), append.number());
       }
     }
-    append.answer().stored();
-    append.answer().flush();
+    append.callback().stored();
+    append.callback().flush();
   }
 
   /** The oldest is durable, and ends the session; it is answered later. */
@@ -107,13 +107,13 @@ final class FakeStored implements StoredSession {
     phase = Phase.ENDED;
     entries += queue.element().entries();
     sequence++;
-    queue.element().answer().held();
+    queue.element().callback().held();
   }
 
   /** The oldest, which is held, is answered: the session never will have a tree. */
   void answerNoTree(Phase now) {
     phase = now;
-    Append.Answer answer = queue.remove().answer();
+    Append.Callback answer = queue.remove().callback();
     answer.noTree();
     answer.flush();
   }
@@ -130,7 +130,7 @@ final class FakeStored implements StoredSession {
   }
 
   private static void answerFailed(Append append) {
-    append.answer().failed();
-    append.answer().flush();
+    append.callback().failed();
+    append.callback().flush();
   }
 }

@@ -9,7 +9,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Keeps what became of an append. */
-public final class Answered implements Append.Answer {
+public final class Answered implements Append.Callback {
   private final CompletableFuture<Boolean> outcome = new CompletableFuture<>();
   private final CompletableFuture<Void> flushed = new CompletableFuture<>();
   private final CompletableFuture<Void> held = new CompletableFuture<>();

@@ -28,7 +28,7 @@ public final class Appender {
     return answered;
   }
 
-  public void append(Batch batch, String writer, long number, Append.Answer answer) {
+  public void append(Batch batch, String writer, long number, Append.Callback answer) {
     session.append(
         batch == null
             ? Append.nothing(sequence, answer)

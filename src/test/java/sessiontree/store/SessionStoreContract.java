@@ -837,8 +837,8 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
     assertThat(session.lastNumber("nobody")).isZero();
   }
 
-  private static Append.Answer onStored(Runnable action) {
-    return new Append.Answer() {
+  private static Append.Callback onStored(Runnable action) {
+    return new Append.Callback() {
       @Override
       public void stored() {
         action.run();

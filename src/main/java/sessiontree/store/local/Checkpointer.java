@@ -27,10 +27,10 @@ final class Checkpointer implements AutoCloseable {
 
   private static final long NONE = Long.MAX_VALUE;
 
-  /** How often it is looked whether a sweep is due, while there are tombstones. */
-  private static final long SWEEP_LOOK_MILLIS = 500;
+  /** How often it is looked whether a purge is due, while there are tombstones. */
+  private static final long PURGE_LOOK_MILLIS = 500;
 
-  private static final long SWEEP_RETRY_NANOS = 100_000_000;
+  private static final long PURGE_RETRY_NANOS = 100_000_000;
 
   /**
    * The ids of so many deleted sessions may be in memory, and more: one for so many bytes of the
@@ -55,7 +55,7 @@ final class Checkpointer implements AutoCloseable {
   private final Runnable merge;
   private final Runnable seal;
   private final Metrics metrics;
-  private final long sweepNanos;
+  private final long purgeNanos;
   private final LongSupplier nanoTime;
 
   private final Thread thread = DaemonThreads.named("spill").newThread(this::run);
@@ -103,7 +103,7 @@ final class Checkpointer implements AutoCloseable {
     this.merge = merge;
     this.seal = seal;
     this.metrics = metrics;
-    this.sweepNanos = options.sweep().toNanos();
+    this.purgeNanos = options.purge().toNanos();
     this.nanoTime = options.nanoTime();
   }
 
@@ -152,10 +152,10 @@ final class Checkpointer implements AutoCloseable {
     removing.remove(lsn);
   }
 
-  /** Recovery has found a tombstone, of the time before: what it leaves is swept at once. */
+  /** Recovery has found a tombstone, of the time before: what it leaves is purged at once. */
   synchronized void deletedBefore(long lsn) {
     lastOfBefore = lsn;
-    deleted(lsn, nanoTime.getAsLong() - sweepNanos);
+    deleted(lsn, nanoTime.getAsLong() - purgeNanos);
   }
 
   private synchronized void deleted(long lsn, long nanos) {
@@ -167,8 +167,8 @@ final class Checkpointer implements AutoCloseable {
     lastTombstone = lsn;
   }
 
-  private synchronized boolean isSweepDue() {
-    return firstTombstone != NONE && nanoTime.getAsLong() - firstTombstoneNanos >= sweepNanos;
+  private synchronized boolean isPurgeDue() {
+    return firstTombstone != NONE && nanoTime.getAsLong() - firstTombstoneNanos >= purgeNanos;
   }
 
   private synchronized boolean isClosing() {
@@ -209,8 +209,8 @@ final class Checkpointer implements AutoCloseable {
           if (failing && !closing) {
             wait(retryMillis);
           }
-          while (!closing && !failing && !isDue() && !isSweepDue()) {
-            wait(firstTombstone == NONE ? 0 : SWEEP_LOOK_MILLIS);
+          while (!closing && !failing && !isDue() && !isPurgeDue()) {
+            wait(firstTombstone == NONE ? 0 : PURGE_LOOK_MILLIS);
           }
         } catch (InterruptedException e) {
           LOG.warn("the spilling thread was interrupted; it goes on");
@@ -252,8 +252,8 @@ final class Checkpointer implements AutoCloseable {
       if (isJournalDue()) {
         journal.purge();
       }
-      if (isSweepDue()) {
-        sweep();
+      if (isPurgeDue()) {
+        purge();
       }
       merge.run();
     } catch (IOException | RuntimeException e) {
@@ -318,7 +318,7 @@ final class Checkpointer implements AutoCloseable {
    */
   private long reclaim(long lsn) throws IOException {
     long limit = notBeyond(removing, lsn);
-    // After the sessions and the removals: of what they tell, the names are there.
+    // After the sessions and the removals: of all that they know, the names are there.
     trees.syncFolders();
     journal.force();
     synchronized (this) {
@@ -341,7 +341,7 @@ final class Checkpointer implements AutoCloseable {
   }
 
   /** Makes what was deleted leave the log and the run files. */
-  private void sweep() throws IOException {
+  private void purge() throws IOException {
     long active = log.firstLsnOfActive();
     boolean sealed = firstTombstone() < active;
     if (sealed) {
@@ -352,7 +352,7 @@ final class Checkpointer implements AutoCloseable {
     synchronized (this) {
       // When the log thread has sealed, or the tree went; or others of before are in the next.
       boolean again = !sealed || firstTombstone < active || firstTombstone <= lastOfBefore;
-      firstTombstoneNanos = nanoTime.getAsLong() - (again ? sweepNanos - SWEEP_RETRY_NANOS : 0);
+      firstTombstoneNanos = nanoTime.getAsLong() - (again ? purgeNanos - PURGE_RETRY_NANOS : 0);
     }
   }
 

@@ -25,8 +25,8 @@ import sessiontree.store.log.DamageException;
 
 /**
  * What follows when a session has ended, or was deleted: its tree is put in place or removed, then
- * its append is answered, and what is not needed any more goes. What cannot be done is tried again
- * until it can. Safe for several threads.
+ * its append has its result, and what is not needed any more goes. What cannot be done is tried
+ * again until it can. Safe for several threads.
  */
 final class Finisher {
   private static final Logger LOG = LoggerFactory.getLogger(Finisher.class);
@@ -48,7 +48,7 @@ final class Finisher {
   private final Duration retry;
   private final Metrics metrics;
 
-  private final Answers answers = new Answers(threads(1, "answers"));
+  private final Callbacks callbacks = new Callbacks(threads(1, "callbacks"));
   private final ExecutorService finishers = threads(FINISHERS, "finish");
 
   /**
@@ -86,9 +86,9 @@ final class Finisher {
     this.metrics = metrics;
   }
 
-  /** Gives all answers. */
-  Answers answers() {
-    return answers;
+  /** Runs all callbacks. */
+  Callbacks callbacks() {
+    return callbacks;
   }
 
   /** False while a session cannot be finished. */
@@ -97,28 +97,28 @@ final class Finisher {
   }
 
   /** Has a session that has ended finished. */
-  void finishLater(LocalSession session, Append.Answer answer) {
-    (session.hasRuns() ? heavy : finishers).execute(() -> finish(session, answer));
+  void finishLater(LocalSession session, Append.Callback callback) {
+    (session.hasRuns() ? heavy : finishers).execute(() -> finish(session, callback));
   }
 
   /**
-   * Publishes a session that has ended; then the append is answered, if there is one. One that is
-   * damaged never will have a tree, which is that session's trouble. One that is deleted needs
+   * Publishes a session that has ended; then the append has its result, if there is one. One that
+   * is damaged never will have a tree, which is that session's trouble. One that is deleted needs
    * none.
    */
-  private void finish(LocalSession session, Append.Answer answer) {
+  private void finish(LocalSession session, Append.Callback callback) {
     if (!publish(session)) {
       switch (session.phase()) {
-        case ENDED -> retry(() -> finishLater(session, answer));
-        case DAMAGED -> answer(session, answer, Append.Answer::noTree);
+        case ENDED -> retry(() -> finishLater(session, callback));
+        case DAMAGED -> release(session, callback, Append.Callback::noTree);
         default -> LOG.debug("session={} was deleted before it was finished", session.id());
       }
     } else if (session.hasRuns()) { // nobody needs to wait until it is forgotten
-      answer(session, answer, Append.Answer::stored);
+      release(session, callback, Append.Callback::stored);
       forget(session);
     } else {
       sessions.remove(session);
-      answer(session, answer, Append.Answer::stored);
+      release(session, callback, Append.Callback::stored);
     }
   }
 
@@ -197,8 +197,11 @@ final class Finisher {
     sessions.remove(session);
   }
 
-  /** Removes the tree of a session that was deleted, if it has one; then it is answered. */
-  void delete(LocalSession session, long lsn, Append.Answer answer) {
+  /**
+   * Removes the tree of a session that was deleted, if it has one; then the deletion has its
+   * result.
+   */
+  void delete(LocalSession session, long lsn, Append.Callback callback) {
     finishers.execute(
         () -> {
           try {
@@ -206,17 +209,18 @@ final class Finisher {
             trees.delete(session.id());
           } catch (IOException | InterruptedException | RuntimeException e) {
             failed(session, e);
-            retry(() -> delete(session, lsn, answer));
+            retry(() -> delete(session, lsn, callback));
             return;
           }
           unfinished.remove(session.id());
           checkpointer.removed(lsn);
-          answer(session, answer, Append.Answer::stored);
+          release(session, callback, Append.Callback::stored);
         });
   }
 
-  private void answer(LocalSession session, Append.Answer answer, Consumer<Append.Answer> outcome) {
-    answers.giveHere(() -> session.releaseAnswers(answer, outcome));
+  private void release(
+      LocalSession session, Append.Callback callback, Consumer<Append.Callback> outcome) {
+    callbacks.runHere(() -> session.releaseCallbacks(callback, outcome));
   }
 
   private void retry(Runnable task) {
@@ -253,7 +257,7 @@ final class Finisher {
   void close() throws InterruptedException {
     retries.shutdownNow();
     long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
-    for (ExecutorService executor : List.of(finishers, heavy, answers.thread())) {
+    for (ExecutorService executor : List.of(finishers, heavy, callbacks.thread())) {
       executor.shutdown();
       if (!executor.awaitTermination(until - System.nanoTime(), TimeUnit.NANOSECONDS)) {
         LOG.info("closed before all sessions that have ended were finished; the next start does");

@@ -14,7 +14,7 @@ import sessiontree.store.log.WriteAheadLog;
 
 /**
  * The log thread: takes everything that is queued, writes it, forces it once, and only then are
- * sessions changed and answers given; what is queued meanwhile is the next group. Before each group
+ * sessions changed and callbacks run; what is queued meanwhile is the next group. Before each group
  * it waits for room in memory, so a group has no more than a part of that. A group that cannot be
  * stored changes nothing, and is refused.
  */
@@ -22,7 +22,7 @@ final class GroupCommit {
   private static final Logger LOG = LoggerFactory.getLogger(GroupCommit.class);
 
   /** So many are given faster than another thread could begin to. */
-  private static final int FEW_ANSWERS = 8;
+  private static final int FEW_CALLBACKS = 8;
 
   /** What follows from records that are durable. */
   interface Effects {
@@ -33,10 +33,10 @@ final class GroupCommit {
     long apply(LocalSession session, LogRecord record);
 
     /**
-     * Does what the answer must wait for, where the record ends or deletes the session: then
-     * answers, and lets go of the session's held answers.
+     * Does what the result must wait for, where the record ends or deletes the session: then runs
+     * its callback, and lets go of the session's held callbacks.
      */
-    void finish(LocalSession session, LogRecord record, Append.Answer answer);
+    void finish(LocalSession session, LogRecord record, Append.Callback callback);
   }
 
   private final WriteAheadLog log;
@@ -44,7 +44,7 @@ final class GroupCommit {
   private final RunningTime running;
   private final long maxGroupBytes;
   private final Duration retry;
-  private final Answers answers;
+  private final Callbacks callbacks;
   private final Effects effects;
   private final Metrics metrics;
   private final Thread thread = DaemonThreads.named("log").newThread(this::takeGroups);
@@ -74,7 +74,7 @@ final class GroupCommit {
     private LogRecord record;
 
     private boolean accepted;
-    private boolean answered;
+    private boolean called;
 
     Queued(LocalSession session, Append append) {
       this.session = session;
@@ -85,7 +85,7 @@ final class GroupCommit {
       return accepted && record != null;
     }
 
-    /** Then it is answered when the tree can be read, or nothing of the session can. */
+    /** Then it has its result when the tree can be read, or nothing of the session can. */
     boolean finishes() {
       return isStored() && (record.end() != null || record.type() == LogRecord.Type.DELETION);
     }
@@ -97,7 +97,7 @@ final class GroupCommit {
       RunningTime running,
       long maxGroupBytes,
       Duration retry,
-      Answers answers,
+      Callbacks callbacks,
       Effects effects,
       Metrics metrics) {
     this.log = log;
@@ -105,7 +105,7 @@ final class GroupCommit {
     this.running = running;
     this.maxGroupBytes = maxGroupBytes;
     this.retry = retry;
-    this.answers = answers;
+    this.callbacks = callbacks;
     this.effects = effects;
     this.metrics = metrics;
   }
@@ -225,14 +225,14 @@ final class GroupCommit {
       }
     }
     checkpointer.grew(grown);
-    if (group.size() <= FEW_ANSWERS && isQueueEmpty()) {
-      answers.giveHere(() -> answer(group));
+    if (group.size() <= FEW_CALLBACKS && isQueueEmpty()) {
+      callbacks.runHere(() -> callBack(group));
     } else { // the next group does not wait for them
-      answers.give(() -> answer(group));
+      callbacks.run(() -> callBack(group));
     }
     for (Queued queued : group) {
       if (queued.finishes()) {
-        effects.finish(queued.session, queued.record, queued.append.answer());
+        effects.finish(queued.session, queued.record, queued.append.callback());
       }
     }
   }
@@ -299,7 +299,7 @@ final class GroupCommit {
     return new End(append.batch().end(), micros, append.kind() == Append.Kind.ABANDONMENT);
   }
 
-  /** Returns whether the group can be answered. */
+  /** Returns whether the group can have its results. */
   private boolean fail(List<Queued> group, Exception cause) {
     if (!failing) {
       LOG.error(
@@ -324,9 +324,9 @@ final class GroupCommit {
   }
 
   /**
-   * Cuts off what a group that failed may have left in the log; before its senders are told, or a
-   * crash could bring back what was refused, and they have sent it again. So on a disk that does
-   * not even take that, they wait. False if the store is closed meanwhile.
+   * Cuts off what a group that failed may have left in the log; before its senders have their
+   * results, or a crash could bring back what was refused, and they have sent it again. So on a
+   * disk that does not even take that, they wait. False if the store is closed meanwhile.
    */
   private boolean cutBack() {
     while (true) {
@@ -350,42 +350,42 @@ final class GroupCommit {
   }
 
   /**
-   * Gives a group's answers. What stands behind a session's end is answered after it, and that when
-   * the tree can be read.
+   * Runs a group's callbacks. What stands behind a session's end comes after it, and that when the
+   * tree can be read.
    */
-  private static void answer(List<Queued> group) {
+  private static void callBack(List<Queued> group) {
     for (Queued queued : group) {
       if (queued.finishes()) {
-        queued.session.holdAnswers(queued.append.answer());
-      } else if (queued.session.holdsAnswers()) {
-        queued.session.hold(queued.append.answer(), queued.accepted);
+        queued.session.holdCallbacks(queued.append.callback());
+      } else if (queued.session.holdsCallbacks()) {
+        queued.session.hold(queued.append.callback(), queued.accepted);
       } else {
-        tell(queued);
-        queued.answered = true;
+        callBack(queued);
+        queued.called = true;
       }
     }
     for (Queued queued : group) {
-      if (queued.answered) {
-        guard(queued.append.answer()::flush);
+      if (queued.called) {
+        guard(queued.append.callback()::flush);
       }
     }
   }
 
-  private static void tell(Queued queued) {
-    Append.Answer answer = queued.append.answer();
-    guard(queued.accepted ? answer::stored : answer::failed);
+  private static void callBack(Queued queued) {
+    Append.Callback callback = queued.append.callback();
+    guard(queued.accepted ? callback::stored : callback::failed);
   }
 
-  /** One answer's failure is not the others'. */
-  static void guard(Runnable answer) {
+  /** One callback's failure is not the others'. */
+  static void guard(Runnable callback) {
     try {
-      answer.run();
+      callback.run();
     } catch (RuntimeException e) {
-      LOG.error("an answer failed", e);
+      LOG.error("a callback failed", e);
     }
   }
 
-  /** Stores and answers what is queued, and ends. */
+  /** Stores what is queued, with its results, and ends. */
   void close() throws InterruptedException {
     synchronized (queueLock) {
       closing = true;

@@ -21,9 +21,9 @@ import sessiontree.store.log.NumberFile;
 /**
  * Which sessions were begun and completed: a {@link JournalLine} each, those of beginnings in their
  * order, those of completions in the order in which they were finished. A line waits in memory
- * until it is forced, which happens before the log or a run forgets what it tells; what a crash
- * takes of it, recovery adds again. When the tombstone of a session leaves the log, its lines have
- * left the journal. Safe for several threads.
+ * until it is forced, which happens before the log or a run forgets the same; what a crash takes of
+ * it, recovery adds again. When the tombstone of a session leaves the log, its lines have left the
+ * journal. Safe for several threads.
  *
  * <p>A file is named after a time: all lines of the files before it are of earlier times. So all
  * beginnings of the files behind it are of that time or later.
@@ -116,12 +116,12 @@ final class Journal {
     }
   }
 
-  /** When what the newest file tells of was, in running time; after a crash, the time was that. */
+  /** The greatest running time in the newest file; after a crash, the time was that. */
   long lastMillis() {
     return lastMillis;
   }
 
-  /** Likewise, in microseconds since the UNIX epoch; 0 if nothing is told. */
+  /** Likewise, in microseconds since the UNIX epoch; 0 if there is none. */
   long lastMicros() {
     synchronized (pending) {
       return lastTime.isEmpty() ? 0 : JournalLine.micros(lastTime);
@@ -223,7 +223,7 @@ final class Journal {
     }
     try {
       force();
-    } catch (IOException e) { // a checkpoint needs it, and tells
+    } catch (IOException e) { // a checkpoint needs it, and reports
       LOG.debug("the journal cannot be written: {}", e.toString());
     }
   }

@@ -9,8 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import sessiontree.event.Batch;
-import sessiontree.event.Children;
-import sessiontree.event.TreeWriter;
 import sessiontree.sort.Cursor;
 import sessiontree.sort.MergeIterator;
 import sessiontree.sort.SessionBuffer;
@@ -35,8 +33,8 @@ final class LocalSession implements StoredSession {
   /** The sequence when what is in the log thread's hands is durable; that thread's own. */
   long expected;
 
-  /** What waits for the tree; null if nothing does. Owned by the thread that gives answers. */
-  private HeldAnswers held;
+  /** What waits for the tree; null if nothing does. Owned by the thread that runs callbacks. */
+  private HeldCallbacks held;
 
   /** Set within synchronized (this). */
   private volatile boolean deleted;
@@ -50,8 +48,7 @@ final class LocalSession implements StoredSession {
   private End end;
   private boolean publishing; // its tree
   private boolean damageTold;
-  private List<Region> runs = List.of();
-  private boolean runsFollow = true; // each run that was found begins where the one before it ends
+  private final SessionRuns runs = new SessionRuns();
   private List<SessionBuffer> spilling = List.of();
   private SessionBuffer buffer; // null while it has nothing
   private long lastLsn;
@@ -72,7 +69,7 @@ final class LocalSession implements StoredSession {
    *
    * @param facts what stands beside its tree; null for a new one
    */
-  LocalSession(Owner owner, String id, TreeFiles.Facts facts) {
+  LocalSession(Owner owner, String id, TreeFacts facts) {
     this.owner = owner;
     this.id = id;
     this.phase = facts == null ? Phase.NEW : Phase.COMPLETE;
@@ -118,7 +115,7 @@ final class LocalSession implements StoredSession {
     owner.append(this, append);
   }
 
-  /** What a page tells of it; null when it is complete, or there is nothing. */
+  /** What a page has of it; null when it is complete, or there is nothing. */
   synchronized Listing.Listed listed(Instant begun) {
     return phase == Phase.OPEN || phase == Phase.ENDED
         ? new Listing.Listed(id, false, begun, null, start.bound().text(), null, entries, 0)
@@ -223,13 +220,10 @@ final class LocalSession implements StoredSession {
   }
 
   /**
-   * Takes in what a run file tells of it. Returns the regions that it repeats, of a spill that
-   * failed when all but done.
+   * Takes in what a run file has of it. Returns the regions that it repeats, of a spill that failed
+   * when all but done.
    */
   synchronized List<Region> load(RunEntry entry, Region region) {
-    List<Region> repeated = runs.stream().filter(older -> older.lsn() > entry.fromLsn()).toList();
-    runs = runs.stream().filter(older -> older.lsn() <= entry.fromLsn()).toList();
-    runsFollow = (runs.isEmpty() || runsFollow) && covered() == entry.fromLsn();
     phase = entry.end() == null ? Phase.OPEN : Phase.ENDED;
     sequence = entry.sequence();
     expected = sequence;
@@ -239,8 +233,7 @@ final class LocalSession implements StoredSession {
     writers = entry.writers();
     lastLsn = entry.lsn();
     lastMillis = entry.millis();
-    runs = plus(runs, region);
-    return repeated;
+    return runs.load(entry.fromLsn(), region);
   }
 
   /** Whether a log record's effects are in its runs. */
@@ -250,7 +243,7 @@ final class LocalSession implements StoredSession {
 
   /** The last log record whose effects are in its runs; 0 if it has none. */
   synchronized long covered() {
-    return runs.isEmpty() ? 0 : runs.get(runs.size() - 1).lsn();
+    return runs.covered();
   }
 
   /** Whether it has log records before that one that no run covers. */
@@ -324,58 +317,50 @@ final class LocalSession implements StoredSession {
     }
     spilling = List.of();
     firstLsn = firstLsnSince;
-    runs = plus(runs, region);
+    runs.add(region);
     return true;
   }
 
   /** Its regions in the files. */
   synchronized List<Region> regionsIn(List<RunFile> files) {
-    return runs.stream().filter(region -> files.contains(region.file())).toList();
+    return runs.in(files);
   }
 
   /** Puts a region in the place of those it was merged from. False if nobody needs it. */
   synchronized boolean replace(List<Region> from, Region to) {
-    int at = runs.indexOf(from.get(0));
-    if (at < 0) {
-      return false;
-    }
-    List<Region> replaced = new ArrayList<>(runs);
-    replaced.removeAll(from);
-    replaced.add(at, to);
-    runs = List.copyOf(replaced);
-    return true;
+    return runs.replace(from, to);
   }
 
-  // --- Answering: by one thread.
+  // --- Callbacks: by the thread that runs them.
 
   /**
-   * From now on answers wait, that of the append that ended or deleted it the first. Those that
+   * From now on callbacks wait, that of the append that ended or deleted it the first. Those that
    * wait already did so for the tree of a session that is deleted now.
    *
    * @param first null after a start, as nobody is there who appended
    */
-  void holdAnswers(Append.Answer first) {
+  void holdCallbacks(Append.Callback first) {
     if (held != null) {
-      held.give(Append.Answer::noTree);
+      held.run(Append.Callback::noTree);
     }
-    held = new HeldAnswers(first);
+    held = new HeldCallbacks(first);
   }
 
-  boolean holdsAnswers() {
+  boolean holdsCallbacks() {
     return held != null;
   }
 
-  /** Has an answer wait. */
-  void hold(Append.Answer answer, boolean accepted) {
-    held.add(answer, accepted);
+  /** Has a callback wait. */
+  void hold(Append.Callback callback, boolean accepted) {
+    held.add(callback, accepted);
   }
 
-  /** Gives the answers that wait behind that one, and it; unless a deletion has done so. */
-  void releaseAnswers(Append.Answer first, Consumer<Append.Answer> outcome) {
+  /** Runs the callbacks that wait behind that one, and it; unless a deletion has done so. */
+  void releaseCallbacks(Append.Callback first, Consumer<Append.Callback> outcome) {
     if (held != null && held.isBehind(first)) {
-      HeldAnswers waited = held;
+      HeldCallbacks waited = held;
       held = null;
-      waited.give(outcome);
+      waited.run(outcome);
     }
   }
 
@@ -403,7 +388,7 @@ final class LocalSession implements StoredSession {
     return deleted;
   }
 
-  /** Whether nobody has told of its damage yet. */
+  /** Whether its damage was not logged yet. */
   synchronized boolean isDamageNews() {
     boolean news = !damageTold;
     damageTold = true;
@@ -421,20 +406,9 @@ final class LocalSession implements StoredSession {
     return !runs.isEmpty();
   }
 
-  /**
-   * Whether its runs hold all the children that its state counts. Before the log is replayed. The
-   * number alone would not tell: in the place of a run that is gone there may be one of a session
-   * that was deleted, and had the same id and as many children.
-   */
+  /** Whether its runs hold all the children that its state counts. Before the log is replayed. */
   synchronized boolean hasAllRuns() {
-    if (!runsFollow) {
-      return false;
-    }
-    long children = 0;
-    for (Region region : runs) {
-      children += region.count();
-    }
-    return entries == children + 1 + (end == null ? 0 : 1);
+    return runs.areWhole(children());
   }
 
   /** How it ended; null while it has not. */
@@ -452,40 +426,15 @@ final class LocalSession implements StoredSession {
         latest = one.latest(latest);
       }
       latest = buffer == null ? latest : buffer.latest(latest);
-      regions = retained();
+      regions = runs.retain();
     }
     try {
       for (Region region : regions) {
-        latest = latest(region, latest);
+        latest = SessionRuns.latest(region, latest);
       }
       return latest;
     } finally {
-      release(regions);
-    }
-  }
-
-  private static Batch.Bound latest(Region region, Batch.Bound than) throws IOException {
-    Batch.Bound latest = than;
-    int left = region.count();
-    for (Cursor child = Runs.read(List.of(region)); child.next(); left--) {
-      if (left == 1 && child.key() > latest.key()) {
-        latest = Children.bound(child.key(), child.array(), child.offset());
-      }
-    }
-    return latest;
-  }
-
-  /** Its regions, to be read until they are released. Guarded by this. */
-  private List<Region> retained() {
-    for (Region region : runs) {
-      region.file().retain();
-    }
-    return runs;
-  }
-
-  private static void release(List<Region> regions) throws IOException {
-    for (Region region : regions) {
-      region.file().release();
+      SessionRuns.release(regions);
     }
   }
 
@@ -495,65 +444,12 @@ final class LocalSession implements StoredSession {
   }
 
   /** Of a session that has ended: its last record is its end. */
-  synchronized TreeFiles.Facts facts() {
-    return new TreeFiles.Facts(lastLsn, entries, Map.copyOf(writers));
+  synchronized TreeFacts facts() {
+    return new TreeFacts(lastLsn, entries, Map.copyOf(writers));
   }
 
-  /** What a tree is made of: what is stored at one moment. To be released. */
-  record Snapshot(
-      LocalSession session,
-      Batch.Bound start,
-      End end,
-      long entries,
-      List<Region> regions,
-      SessionBuffer buffers) {
-
-    /** How many children it has. */
-    long children() {
-      return entries - 1 - (end == null ? 0 : 1);
-    }
-
-    /** Whether its tree is short, so that it need not be a file. */
-    boolean isSmall() {
-      return regions.isEmpty() && buffers.bytes() <= TreeFiles.COUNTED_BYTES;
-    }
-
-    /** Its children in order. */
-    Cursor sorted() throws IOException {
-      List<Cursor> cursors = new ArrayList<>();
-      if (!regions.isEmpty()) {
-        cursors.add(Runs.read(regions));
-      }
-      cursors.add(buffers.sorted());
-      return MergeIterator.of(cursors);
-    }
-
-    /** Writes its tree. */
-    void write(OutputStream out) throws IOException {
-      TreeWriter writer =
-          new TreeWriter(
-              out,
-              buffers.count(),
-              regions.isEmpty() ? buffers.bytes() : Long.MAX_VALUE >> 1,
-              start,
-              end == null ? null : end.bound(),
-              end != null && end.abandoned());
-      for (Cursor children = sorted(); children.next(); ) {
-        if (session.deleted) {
-          throw new IOException("the session was deleted");
-        }
-        writer.child(children.array(), children.offset(), children.length());
-      }
-      writer.finish();
-    }
-
-    void release() throws IOException {
-      LocalSession.release(regions);
-    }
-  }
-
-  private synchronized Snapshot snapshot() {
-    return new Snapshot(this, start.bound(), end, entries, retained(), buffered());
+  private synchronized SessionSnapshot snapshot() {
+    return new SessionSnapshot(this, start.bound(), end, entries, runs.retain(), buffered());
   }
 
   /** How many children are stored. Guarded by this. */
@@ -567,10 +463,10 @@ final class LocalSession implements StoredSession {
   }
 
   /** What is stored of an open session, or of one whose tree is being made; null of any other. */
-  synchronized Snapshot soFar() {
+  synchronized SessionSnapshot soFar() {
     boolean open = phase == Phase.OPEN || phase == Phase.ENDED;
     return open
-        ? new Snapshot(this, start.bound(), null, children() + 1, retained(), buffered())
+        ? new SessionSnapshot(this, start.bound(), null, children() + 1, runs.retain(), buffered())
         : null;
   }
 
@@ -585,7 +481,7 @@ final class LocalSession implements StoredSession {
 
   /** Writes the tree of a session that has ended: nothing is added to it any more. */
   void write(OutputStream out) throws IOException {
-    Snapshot all = snapshot();
+    SessionSnapshot all = snapshot();
     try {
       all.write(out);
     } finally {
@@ -607,13 +503,11 @@ final class LocalSession implements StoredSession {
 
   /** Its tree is durable: returns the regions that nobody needs any more. */
   synchronized List<Region> forgetRuns() {
-    List<Region> forgotten = runs;
-    runs = List.of();
-    return forgotten;
+    return runs.forget();
   }
 
-  private static <T> List<T> plus(List<T> list, T one) {
-    List<T> longer = new ArrayList<>(list.size() + 1);
+  private static List<SessionBuffer> plus(List<SessionBuffer> list, SessionBuffer one) {
+    List<SessionBuffer> longer = new ArrayList<>(list.size() + 1);
     longer.addAll(list);
     longer.add(one);
     return longer;

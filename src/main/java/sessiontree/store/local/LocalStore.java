@@ -32,7 +32,7 @@ import sessiontree.store.log.WriteAheadLog;
  * Keeps sessions in a folder. One write-ahead log takes what is appended to all of them, group by
  * group; a session that has ended is sorted and published as a file.
  *
- * <p>The package's manual tells what lies where, and what a crash can leave.
+ * <p>The package's manual says what lies where, and what a crash can leave.
  */
 public final class LocalStore implements SessionStore, Listable, Expirable {
   private static final Logger LOG = LoggerFactory.getLogger(LocalStore.class);
@@ -60,7 +60,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
 
         @Override
         public String tag(String id) throws IOException {
-          return trees.tag(id);
+          return trees.reader().tag(id);
         }
       };
 
@@ -72,7 +72,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
    * @param logBytes of the write-ahead log: at most so much is replayed after a crash
    * @param fanIn more run files than this are merged into one
    * @param retry how long after a failure it is tried whether the disk takes something
-   * @param sweep how long what was deleted may lie in the log and in run files
+   * @param purge how long what was deleted may lie in the log and in run files
    * @param nanoTime a clock such as {@link System#nanoTime}
    */
   public record Options(
@@ -80,13 +80,13 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
       long logBytes,
       int fanIn,
       Duration retry,
-      Duration sweep,
+      Duration purge,
       LongSupplier nanoTime) {
     private static final long MAX_SEGMENT_BYTES = 16 << 20;
     private static final long MAX_JOURNAL_BYTES = 64 << 10;
 
     /**
-     * With at most 32 run files between merges, a try every second, and a sweep every five minutes.
+     * With at most 32 run files between merges, a try every second, and a purge every five minutes.
      */
     public Options(long memoryBytes, long logBytes) {
       this(
@@ -164,7 +164,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
             running,
             options.memoryBytes() / 8,
             options.retry(),
-            finisher.answers(),
+            finisher.callbacks(),
             new Durable(),
             metrics);
   }
@@ -240,7 +240,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
   private void writeClock() {
     try {
       running.write();
-    } catch (IOException e) { // the log tells it too, if less exactly
+    } catch (IOException e) { // the log has it too, if less exactly
       LOG.debug("the running time cannot be written: {}", e.toString());
     }
   }
@@ -268,11 +268,11 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     }
 
     @Override
-    public void finish(LocalSession session, LogRecord record, Append.Answer answer) {
+    public void finish(LocalSession session, LogRecord record, Append.Callback callback) {
       if (record.type() == LogRecord.Type.DELETION) {
-        finisher.delete(session, record.lsn(), answer);
+        finisher.delete(session, record.lsn(), callback);
       } else {
-        finisher.finishLater(session, answer);
+        finisher.finishLater(session, callback);
       }
     }
   }
@@ -287,7 +287,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     if (session == null || session.phase() != SessionState.Phase.OPEN) {
       return Optional.empty();
     }
-    LocalSession.Snapshot all = session.soFar();
+    SessionSnapshot all = session.soFar();
     try {
       return Optional.of(
           new Contents(
@@ -310,7 +310,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
 
   /** The sessions that were found damaged so far. */
   public Set<String> damaged() {
-    Set<String> damaged = new TreeSet<>(trees.damaged());
+    Set<String> damaged = new TreeSet<>(trees.reader().damaged());
     sessions.all().stream()
         .filter(session -> session.phase() == SessionState.Phase.DAMAGED)
         .forEach(session -> damaged.add(session.id()));
@@ -328,7 +328,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
       return session;
     }
     try {
-      return new LocalSession(owner, id, trees.facts(id));
+      return new LocalSession(owner, id, trees.reader().facts(id));
     } catch (DamageException e) {
       LocalSession damaged = new LocalSession(owner, id, null);
       damaged.damaged();
@@ -347,13 +347,13 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     if (session != null && session.phase() == SessionState.Phase.DAMAGED) {
       throw new IOException("session " + id + " is damaged, and has no tree");
     }
-    return trees.tree(id);
+    return trees.reader().tree(id);
   }
 
   @Override
   public Optional<PartialTree> partial(String id) throws IOException {
     LocalSession session = sessions.get(id);
-    LocalSession.Snapshot soFar = session == null ? null : session.soFar();
+    SessionSnapshot soFar = session == null ? null : session.soFar();
     if (soFar == null) {
       return Optional.empty();
     }
@@ -372,7 +372,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
 
   @Override
   public Listing list(Listing.Query query) throws IOException {
-    return new Pages(sessions, journal, trees).list(query);
+    return new Pages(sessions, journal, trees.reader()).list(query);
   }
 
   @Override
@@ -393,9 +393,9 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
   /** The session of a line, if it is that one still; of a damaged one too, which can be deleted. */
   private Seen complete(JournalLine line) {
     try {
-      String tag = journal.isDeleted(line) ? null : trees.tag(line.id());
+      String tag = journal.isDeleted(line) ? null : trees.reader().tag(line.id());
       return tag == null || journal.isDeleted(line) ? null : new Seen(line.id(), tag);
-    } catch (IOException e) { // the others can be told of
+    } catch (IOException e) { // the others can be listed
       LOG.warn("session={} its tree cannot be read: {}", line.id(), e.toString());
       return new Seen(line.id(), "");
     }

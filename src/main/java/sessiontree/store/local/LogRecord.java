@@ -7,7 +7,7 @@ import sessiontree.event.Batch;
 import sessiontree.store.log.WriteAheadLog;
 
 /**
- * What the write-ahead log keeps of one append. How it lies in bytes is told in the package's
+ * What the write-ahead log keeps of one append. How it lies in bytes is said in the package's
  * manual.
  *
  * @param lsn log sequence number: 1 for the log's first record, and one more for each
@@ -147,7 +147,7 @@ record LogRecord(
     return new String(bytes, StandardCharsets.US_ASCII);
   }
 
-  /** A record that changes nothing: it tells whether the log can be written. */
+  /** A record that changes nothing: it finds out whether the log can be written. */
   static LogRecord probe(long lsn, long millis) {
     return bare(Type.PROBE, lsn, millis, "", 0);
   }

@@ -9,7 +9,7 @@ import sessiontree.store.Listing;
 
 /**
  * Lists sessions in the order in which they were begun, or the other way round: as the {@link
- * Journal} tells, or, of open sessions alone, from memory. A session keeps its place when it
+ * Journal} has them, or, of open sessions alone, from memory. A session keeps its place when it
  * completes. Safe for several threads.
  */
 final class Pages {
@@ -21,9 +21,9 @@ final class Pages {
 
   private final OpenSessions open;
   private final Journal journal;
-  private final TreeFiles trees;
+  private final TreeReader trees;
 
-  Pages(OpenSessions open, Journal journal, TreeFiles trees) {
+  Pages(OpenSessions open, Journal journal, TreeReader trees) {
     this.open = open;
     this.journal = journal;
     this.trees = trees;

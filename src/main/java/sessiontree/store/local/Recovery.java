@@ -69,7 +69,7 @@ final class Recovery implements WriteAheadLog.Replay {
     this.beganNanos = beganNanos;
   }
 
-  /** The sessions are as the runs tell; replays the log, and finishes what has ended. */
+  /** The sessions are as the runs have them; replays the log, and finishes what has ended. */
   void replay(WriteAheadLog log) throws IOException {
     int fromRuns = sessions.size();
     long covered = 0;
@@ -94,7 +94,7 @@ final class Recovery implements WriteAheadLog.Replay {
     for (LocalSession session : List.copyOf(sessions.all())) {
       if (session.phase() == Phase.ENDED) {
         if (!passOver(session)) {
-          session.holdAnswers(null);
+          session.holdCallbacks(null);
           ended.add(session);
         }
       } else if (session.hasRuns() && trees.exists(session.id())) { // it was finished
@@ -229,9 +229,9 @@ final class Recovery implements WriteAheadLog.Replay {
   }
 
   /**
-   * Of a folder that has no journal, the trees tell which sessions are complete, and their own
+   * Of a folder that has no journal, the trees show which sessions are complete, and their own
    * facts and times when they began; of those that are open, that is now. For how long they are
-   * complete nothing tells, as a clock may have been wrong: that counts from now on.
+   * complete nothing shows, as a clock may have been wrong: that counts from now on.
    *
    * @param lsn of the log's last record: whatever was deleted up to it is not there any more
    */
@@ -245,7 +245,7 @@ final class Recovery implements WriteAheadLog.Replay {
     for (int folder = 0; folder < TreePath.FOLDERS; folder++) {
       for (String path : trees.list(folder)) {
         String id = TreePath.id(path);
-        earlier.add(JournalLine.begun(trees.began(id, now), lsn, millis, id));
+        earlier.add(JournalLine.begun(trees.reader().began(id, now), lsn, millis, id));
         count++;
       }
     }
@@ -261,7 +261,7 @@ final class Recovery implements WriteAheadLog.Replay {
                   last[0] =
                       Math.max(last[0] + 1, JournalLine.micros(line.time())); // as none is twice
                   to.line(JournalLine.begun(last[0], lsn, millis, line.id()));
-                  long completed = Math.min(trees.completed(line.id()), now);
+                  long completed = Math.min(trees.reader().completed(line.id()), now);
                   if (completed >= 0) {
                     to.line(JournalLine.completed(completed, lsn, millis, line.id()));
                   }

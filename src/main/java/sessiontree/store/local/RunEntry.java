@@ -5,7 +5,7 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * What a run file's index tells of one session: its state when it was spilled, and where its
+ * What a run file's index holds of one session: its state when it was spilled, and where its
  * children lie.
  *
  * @param fromLsn its log records up to this one are in older runs

@@ -39,7 +39,7 @@ final class RunningTime {
     this.before = before;
   }
 
-  /** Goes on from what a file tells, if it does. */
+  /** Goes on from what a file has, if it can be read. */
   static RunningTime resume(Disk disk, Path file, Path temporary, LongSupplier nanoTime)
       throws IOException {
     return new RunningTime(disk, file, temporary, nanoTime, read(disk, file));
@@ -51,7 +51,7 @@ final class RunningTime {
     } catch (NoSuchFileException e) {
       return 0;
     } catch (DamageException e) {
-      LOG.warn("{}; the log tells the time", e.getMessage());
+      LOG.warn("{}; the log has the time", e.getMessage());
       return 0;
     }
   }

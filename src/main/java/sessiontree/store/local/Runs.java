@@ -311,7 +311,7 @@ final class Runs implements AutoCloseable {
   }
 
   /**
-   * An index may also tell of runs that nobody needs: the entry is that of a region that is needed.
+   * An index may also have runs that nobody needs: the entry is that of a region that is needed.
    */
   private static RunEntry entryOf(Region region, List<RunEntry> entries) {
     return entries.stream().filter(entry -> entry.lsn() == region.lsn()).findFirst().orElseThrow();

@@ -20,7 +20,7 @@
  *
  * <p>Numbers are big-endian. A checksum is CRC32C. A <em>bound</em> (SESSION_START or SESSION_END)
  * is 8 bytes of key, 2 of length, and the timestamp's characters. Children lie as {@link
- * sessiontree.event.Children} tells.
+ * sessiontree.event.Children} says.
  *
  * <h2>Segment</h2>
  *
@@ -36,7 +36,7 @@
  *    8  log sequence number; each record has that of the one before it and one more, across segments
  *    8  synced: the offset in this segment before which all was durable when the record was written
  *       so far the log knows; the rest is the store's:
- *    1  1: an append, 2: a probe, which tells whether the disk takes anything again and changes nothing,
+ *    1  1: an append, 2: a probe, which finds out whether the disk takes anything again and changes nothing,
  *       3: a tombstone, which deletes a session: its records before this one count no more
  *    8  when it was appended, in milliseconds that servers have run on the folder
  *  1+n  session id
@@ -115,20 +115,20 @@
  * <h2>Invariants</h2>
  *
  * <ul>
- *   <li>An append is answered when its record has been forced. Then the session changes, and
+ *   <li>An append has its result when its record has been forced. Then the session changes, and
  *       nothing else ever changes it.
  *   <li>Runs, trees and facts are written under tmp/, forced, and only then renamed: a file that
- *       has its name is whole and durable. Facts are renamed before their tree. SESSION_END is
- *       answered when the tree has its name.
+ *       has its name is whole and durable. Facts are renamed before their tree. SESSION_END has its
+ *       result when the tree has its name.
  *   <li>What a log record holds is in a run, or in a tree, whose name is durable, before its
  *       segment is deleted: the folders in which trees were named or removed are synced before
  *       that.
  *   <li>A run is needed until the name of its session's tree is durable. A run file that nobody
  *       needs is deleted.
- *   <li>A line is durable before the last segment or run goes that tells of its beginning or its
- *       end: until then it waits in memory, and recovery adds it again, unless it is there. The
- *       lines of a session leave the journal, durably, before its tombstone leaves the log.
- *   <li>A deletion is answered when its tombstone has been forced and the tree is unlinked. All
+ *   <li>A line is durable before the last segment or run goes that holds its beginning or its end:
+ *       until then it waits in memory, and recovery adds it again, unless it is there. The lines of
+ *       a session leave the journal, durably, before its tombstone leaves the log.
+ *   <li>A deletion has its result when its tombstone has been forced and the tree is unlinked. All
  *       that is stored under its id later lies behind the tombstone in the log. So the tombstone's
  *       segment is deleted only when the unlinking is durable, and the run files, if they have
  *       anything that nobody needs, were rewritten without it.
@@ -152,7 +152,7 @@
  *   <tr><td>after a force<td>records whose sessions were not changed: replayed
  *   <tr><td>while a run file is written<td>a file in tmp/: deleted
  *   <tr><td>after its rename<td>a run file, and the same in the log: the log's records up to the entry's number are passed
- *       over. If the spill was told that it failed, and came again, the later run covers the earlier one, which goes
+ *       over. If the spill seemed to fail, and came again, the later run covers the earlier one, which goes
  *   <tr><td>after run files were merged<td>the merged file, and some with lesser numbers: these are deleted
  *   <tr><td>while a tree is written or forced<td>files in tmp/: deleted, and the tree is made anew from log and runs. The same
  *       if only the facts have their name
@@ -176,7 +176,7 @@
  *
  * <p>A damaged run, tree or facts file is the trouble of one session, which the log names once. Its
  * tree is not served, it is not listed, takes nothing, and can be deleted; nothing else waits for
- * it, and health does not tell of it. A damaged run is noticed when its session is finished, or
+ * it, and it does not change the health. A damaged run is noticed when its session is finished, or
  * when run files are merged: its bytes are copied as they are, and its checksum stays wrong. A
  * session that has ended and is damaged stays in the log or, spilled as any other, in run files, so
  * the log need not wait for it; each start finds the damage again. What is damaged is repaired by
@@ -194,7 +194,7 @@
  * there when an end is replayed is that session's, or there is a tombstone between the two, which
  * is replayed as well: one before the end has removed an older tree by then, one behind it will
  * remove a younger one, which is then made anew from its own records. Of a session that the runs
- * tell only in part, or that the log has only later records of, the tree must be there, unless a
+ * have only in part, or that the log has only later records of, the tree must be there, unless a
  * tombstone comes; or the start is refused.
  *
  * <p>Five minutes after the first tombstone the active segment is sealed, and a checkpoint made up
@@ -208,7 +208,7 @@
  *   <tr><td>spill<td>writes run files and begins their merges, makes checkpoints, deletes segments, purges deleted data
  *   <tr><td>finish<td>writes, forces and names trees, up to 32 at a time; removes the trees of deleted sessions
  *   <tr><td>merge<td>finishes sessions that have runs, and merges run files, one after another
- *   <tr><td>answers<td>calls back those who appended; where few do so at a time, the threads log, finish and merge
+ *   <tr><td>callbacks<td>calls back those who appended; where few do so at a time, the threads log, finish and merge
  *       do it in its place
  *   <tr><td>retry<td>starts again what failed, looks for the log's file, writes the clock
  * </table>
@@ -219,7 +219,7 @@
  *   Runs.merging     while run files are merged      then LocalSession, or Runs
  *   DueLines         while due lines are looked for  then Journal, or TreeCache
  *   Journal          while lines are forced          then Journal.pending
- *   LocalSession, Runs, Journal.pending, TreeCache, Checkpointer, Answers, GroupCommit.queueLock,
+ *   LocalSession, Runs, Journal.pending, TreeCache, Checkpointer, Callbacks, GroupCommit.queueLock,
  *   WriteAheadLog.sealed                             none
  * </pre>
  *
@@ -228,7 +228,7 @@
  * <p>A write that fails, on a full disk say, changes nothing: the log is cut back to the last
  * commit, durably, and only then the group is refused, as a crash might bring back what was refused
  * and sent again. After a failed force the segment is opened anew, and its records verified, before
- * that. Until the log can be cut back, answers wait. A tree of which a force failed is thrown away
+ * that. Until the log can be cut back, results wait. A tree of which a force failed is thrown away
  * before it has a name, and made anew from what log, buffers and runs hold: another force of the
  * same file might succeed, and mean nothing.
  *
@@ -250,12 +250,12 @@
  *
  * <p>fdatasync(2) makes a file's bytes and length durable. rename(2) is atomic; it and the making
  * of a file are durable when their directory was synced. What was made durable stays what it was
- * while the disk is sound. What could not be written back is told by the next fdatasync of the
- * file, if none told it before (Linux since 4.17, while it has the inode in memory). One process at
- * a time: a lock of the file system tells.
+ * while the disk is sound. What could not be written back makes the next fdatasync fail, of the
+ * file, if none before did (Linux since 4.17, while it has the inode in memory). One process at a
+ * time: a lock of the file system ensures it.
  *
- * <p>Sources: the log follows LevelDB's and etcd's; what a failed force means is told by Rebello
- * and others, "Can Applications Recover from fsync Failures?" (USENIX ATC 2020); runs and their
- * merges are a log-structured merge tree (O'Neil and others, 1996) of one level.
+ * <p>Sources: the log follows LevelDB's and etcd's; on what a failed force means, see Rebello and
+ * others, "Can Applications Recover from fsync Failures?" (USENIX ATC 2020); runs and their merges
+ * are a log-structured merge tree (O'Neil and others, 1996) of one level.
  */
 package sessiontree.store.local;

@@ -85,7 +85,7 @@ public interface Disk {
   void createDirectory(Path directory) throws IOException;
 
   /**
-   * What tells a file from another that had or has its name; null if there is none of that name.
+   * Identifies a file among those that had or have its name; null if there is none of that name.
    */
   Object identity(Path file) throws IOException;
 

@@ -20,7 +20,8 @@ public final class FileHeader {
   }
 
   /**
-   * Checks that it is of that format, first, as that tells where its checksum stands; and whole.
+   * Checks that it is of that format, first, as the format says where its checksum stands; and
+   * whole.
    */
   public static void check(Path path, byte[] header, int checksumAt, String format)
       throws DamageException {

@@ -347,7 +347,7 @@ public final class WriteAheadLog implements AutoCloseable {
     synchronized (sealed) { // so that it is not sealed, and deleted, meanwhile
       try {
         return segment.isInPlace(disk);
-      } catch (IOException e) { // the next write tells more
+      } catch (IOException e) { // the next write says more
         LOG.debug("{} cannot be looked for: {}", segment.path(), e.toString());
         return true;
       }

@@ -1,6 +1,6 @@
 /**
  * A write-ahead log, and the disk below it: bytes, log sequence numbers and files. What the records
  * mean is their owner's business: see {@link WriteAheadLog}, and the manual of the local store,
- * which tells how the files lie.
+ * which says how the files lie.
  */
 package sessiontree.store.log;

@@ -169,7 +169,8 @@ final class AppendStatement implements AutoCloseable {
 
   /**
    * Ends the epoch. Waits for a statement of it that still runs, as that holds the row; and its own
-   * commit waits for the standbys, so what it tells is not lost any more. Null if the row is gone.
+   * commit waits for the standbys, so what it returns is not lost any more. Null if the row is
+   * gone.
    */
   static Fenced fence(Connection connection, String lane) throws SQLException {
     try (PreparedStatement update =
@@ -187,7 +188,7 @@ final class AppendStatement implements AutoCloseable {
   }
 
   /** For messages of the log, without what the statement holds. */
-  static String told(SQLException e) {
+  static String message(SQLException e) {
     String message = e.getMessage() == null ? e.toString() : e.getMessage();
     return e.getSQLState() + " " + message.lines().findFirst().orElse("");
   }

@@ -24,9 +24,9 @@ import sessiontree.store.DaemonThreads;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**
- * Sees what other servers do to the sessions that somebody watches here, and tells the others what
- * this one does. Notifications come soon and may be lost; that what is watched is looked up again
- * and again is what counts.
+ * Sees what other servers do to the sessions that somebody watches here, and notifies the others of
+ * what this one does. Notifications come soon and may be lost; that what is watched is looked up
+ * again and again is what counts.
  */
 final class Changes {
   private static final Logger LOG = LoggerFactory.getLogger(Changes.class);
@@ -55,7 +55,7 @@ final class Changes {
     thread.start();
   }
 
-  /** Whom to ask what is watched, and to tell. */
+  /** Knows what is watched, and takes notice of changes. */
   void follow(Supplier<List<StoredSession>> sessions, Consumer<String> listener) {
     watched = sessions;
     changed = listener;

@@ -16,7 +16,7 @@ import org.postgresql.Driver;
 /**
  * Connections to the primary. Each owner has its own; readers share a few. A connection on which
  * anything failed is closed, and nobody asks what became of it: what was written is either only
- * done where it was not before, or the fence tells. Safe for several threads.
+ * done where it was not before, or the fence decides. Safe for several threads.
  */
 final class Connections implements AutoCloseable {
   private static final int READERS = 8;
@@ -79,7 +79,7 @@ final class Connections implements AutoCloseable {
   /**
    * Reads. One that is in the way of an outage is tried once more by a new connection.
    *
-   * @throws IOException if the database does not answer
+   * @throws IOException if the database does not respond
    */
   <T> T read(Work<T> work) throws IOException {
     try {
@@ -103,7 +103,7 @@ final class Connections implements AutoCloseable {
       }
       return with(connectSoon(), work);
     } catch (SQLException e) {
-      throw new IOException("the database does not answer: " + e.getMessage(), e);
+      throw new IOException("the database does not respond: " + e.getMessage(), e);
     } finally {
       readers.release();
     }

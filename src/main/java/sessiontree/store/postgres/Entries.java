@@ -27,7 +27,7 @@ final class Entries {
       return children > total
           ? null
           : new Since(new EntryReader(connections, born, children, total));
-    } catch (IOException e) { // who reads the whole tree in its place is told
+    } catch (IOException e) { // the reader of the whole tree sees it
       return null;
     }
   }

@@ -51,7 +51,7 @@ public final class Import implements AutoCloseable {
   private long bytes; // of the transaction
   private int queued; // parts that were not sent, in bytes
 
-  /** What the transaction has of a session; the check is what reading it back must tell. */
+  /** What the transaction has of a session; the check is what reading it back must give. */
   private record Added(
       Listed listed,
       long born,
@@ -90,7 +90,7 @@ public final class Import implements AutoCloseable {
   /**
    * Opens the database; makes its tables if there are none.
    *
-   * @throws IOException if it does not answer, or nothing can be promised there
+   * @throws IOException if it does not respond, or nothing can be promised there
    */
   public static Import open(String given, String password) throws IOException {
     try {

@@ -18,7 +18,7 @@ import sessiontree.store.postgres.Queued.Outcome;
 /**
  * Some of a server's sessions, a thread, and a connection: takes all that is queued, sends it as
  * one statement, and gives the results; what is queued meanwhile is the next group. A group of
- * which it is not known whether it is stored stays where it is until the fence has told.
+ * which it is not known whether it is stored stays where it is until the fence has decided.
  */
 final class Lane {
   private static final Logger LOG = LoggerFactory.getLogger(Lane.class);
@@ -139,7 +139,7 @@ final class Lane {
       }
       try {
         store(group);
-      } catch (RuntimeException e) { // a fault of ours: whatever is stored, OPEN will tell
+      } catch (RuntimeException e) { // a fault of ours: OPEN will say what is stored
         LOG.error("a group failed", e);
         failAll(group, Outcome.UNKNOWN);
       }
@@ -237,7 +237,7 @@ final class Lane {
     Connections.close(connection);
     connection = null;
     if (!failing) {
-      LOG.error("the database takes nothing: {}", AppendStatement.told(cause));
+      LOG.error("the database takes nothing: {}", AppendStatement.message(cause));
     }
     failing = true;
     nextTryNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(RETRY_MILLIS);
@@ -267,7 +267,7 @@ final class Lane {
       settle(group, missed);
       groups.stored(group.queued.size(), missed.size(), System.nanoTime() - began);
     } else if (!group.given) {
-      LOG.error("a group cannot be stored: {}", AppendStatement.told(cause));
+      LOG.error("a group cannot be stored: {}", AppendStatement.message(cause));
       failAll(group, Outcome.FAILED);
     }
     if (cause != null) {
@@ -378,7 +378,10 @@ final class Lane {
 
   // --- Results
 
-  /** The group is stored, but for those changes: reads what must be known besides, and tells. */
+  /**
+   * The group is stored, but for those changes: reads what must be known besides, and gives the
+   * results.
+   */
   private void settle(Group group, Set<Long> missed) {
     Set<String> asked = new LinkedHashSet<>();
     for (Group.Part part : group.parts()) {
@@ -404,7 +407,7 @@ final class Lane {
     }
   }
 
-  /** Stores and answers what is queued, and ends. Takes nothing any more. */
+  /** Stores what is queued, with its results, and ends. Takes nothing any more. */
   void close() {
     synchronized (lock) {
       closing = true;
@@ -412,7 +415,7 @@ final class Lane {
     }
   }
 
-  /** Waits for its end, but not long for a database that does not answer. */
+  /** Waits for its end, but not long for a database that does not respond. */
   void join() throws InterruptedException {
     thread.join(CLOSE_MILLIS);
     if (thread.isAlive()) {

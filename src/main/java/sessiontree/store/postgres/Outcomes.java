@@ -10,7 +10,10 @@ import java.util.Set;
 import sessiontree.store.Append;
 import sessiontree.store.postgres.Queued.Outcome;
 
-/** What follows from a group that was stored, or was not: its results, and what others are told. */
+/**
+ * What follows from a group that was stored, or was not: its results, and what others are notified
+ * of.
+ */
 final class Outcomes {
   /** What follows from rows that are stored or read. */
   interface Effects {
@@ -37,7 +40,7 @@ final class Outcomes {
 
   /** Gives results that need no look at the database. */
   void give(List<Queued> all) {
-    results.give(() -> tell(all, Map.of(), Map.of()));
+    results.give(() -> callBack(all, Map.of(), Map.of()));
   }
 
   /**
@@ -66,7 +69,7 @@ final class Outcomes {
         loaded.put(part.session.id(), part.session.known);
       }
     }
-    results.give(() -> tell(all, loaded, writers));
+    results.give(() -> callBack(all, loaded, writers));
     for (Group.Part part : group.parts()) { // the results come first, so that they wait for it
       if (part.change != null && part.change.end != null && !missed.contains(part.change.born)) {
         effects.ended(part.session, part.row);
@@ -141,13 +144,13 @@ final class Outcomes {
    *
    * @param loaded what is there of those of which some are outdated
    */
-  private void tell(
+  private void callBack(
       List<Queued> all, Map<String, Row> loaded, Map<Long, List<Row.Writer>> writers) {
-    List<Append.Answer> flushes = new ArrayList<>(all.size());
+    List<Append.Callback> flushes = new ArrayList<>(all.size());
     Set<PostgresSession> seen = new HashSet<>();
     for (Queued one : all) {
       PostgresSession session = one.session;
-      Append.Answer answer = one.append.answer();
+      Append.Callback callback = one.append.callback();
       Runnable result = () -> give(one, loaded, writers, seen);
       if (one.outcome == Outcome.STORED && one.append.kind() == Append.Kind.DELETION) {
         session.deletedHere();
@@ -155,20 +158,20 @@ final class Outcomes {
       boolean stored = one.outcome == Outcome.STORED;
       if (stored && one.append.ends()) {
         session.moveOn(one.after, one.append);
-        session.hold(answer);
+        session.hold(callback);
         effects.awaits(session, one.after);
       } else if (session.holds()) {
-        session.hold(answer, stored, result);
+        session.hold(callback, stored, result);
       } else if (stored && one.after.phase() == Row.ENDED) { // another server makes the tree
         session.hold(null);
-        session.hold(answer, true, result);
+        session.hold(callback, true, result);
         effects.awaits(session, one.after);
       } else {
         Results.guard(result);
-        flushes.add(answer);
+        flushes.add(callback);
       }
     }
-    flushes.forEach(answer -> Results.guard(answer::flush));
+    flushes.forEach(callback -> Results.guard(callback::flush));
   }
 
   private static void give(
@@ -177,21 +180,21 @@ final class Outcomes {
       Map<Long, List<Row.Writer>> writers,
       Set<PostgresSession> seen) {
     PostgresSession session = one.session;
-    Append.Answer answer = one.append.answer();
+    Append.Callback callback = one.append.callback();
     switch (one.outcome) {
       case STORED -> {
         session.moveOn(one.after, one.append);
-        answer.stored();
+        callback.stored();
       }
       case OUTDATED -> {
         Row row = loaded.get(session.id());
         if (row != null && seen.add(session)) {
           session.load(row, writers.getOrDefault(row.born(), List.of()));
         }
-        answer.outdated();
+        callback.outdated();
       }
-      case FAILED -> answer.failed();
-      case UNKNOWN -> answer.unknown();
+      case FAILED -> callback.failed();
+      case UNKNOWN -> callback.unknown();
     }
   }
 }

@@ -55,7 +55,7 @@ final class PartWriter extends OutputStream {
       insert.setLong(4, ended.born());
       insert.executeUpdate();
     } catch (SQLException e) {
-      throw new IOException(AppendStatement.told(e), e);
+      throw new IOException(AppendStatement.message(e), e);
     }
     number++;
     used = 0;
@@ -83,7 +83,7 @@ final class PartWriter extends OutputStream {
         return row.next() && row.getInt(1) == 1;
       }
     } catch (SQLException e) {
-      throw new IOException(AppendStatement.told(e), e);
+      throw new IOException(AppendStatement.message(e), e);
     }
   }
 

@@ -37,7 +37,7 @@ final class PostgresSession implements StoredSession {
   int queued; // appends
 
   /** A result that waits for the tree; one that is not stored only waits for those before it. */
-  private record Held(Append.Answer answer, boolean stored, Runnable result) {}
+  private record Held(Append.Callback callback, boolean stored, Runnable result) {}
 
   // Owned by the thread that gives results.
   private List<Held> held; // null unless they wait; that of the append which ended it comes first
@@ -155,7 +155,7 @@ final class PostgresSession implements StoredSession {
    *
    * @param ending of the append that ended the session; null if that was another server's
    */
-  void hold(Append.Answer ending) {
+  void hold(Append.Callback ending) {
     held = new ArrayList<>(1);
     ended = ending != null;
     if (ended) {
@@ -164,10 +164,10 @@ final class PostgresSession implements StoredSession {
   }
 
   /** One more result that waits. */
-  void hold(Append.Answer answer, boolean stored, Runnable result) {
-    held.add(new Held(answer, stored, result));
+  void hold(Append.Callback callback, boolean stored, Runnable result) {
+    held.add(new Held(callback, stored, result));
     if (stored) {
-      Results.guard(answer::held);
+      Results.guard(callback::held);
     }
   }
 
@@ -186,7 +186,7 @@ final class PostgresSession implements StoredSession {
     release(
         (one, first) -> {
           if (first && ended) {
-            one.answer.noTree();
+            one.callback.noTree();
           } else {
             one.result.run();
           }
@@ -201,7 +201,7 @@ final class PostgresSession implements StoredSession {
     release(
         (one, first) -> {
           if (one.stored) {
-            one.answer.outdated();
+            one.callback.outdated();
           } else {
             one.result.run();
           }
@@ -223,6 +223,6 @@ final class PostgresSession implements StoredSession {
       boolean first = i == 0;
       Results.guard(() -> giving.give(one, first));
     }
-    all.forEach(one -> Results.guard(one.answer::flush));
+    all.forEach(one -> Results.guard(one.callback::flush));
   }
 }

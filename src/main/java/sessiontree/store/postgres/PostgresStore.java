@@ -38,7 +38,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
    * @param folder for temporary files
    * @param periodMillis between two rounds of upkeep
    * @param pollMillis after which watched sessions are looked up again
-   * @param doubtMillis after which a sender is told that it is not known what is stored
+   * @param doubtMillis after which a sender gets the result that it is not known what is stored
    * @param treesAfterMillis how long the tree of a deleted session can still be sent to its end
    */
   public record Options(
@@ -121,7 +121,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
    *
    * @param given as for {@code --store}
    * @param password null if it stands there, or none is needed
-   * @throws IOException if the database does not answer, or nothing can be promised there
+   * @throws IOException if the database does not respond, or nothing can be promised there
    */
   public static PostgresStore open(String given, String password, Options options, Metrics metrics)
       throws IOException {
@@ -188,7 +188,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
     upkeep.opened(more);
   }
 
-  /** From now on that is told of each change of what is watched. */
+  /** From now on changes of what is watched are passed on there. */
   public void follow(Supplier<List<StoredSession>> watched, Consumer<String> changed) {
     changes.follow(watched, changed);
   }

@@ -12,7 +12,7 @@ final class Results implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Results.class);
 
   private final ExecutorService thread =
-      Executors.newSingleThreadExecutor(DaemonThreads.named("answers"));
+      Executors.newSingleThreadExecutor(DaemonThreads.named("callbacks"));
 
   void give(Runnable results) {
     thread.execute(() -> guard(results));

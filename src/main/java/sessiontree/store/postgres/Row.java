@@ -15,7 +15,7 @@ import sessiontree.store.SessionState.Phase;
 /**
  * What the database has of a session, as it was read, or as it must be after an append.
  *
- * @param born tells it from all others that had its id; 0 if nothing is stored
+ * @param born sets it apart from all others that had its id; 0 if nothing is stored
  * @param phase as in the table; 0 if nothing is stored
  */
 record Row(long born, int phase, long seq, long entries, long startKey) {

@@ -99,7 +99,7 @@ final class Upkeep {
       claim();
       leads = lease("sweeper");
       if (leads) {
-        sweep();
+        purge();
       }
     } catch (SQLException | IOException e) {
       if (!failing) {
@@ -169,7 +169,7 @@ final class Upkeep {
 
   // --- What was deleted
 
-  private void sweep() throws SQLException, IOException {
+  private void purge() throws SQLException, IOException {
     delete(1, null, List.of("entry"));
     delete(2, null, List.of("entry", "writer"));
     delete(3, "since < clock_timestamp() - " + treesAfter, List.of("tree"));

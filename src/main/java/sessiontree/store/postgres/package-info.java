@@ -23,10 +23,11 @@
  *       appends of a session that follow each other are one change of its row. It goes as {@link
  *       sessiontree.store.postgres.AppendStatement one statement}, one commit; what is queued
  *       meanwhile is the next group.
- *   <li>The statement tells which changes found another sequence, as another server was first.
+ *   <li>The statement returns which changes found another sequence, as another server was first.
  *       Those rows are read, and {@link sessiontree.store.postgres.Outcomes} gives the results:
  *       stored, or outdated with what is there; the {@code session} package then checks the
- *       messages again. An append of nothing is answered by a look at the row, behind the group.
+ *       messages again. An append of nothing has its result from a look at the row, behind the
+ *       group.
  * </ol>
  *
  * <h2>The fence</h2>
@@ -46,13 +47,13 @@
  * </ul>
  *
  * Meanwhile what other sessions get is refused at once, as it was certainly not sent. After eight
- * seconds the senders of the group are told that nobody knows; the lane goes on trying. No
+ * seconds the senders of the group get the result that nobody knows; the lane goes on trying. No
  * statement has a time limit of the driver's ({@code setQueryTimeout}): it would turn a commit that
  * waits for the standbys into a success.
  *
  * <h2>The end</h2>
  *
- * An append with SESSION_END makes phase 2, and is answered when the phase is 3. The {@link
+ * An append with SESSION_END makes phase 2, and has its result when the phase is 3. The {@link
  * sessiontree.store.postgres.Finisher} of the same server reads the entries of all sessions that
  * ended meanwhile, sorts them, and publishes their trees in one statement. A large one goes through
  * {@link sessiontree.sort.ExternalSort} into parts with a commit each; the last makes phase 3.
@@ -96,7 +97,7 @@
  *   <caption>By name</caption>
  *   <tr><th>thread</th><th>owns</th></tr>
  *   <tr><td>{@code lane}, two</td><td>a connection, its groups, what a session's row is known to be</td></tr>
- *   <tr><td>{@code answers}</td><td>all results; results that wait for a tree</td></tr>
+ *   <tr><td>{@code callbacks}</td><td>all results; results that wait for a tree</td></tr>
  *   <tr><td>{@code finisher}, {@code heavy finisher}</td><td>trees that are being made</td></tr>
  *   <tr><td>{@code upkeep}</td><td>a connection: clock, count, claims, leases, garbage</td></tr>
  *   <tr><td>{@code changes}</td><td>a connection that listens</td></tr>

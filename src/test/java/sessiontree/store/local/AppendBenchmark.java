@@ -59,7 +59,7 @@ public class AppendBenchmark {
 
   /** A writer, which has a thread and a session. */
   @State(Scope.Thread)
-  public static class Writer implements Append.Answer {
+  public static class Writer implements Append.Callback {
     private final Batch event = Messages.message(Messages.event(1_700_000_001, "view"));
 
     @Param({"true", "false"})

@@ -168,9 +168,9 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
   @ValueSource(booleans = {false, true})
   void deletedSessions_leaveTheDisk(boolean atTheNextStart) throws Exception {
     store.close();
-    Duration sweep = atTheNextStart ? Duration.ofMinutes(5) : Duration.ZERO;
+    Duration purge = atTheNextStart ? Duration.ofMinutes(5) : Duration.ZERO;
     LocalStore.Options small =
-        new LocalStore.Options(2_000, 64 << 10, 4, Duration.ofMillis(1), sweep, System::nanoTime);
+        new LocalStore.Options(2_000, 64 << 10, 4, Duration.ofMillis(1), purge, System::nanoTime);
     store = LocalStore.open(folder, small, new Metrics());
     Map<String, List<String>> kept = new HashMap<>();
     for (int s = 0; s < 20; s++) {
@@ -390,7 +390,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
 
   /** As where the clock stands still, or the file system keeps no times. */
   @ParameterizedTest
-  @ValueSource(ints = {1, TreeFiles.COUNTED_BYTES})
+  @ValueSource(ints = {1, TreeFacts.COUNTED_BYTES})
   void treesOfOneLengthAndTime_haveOtherTags_andKeepThem(int length) throws Exception {
     store.close();
     Disk still =
@@ -470,7 +470,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     Batch batch = message(nested, event(1, "x".repeat(1000)));
     IntStream.range(0, events).forEach(i -> session.append(batch, named ? "v" : null, 1 + i));
     session.append(message(end(2))).assertStored();
-    assertThat(tree("a").length() > TreeFiles.COUNTED_BYTES).isEqualTo(events == 400);
+    assertThat(tree("a").length() > TreeFacts.COUNTED_BYTES).isEqualTo(events == 400);
 
     reopen();
     SessionState state = store.state("a");

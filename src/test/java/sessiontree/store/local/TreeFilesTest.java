@@ -17,7 +17,7 @@ import sessiontree.store.log.FaultyDisk;
 
 /** Trees on a disk that fails. */
 class TreeFilesTest {
-  private static final TreeFiles.Facts FACTS = new TreeFiles.Facts(9, 3, Map.of("w", 1L, "v", 2L));
+  private static final TreeFacts FACTS = new TreeFacts(9, 3, Map.of("w", 1L, "v", 2L));
   private static final TreeFiles.Content TREE =
       out -> out.write("{\"children\":[{}]}".getBytes(StandardCharsets.US_ASCII));
 
@@ -47,10 +47,12 @@ class TreeFilesTest {
   }
 
   private static void assertIsThere(TreeFiles trees, String as) throws Exception {
-    assertThat(TreeText.of(trees.tree("a").orElseThrow())).as(as).isEqualTo("{\"children\":[{}]}");
-    assertThat(trees.facts("a").writers()).as(as).isEqualTo(FACTS.writers());
+    assertThat(TreeText.of(trees.reader().tree("a").orElseThrow()))
+        .as(as)
+        .isEqualTo("{\"children\":[{}]}");
+    assertThat(trees.reader().facts("a").writers()).as(as).isEqualTo(FACTS.writers());
     assertThat(trees.isPublished("a", FACTS)).as(as).isTrue();
-    assertThat(trees.completed("a")).as(as).isEqualTo(1234);
+    assertThat(trees.reader().completed("a")).as(as).isEqualTo(1234);
   }
 
   @Test
@@ -70,8 +72,8 @@ class TreeFilesTest {
     trees.publish("a", 1234, FACTS, TREE);
     disk.delete(TreePath.facts(Path.of("sessions").resolve(TreePath.of("a"))));
     assertThat(trees.isPublished("a", FACTS)).isFalse();
-    assertThat(trees.isPublished("a", new TreeFiles.Facts(9, 3, Map.of()))).isTrue();
-    trees.publish("a", 1234, new TreeFiles.Facts(9, 3, Map.of("w", 2L)), TREE);
+    assertThat(trees.isPublished("a", new TreeFacts(9, 3, Map.of()))).isTrue();
+    trees.publish("a", 1234, new TreeFacts(9, 3, Map.of("w", 2L)), TREE);
     assertThat(trees.isPublished("a", FACTS)).isFalse();
   }
 
@@ -91,15 +93,15 @@ class TreeFilesTest {
   void treeThatWasRead_isInMemory_untilItIsDeleted_andItsIdMayHaveAnother() throws Exception {
     TreeFiles trees = TreeFiles.open(disk, Path.of("sessions"), Path.of("tmp"), 1 << 20);
     trees.publish("a", 1234, FACTS, TREE);
-    assertThat(trees.cached("a")).isNull();
-    String read = TreeText.of(trees.tree("a").orElseThrow());
-    assertThat(TreeText.of(trees.cached("a"))).isEqualTo(read);
+    assertThat(trees.reader().cached("a")).isNull();
+    String read = TreeText.of(trees.reader().tree("a").orElseThrow());
+    assertThat(TreeText.of(trees.reader().cached("a"))).isEqualTo(read);
     trees.delete("a");
-    assertThat(trees.cached("a")).isNull();
-    assertThat(trees.tree("a")).isEmpty();
+    assertThat(trees.reader().cached("a")).isNull();
+    assertThat(trees.reader().tree("a")).isEmpty();
     trees.publish("a", 5678, FACTS, out -> out.write("[{}]}".getBytes(StandardCharsets.US_ASCII)));
-    assertThat(TreeText.of(trees.tree("a").orElseThrow())).isEqualTo("[{}]}");
-    assertThat(TreeText.of(trees.cached("a"))).isEqualTo("[{}]}");
+    assertThat(TreeText.of(trees.reader().tree("a").orElseThrow())).isEqualTo("[{}]}");
+    assertThat(TreeText.of(trees.reader().cached("a"))).isEqualTo("[{}]}");
   }
 
   /** 60 MB of names, in trees small enough to be counted by reading them. */
@@ -107,13 +109,13 @@ class TreeFilesTest {
   void treeWhoseEntriesAreCounted_leavesNoNamesInMemory(@TempDir Path folder) throws Exception {
     Path sessions = Files.createDirectory(folder.resolve("sessions"));
     TreeFiles trees = TreeFiles.open(Disk.real(), sessions, folder.resolve("tmp"), 0);
-    TreeFiles.Facts none = new TreeFiles.Facts(0, 3, Map.of());
+    TreeFacts none = new TreeFacts(0, 3, Map.of());
     long before = Heap.usedBytes();
     for (int i = 0; i < 1_500; i++) {
       String tree = "{\"children\":[{\"" + i + "x".repeat(40_000) + "\":1}]}";
       String id = "a" + i;
       trees.publish(id, 1234, none, out -> out.write(tree.getBytes(StandardCharsets.US_ASCII)));
-      assertThat(trees.facts(id).entries()).isEqualTo(3);
+      assertThat(trees.reader().facts(id).entries()).isEqualTo(3);
       trees.delete(id);
     }
     assertThat(Heap.usedBytes() - before).isLessThan(20_000_000);

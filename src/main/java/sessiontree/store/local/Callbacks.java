@@ -4,53 +4,53 @@ import java.util.ArrayDeque;
 import java.util.concurrent.ExecutorService;
 
 /**
- * Gives all answers of a store, one after another: by the thread that has them, if there are few
- * and no others are being given, which spares two changes of threads; else by a thread of its own.
- * Safe for several threads.
+ * Runs all callbacks of a store, one after another: by the thread that has their results, if these
+ * are few and no others run, which spares two changes of threads; else by a thread of its own. Safe
+ * for several threads.
  */
-final class Answers {
+final class Callbacks {
   private final ExecutorService thread;
 
   // Guarded by this.
   private final ArrayDeque<Runnable> waiting = new ArrayDeque<>();
   private boolean running;
 
-  Answers(ExecutorService thread) {
+  Callbacks(ExecutorService thread) {
     this.thread = thread;
   }
 
-  /** Gives answers by the thread that calls, if no others are being given. */
-  void giveHere(Runnable answers) {
+  /** Runs callbacks by the thread that calls, if no others run. */
+  void runHere(Runnable callbacks) {
     synchronized (this) {
       if (running) {
-        waiting.add(answers);
+        waiting.add(callbacks);
         return;
       }
       running = true;
     }
-    answers.run();
+    callbacks.run();
     synchronized (this) {
       running = !waiting.isEmpty();
       if (!running) {
         return;
       }
     }
-    thread.execute(this::giveWaiting); // this thread has other things to do
+    thread.execute(this::runWaiting); // this thread has other things to do
   }
 
-  /** Gives answers by another thread. */
-  void give(Runnable answers) {
+  /** Runs callbacks by another thread. */
+  void run(Runnable callbacks) {
     synchronized (this) {
-      waiting.add(answers);
+      waiting.add(callbacks);
       if (running) {
         return;
       }
       running = true;
     }
-    thread.execute(this::giveWaiting);
+    thread.execute(this::runWaiting);
   }
 
-  private void giveWaiting() {
+  private void runWaiting() {
     while (true) {
       Runnable next;
       synchronized (this) {
