@@ -48,7 +48,7 @@ final class Mailbox {
   private final Owner owner;
 
   // All guarded by this.
-  private List<Message> messages = new ArrayList<>(1);
+  private List<Message> messages = List.of();
   private int bytes; // that the messages count for
   private int submitted; // submissions without a result
   private boolean submitting;
@@ -59,6 +59,9 @@ final class Mailbox {
 
   /** Adds a message, which counts for that many bytes; returns for how many all of them do. */
   synchronized int add(Message message, int messageBytes) {
+    if (messages.isEmpty()) {
+      messages = new ArrayList<>(1); // not before: see StreamOutput
+    }
     messages.add(message);
     bytes += messageBytes;
     return bytes;
@@ -73,7 +76,7 @@ final class Mailbox {
           return;
         }
         next = new Submission(messages, bytes);
-        messages = new ArrayList<>(1);
+        messages = List.of();
         bytes = 0;
         submitting = true;
         submitted++;

@@ -34,7 +34,7 @@ final class StreamOutput extends IteratingCallback {
 
   // All guarded by this.
   private boolean open; // OPEN is to be said, or was
-  private List<Frame> frames = new ArrayList<>(1); // before the ACK
+  private List<Frame> frames = List.of(); // before the ACK
   private long settled; // the number of the last message with a result
   private long entries; // of the session then
   private boolean acknowledged; // there are stored messages that no ACK covers
@@ -105,7 +105,7 @@ final class StreamOutput extends IteratingCallback {
   synchronized void refuse(ProblemException problem, long bytes) {
     acknowledge();
     if (!muted) {
-      frames.add(text(Problems.frame(settled + 1, problem)));
+      add(text(Problems.frame(settled + 1, problem)));
     }
     settle(1, bytes);
   }
@@ -117,6 +117,17 @@ final class StreamOutput extends IteratingCallback {
     acknowledge();
     muted = true;
     settle(1, bytes);
+  }
+
+  /**
+   * Guarded by this. The list is made when it is needed: one that waited for its first frame would
+   * be old by then, and would have the collector keep the frame once both are garbage.
+   */
+  private void add(Frame frame) {
+    if (frames.isEmpty()) {
+      frames = new ArrayList<>(1);
+    }
+    frames.add(frame);
   }
 
   /** Guarded by this. */
@@ -136,7 +147,7 @@ final class StreamOutput extends IteratingCallback {
 
   /** Guarded by this. */
   private void say(String ascii) {
-    frames.add(text(ascii.getBytes(US_ASCII)));
+    add(text(ascii.getBytes(US_ASCII)));
   }
 
   private static Frame text(byte[] json) {
@@ -213,19 +224,19 @@ final class StreamOutput extends IteratingCallback {
       boolean ends =
           (closing != NOT_CLOSING || peerClose != null) && (outstanding == 0 || complete);
       if (ends && last != null && (complete || peerClose == null)) {
-        frames.add(text(last));
+        add(text(last));
         last = null;
       }
       if (pong != null) {
-        frames.add(new Frame(OpCode.PONG, ByteBuffer.wrap(pong)));
+        add(new Frame(OpCode.PONG, ByteBuffer.wrap(pong)));
         pong = null;
       }
       if (pinging) {
-        frames.add(new Frame(OpCode.PING));
+        add(new Frame(OpCode.PING));
         pinging = false;
       }
       next = frames;
-      frames = new ArrayList<>(1);
+      frames = List.of();
       boolean isLast = ends && (next.isEmpty() || closing == CloseStatus.NORMAL);
       if (next.isEmpty() && !isLast) {
         return Action.IDLE;
@@ -317,7 +328,7 @@ final class StreamOutput extends IteratingCallback {
       freed = settledBytes;
       settledBytes = 0;
       sendingBytes = 0;
-      frames = new ArrayList<>(1);
+      frames = List.of();
     }
     taken.accept(freed);
   }
