@@ -116,7 +116,7 @@ public final class Main {
     setLogDefault("showDateTime", "true");
     setLogDefault("dateTimeFormat", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX");
     setLogDefault("log.org.eclipse.jetty", level == Config.Level.error ? "error" : "warn");
-    // These two quote what clients send, at any length and with control characters; and refuse it.
+    // Both quote what clients send and they refuse, at any length and with control characters.
     setLogDefault("log.org.eclipse.jetty.http.HttpParser", "off");
     setLogDefault("log.org.eclipse.jetty.util.HostPort", "off");
     setLogDefault("log.io.javalin", "off");

@@ -4,7 +4,7 @@ import java.util.List;
 
 /**
  * The entries of one message, checked, and in the form they are kept in. Immutable by agreement:
- * nobody writes into its array.
+ * its array is not written into.
  *
  * @param children the EVENTs in the order sent, laid out as {@link Children}; the array is theirs
  *     alone
@@ -50,7 +50,7 @@ public record Batch(
   }
 
   /**
-   * One end of a session.
+   * The SESSION_START or SESSION_END of a session.
    *
    * @param key nanoseconds since the UNIX epoch
    * @param text the timestamp's characters as they were sent

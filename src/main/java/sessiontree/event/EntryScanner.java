@@ -42,7 +42,7 @@ final class EntryScanner extends JsonScanner {
 
   private static final int MAX_SLOTS = 1024;
 
-  /** So that no names, however they were chosen, make it slow. */
+  /** A bound on the names that are compared, so that chosen ones do not make it slow. */
   private static final int MAX_PROBES = 32;
 
   private final String sessionId;
@@ -70,7 +70,7 @@ final class EntryScanner extends JsonScanner {
 
   /**
    * Where the names of additional members are in the message, by their hash; null before the first.
-   * Those before the entry are of others before it, and their slots are free.
+   * Names before the entry are of earlier entries, and their slots are free.
    */
   private int[] names;
 

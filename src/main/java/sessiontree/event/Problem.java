@@ -3,8 +3,9 @@ package sessiontree.event;
 import java.util.Locale;
 
 /**
- * What can be wrong, for a client. The code is stable, and is what programs branch on; the title is
- * for people. How each is reported over HTTP is said once, in the web package.
+ * What can be wrong with what a client sends or asks for. The code is stable, and is what programs
+ * branch on; the title is for people. How each is reported over HTTP is said once, in the web
+ * package.
  */
 public enum Problem {
   INVALID_SESSION_ID("The session id is not valid"),
@@ -49,7 +50,7 @@ public enum Problem {
     return code;
   }
 
-  /** The same few words for every occurrence. */
+  /** A few words, the same for every occurrence (RFC 9457, "title"). */
   public String title() {
     return title;
   }

@@ -1,8 +1,8 @@
 package sessiontree.event;
 
 /**
- * Something a client did, or asked for, that cannot be. It is a response, not a failure of the
- * server: no stack trace.
+ * A {@link Problem} with what a client did, or asked for. It is a result, not a failure of the
+ * server, so it has no stack trace.
  */
 public final class ProblemException extends Exception {
   private static final long serialVersionUID = 1;

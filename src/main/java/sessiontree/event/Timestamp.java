@@ -91,8 +91,8 @@ final class Timestamp {
   }
 
   /**
-   * The same for the common form, digits with or without a point: at most ten before it, and nine
-   * behind it. Negative if it is another, or out of range.
+   * Parses the common form, digits with or without a point: at most ten before it, and nine behind
+   * it. Negative if it is another, or out of range.
    */
   private static long plainNanos(byte[] number, int from, int to) {
     long value = 0;

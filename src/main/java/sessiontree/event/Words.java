@@ -16,7 +16,7 @@ final class Words {
 
   /**
    * Copies some bytes: a few by words where there is room for whole ones, which costs half of what
-   * {@link System#arraycopy} does. Up to 7 bytes behind the copy are lost.
+   * {@link System#arraycopy} does. Up to 7 bytes behind the copy are overwritten.
    */
   static void copy(byte[] from, int offset, byte[] to, int toOffset, int length) {
     int room = Math.min(from.length - offset, to.length - toOffset);

@@ -13,8 +13,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.DoubleSupplier;
 
 /**
- * Everything that is counted, for Prometheus. Who knows a number counts it here, or says where it
- * can be asked for. Safe for several threads; to count costs some nanoseconds.
+ * Everything that is counted, for Prometheus. A class that knows a number counts it here, or says
+ * where it can be asked for. Safe for several threads; to count costs some nanoseconds.
  */
 public final class Metrics {
   private final PrometheusRegistry registry = new PrometheusRegistry();

@@ -19,9 +19,9 @@ import sessiontree.store.Expirable.Seen;
 import sessiontree.store.SessionStore;
 
 /**
- * Ends sessions that have been left alone, and deletes those that completed long ago; each some
- * seconds after its time. Both go the way of every other append, and only if the session is what it
- * was when it was found to be due, so no client can come between.
+ * Ends sessions that nothing is appended to any more, and deletes those that completed long ago;
+ * each some seconds after its time. Both are appends as all others, made only if the session is
+ * what it was when it was found to be due: so no client can come between.
  */
 public final class Housekeeper implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Housekeeper.class);
@@ -48,7 +48,7 @@ public final class Housekeeper implements AutoCloseable {
   }
 
   /**
-   * Goes to work.
+   * Starts its thread.
    *
    * @param abandonAfter how long after its last message an open session is ended, in time that the
    *     server runs; or null for never

@@ -3,9 +3,9 @@ package sessiontree.session;
 import sessiontree.event.ProblemException;
 
 /**
- * Told what became of a message, or of several that were submitted together: of each once, in the
- * order they were sent, as of all messages of one sender. Replies come by the sender's thread or
- * the store's, so they must not wait for anything.
+ * Takes the results of a message, or of several that were submitted together: one for each message,
+ * in the order in which the sender sent them. Called by the sender's thread or a store's, so it
+ * must not wait for anything.
  */
 public interface Reply {
   /**
@@ -26,20 +26,20 @@ public interface Reply {
   }
 
   /**
-   * What becomes of the messages is decided, and survives loss of power; but the result waits until
-   * the tree of the session, which has ended, can be read or is removed.
+   * The messages have a result that survives loss of power; but it waits until the tree of the
+   * session, which has ended, can be read or is removed.
    *
    * @param problem why the message is refused then; null if it is not
    */
   default void held(ProblemException problem) {}
 
   /**
-   * Comes after one of the above, when no other replies are at hand: the time to send what was
+   * Called after one of the above, when no other results are at hand: the time to send what was
    * gathered.
    */
   void flush();
 
-  /** Runs a task when it is known what became of the message, whatever it is. */
+  /** Runs a task when the message has its result, whichever it is. */
   static Reply of(Runnable task) {
     return new Reply() {
       @Override

@@ -19,18 +19,18 @@ import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**
- * A session that somebody is streaming to, posting to, or watching: stores what comes, if the rules
- * of {@link Expected} allow it, and notifies its watchers of the session's end.
+ * A session that clients stream to, post to, or watch: stores what comes, if the rules of {@link
+ * Expected} allow it, and notifies its watchers of the session's end.
  *
  * <p>The rules are checked against what the session will be when all that is in flight has been
- * stored, so nobody waits for the disk. If the store fails, the session falls back to what is
- * stored; whatever was checked against more than that is refused by the store, as it expects
- * another sequence.
+ * stored, so no thread waits for the disk. If the store fails, the session falls back to what is
+ * stored; the store refuses what was checked against more than that, as it expects another
+ * sequence.
  *
- * <p>Where several servers share the store, another may be first. Then the appends in flight come
- * back as outdated, and what comes meanwhile waits. When nothing is in flight, the state is loaded,
- * and all of it is checked again in its order, as if it came now. Nothing is said of a message
- * without the store there. Safe for several threads.
+ * <p>Where several servers share the store, another server may be first. Then the appends in flight
+ * come back as outdated, and what comes meanwhile waits. When nothing is in flight, the state is
+ * loaded, and all of it is checked again in its order, as if it came now. No message has a result
+ * there without the store. Safe for several threads.
  */
 public final class Session {
   /** Named writers that a session takes. */
@@ -44,7 +44,7 @@ public final class Session {
   /** Notified of what is stored in the session and, once, of its end; then of nothing more. */
   public interface Watcher {
     /**
-     * Messages are stored. Comes in the order stored, by a thread that must not wait.
+     * Messages are stored. Called in the order stored, by a thread that must not wait.
      *
      * @param before how many children the session had before those of the batch
      */
@@ -68,7 +68,7 @@ public final class Session {
   /** Gets what is stored of a session. */
   public interface Synced {
     /**
-     * Comes as a {@link Reply} does.
+     * Called as a {@link Reply} is.
      *
      * @param messages the number of the writer's last message; 0 when there is none
      */
@@ -107,7 +107,8 @@ public final class Session {
   }
 
   /**
-   * The store has a result when the tree of a session that has ended can be read, whoever makes it.
+   * The store has a result when the tree of a session that has ended can be read, whichever server
+   * makes it.
    */
   private void awaitTree() {
     endStored = expected.phase == Phase.ENDED;
@@ -144,7 +145,7 @@ public final class Session {
     return stored.since(children);
   }
 
-  /** Those to notify of the session's end; none if it has not come. Guarded by this. */
+  /** The watchers to notify of the session's end; none if it has not come. Guarded by this. */
   private List<Watcher> taken(boolean ended) {
     if (!ended) {
       return List.of();
@@ -191,7 +192,7 @@ public final class Session {
   }
 
   /**
-   * Asks what is stored when all that is in flight now is. Nothing comes of a session that has
+   * Asks what is stored when all that is in flight now is. No call comes of a session that has
    * ended or is deleted then: its watchers are notified.
    *
    * @param writer a name, or null
@@ -379,9 +380,9 @@ public final class Session {
   }
 
   /**
-   * Likewise, but only if it is complete with a tree of that tag, unless the tag is null. What is
-   * stored under the id changes by appends to this session alone, in their order: so the condition
-   * holds when the deletion is stored, or that is refused.
+   * Removes the session, but only if it is complete with a tree of that tag, unless the tag is
+   * null. What is stored under the id changes by appends to this session alone, in their order: so
+   * the condition holds when the deletion is stored, or that is refused.
    */
   public void delete(String expectedTag, Reply reply) {
     delete(expectedTag, reply, false);

@@ -13,8 +13,8 @@ import sessiontree.store.SessionStore;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**
- * The sessions in use: one {@link Session} for an id, from the first who asks for it until the last
- * has done, or it is deleted. Safe for several threads.
+ * The sessions in use: one {@link Session} for an id, from the first user that asks for it until
+ * the last has done, or it is deleted. Safe for several threads.
  */
 public final class Sessions {
   private final ConcurrentHashMap<String, Use> inUse = new ConcurrentHashMap<>();
@@ -40,11 +40,11 @@ public final class Sessions {
   }
 
   /**
-   * The session of that id; to be given back by {@link #release}. The first who asks for it opens
-   * it, and others of that id wait for that; those of other ids do not.
+   * The session of that id; to be given back by {@link #release}. The first caller that asks for it
+   * opens it, and others of that id wait for that; those of other ids do not.
    *
    * @throws ProblemException if the id is not valid
-   * @throws IOException if the store cannot read what it has of it; who asks next tries anew
+   * @throws IOException if the store cannot read what it has of it; the next caller tries anew
    */
   public Session acquire(String id) throws ProblemException, IOException {
     SessionId.check(id);
@@ -70,7 +70,7 @@ public final class Sessions {
   private void open(String id, Use use) {
     try {
       use.session.complete(new Session(id, store.open(id), this));
-    } catch (IOException e) { // theirs who wait
+    } catch (IOException e) { // passed on to those that wait
       fail(id, use, e);
     } catch (RuntimeException | Error e) {
       fail(id, use, e);
@@ -83,13 +83,13 @@ public final class Sessions {
     use.session.completeExceptionally(cause);
   }
 
-  /** Whoever has messages under way releases the session after their replies. */
+  /** A caller with messages under way releases the session after their replies. */
   public void release(Session session) {
     inUse.computeIfPresent(
         session.id(), (id, use) -> use.is(session) && --use.users == 0 ? null : use);
   }
 
-  /** Whoever asks for its id from now on gets another. */
+  /** The next caller that asks for its id gets another. */
   void forget(Session deleted) {
     inUse.computeIfPresent(deleted.id(), (id, use) -> use.is(deleted) ? null : use);
   }

@@ -6,7 +6,8 @@ import java.util.Arrays;
  * Sorts longs and carries other longs along, keeping the order of equal ones. Few are sorted by
  * insertion; more by their digits, least significant first (Knuth, The Art of Computer Programming,
  * volume 3, 5.2.5), as keys that lie close together, such as timestamps of one session, have few
- * digits that differ. What is the same at the end of all, as of whole seconds, is passed over.
+ * digits that differ. Low digits that all keys share, as those of whole seconds do, are passed
+ * over.
  */
 final class StableSort {
   private static final int FEW = 48;

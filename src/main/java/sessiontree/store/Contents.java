@@ -7,7 +7,7 @@ import sessiontree.event.Batch;
 import sessiontree.sort.Cursor;
 
 /**
- * All that is stored of an open session at one moment. Whoever asked closes it.
+ * All that is stored of an open session at one moment. The caller closes it.
  *
  * @param sequence how many appends made it what it is
  * @param entries how many, SESSION_START included

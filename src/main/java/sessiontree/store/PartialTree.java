@@ -2,7 +2,7 @@ package sessiontree.store;
 
 /**
  * The tree of an open session as it was at one moment, without an end. What is appended later is
- * not in it. Whoever asked closes its tree.
+ * not in it. The caller closes its tree.
  *
  * @param tree to be read; its tag says nothing
  * @param entries how many were stored, SESSION_START included

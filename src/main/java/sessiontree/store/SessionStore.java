@@ -26,7 +26,7 @@ public interface SessionStore extends AutoCloseable {
   SessionState state(String id) throws IOException;
 
   /**
-   * The tree of a complete session, open for reading; empty for any other. Whoever asked closes it.
+   * The tree of a complete session, open for reading; empty for any other. The caller closes it.
    *
    * @throws IOException if it cannot be read, or is damaged
    */

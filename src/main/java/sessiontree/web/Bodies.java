@@ -150,7 +150,7 @@ final class Bodies extends Handler.Wrapper {
     // All guarded by this.
     private State state = State.READING;
     private final long sinceNanos = time.nanos();
-    private boolean admitted; // to read once more, whoever waits now
+    private boolean admitted; // to read once more, whatever else waits now
     private long received;
     private long counted; // among the in-flight bytes
     private long message; // its bytes, once it is whole; likewise

@@ -26,7 +26,7 @@ final class Dispatch extends Handler.Wrapper {
     }
   }
 
-  /** So that the selector thread, which has read a request, dispatches it. */
+  /** Lets the selector thread, which has read a request, dispatch it itself. */
   @Override
   public InvocationType getInvocationType() {
     return InvocationType.NON_BLOCKING;

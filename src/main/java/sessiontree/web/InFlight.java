@@ -7,17 +7,17 @@ import java.util.concurrent.atomic.AtomicLong;
 import sessiontree.store.RunningClock;
 
 /**
- * Bounds the bytes that all streams together have received, and that have no result yet. At the
- * bound nobody is read from, but one that is mid-message: or those that are would wait for each
- * other. Nor is that one where whole messages alone reach the bound. When there is room, who waits
- * is read from one after another, in the order in which they came. So what is held is at most twice
- * the limit, a message, and what the threads that read have in hand.
+ * Bounds the bytes that all streams and bodies together have received, and that have no result yet.
+ * At the bound only one reader that is mid-message is read from, as all that are would wait for
+ * each other; and not even that one where whole messages alone reach the bound. When there is room,
+ * readers that wait are read from one after another, in the order in which they came. So what is
+ * held is at most twice the limit, a message, and what the threads that read have in hand.
  *
  * <p>Safe for several threads; below the bound without a lock. It calls no reader while it holds
  * its lock.
  */
 final class InFlight {
-  /** Who reads a stream. */
+  /** A stream or a body that is read from. */
   interface Reader {
     /** Reads what is there, as it may now. False if it does not wait for that any more. */
     boolean admit();
@@ -26,7 +26,7 @@ final class InFlight {
     void drop(String reason);
   }
 
-  /** How long the one that is read from at the bound may take for its message. */
+  /** How long the reader that is read from at the bound may take for its message. */
   private static final long EXEMPT_NANOS = 10_000_000_000L;
 
   private final long limit;
@@ -34,13 +34,13 @@ final class InFlight {
   private final AtomicLong held = new AtomicLong();
   private final AtomicLong whole = new AtomicLong(); // bytes of messages, among those held
 
-  // All guarded by this; of those who wait, whether each is mid-message, in the order
-  // in which they came.
+  // All guarded by this. The readers that wait, in the order in which they came, and whether each
+  // is mid-message.
   private final Map<Reader, Boolean> waiting = new LinkedHashMap<>();
   private Reader exempt;
   private long exemptNanos;
 
-  /** Whether anybody waits, or is exempt. Written while this is locked. */
+  /** Whether a reader waits, or is exempt. Written while this is locked. */
   private volatile boolean crowded;
 
   InFlight(long limit, RunningClock time) {
@@ -81,14 +81,16 @@ final class InFlight {
     admitNext();
   }
 
-  /** Who waits is admitted, when there is room. */
+  /** Frees bytes; a reader that waits is admitted when there is room. */
   void subtract(long bytes) {
     if (held.addAndGet(-bytes) < limit) {
       admitNext();
     }
   }
 
-  /** Admits who has waited longest, if there is room. To be called after each reading. */
+  /**
+   * Admits the reader that has waited longest, if there is room. To be called after each reading.
+   */
   void admitNext() {
     while (crowded) {
       Reader next = next();
@@ -146,7 +148,7 @@ final class InFlight {
     if (exempt == reader) {
       return true;
     }
-    crowded = true; // before the bound is looked at again: who gives room later sees it
+    crowded = true; // before the bound is looked at again: a thread that frees bytes later sees it
     boolean room = held.get() < limit;
     if (room && waiting.isEmpty()) {
       exempt = null;
@@ -173,7 +175,7 @@ final class InFlight {
     waiting.remove(reader);
   }
 
-  /** Whether those who have begun a message are to hurry. */
+  /** Whether senders that are mid-message are to hurry. */
   boolean isShort() {
     return crowded || held.get() > limit / 2;
   }

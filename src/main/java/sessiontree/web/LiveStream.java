@@ -38,7 +38,9 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   private static final int MAX_QUEUED_BYTES = 1 << 20;
   private static final long COMMENT_NANOS = TimeUnit.SECONDS.toNanos(15);
 
-  /** So often the tree so far is sent again, if the store forgot what came behind it. */
+  /**
+   * How often the partial tree is sent again at most, where the store forgot what came behind it.
+   */
   private static final int MAX_SNAPSHOTS = 4;
 
   /** A tree begins with its start, whose characters are limited. */

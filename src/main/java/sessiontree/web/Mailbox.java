@@ -16,7 +16,7 @@ import sessiontree.session.Reply;
  * store's. Calls the owner without a lock.
  */
 final class Mailbox {
-  /** So many bytes are submitted while another submission is being stored. */
+  /** From that many bytes on, messages do not wait for the result of the submission before. */
   static final int MANY_BYTES = 16 << 10;
 
   /** The connection. */
@@ -70,34 +70,37 @@ final class Mailbox {
   /** Submits what there is, unless it may wait for the result of the submission before. */
   void submit() {
     while (true) {
-      Submission next;
+      List<Message> together;
+      Submission submission;
       synchronized (this) {
         if (submitting || messages.isEmpty() || (submitted > 0 && bytes < MANY_BYTES)) {
           return;
         }
-        next = new Submission(messages, bytes);
+        together = messages;
+        submission = new Submission(messages.size(), bytes);
         messages = List.of();
         bytes = 0;
         submitting = true;
         submitted++;
       }
-      owner.submit(next.messages, next.bytes, next);
+      owner.submit(together, submission.bytes, submission);
       synchronized (this) {
         submitting = false;
       }
     }
   }
 
-  /** Messages that were submitted together, until the last has its result. */
+  /**
+   * Takes the results of messages that were submitted together. It does not keep the messages,
+   * which are garbage before they are stored, as the append has their bytes.
+   */
   private final class Submission implements Reply {
-    private final List<Message> messages;
     private final int bytes;
     private int left; // messages without a result; -1 behind the last flush. Guarded by the mailbox
 
-    Submission(List<Message> messages, int bytes) {
-      this.messages = messages;
+    Submission(int messages, int bytes) {
+      this.left = messages;
       this.bytes = bytes;
-      this.left = messages.size();
     }
 
     @Override

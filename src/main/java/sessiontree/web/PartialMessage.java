@@ -42,7 +42,7 @@ final class PartialMessage {
     return bytes.length;
   }
 
-  /** Forgets the message. Its array stays with whoever has it. */
+  /** Forgets the message. Its array stays with those that hold it. */
   void clear() {
     bytes = NONE;
     length = 0;

@@ -186,7 +186,7 @@ final class Posting {
                   + " with writer and message it may be sent again");
     }
 
-    /** For those who send more to the session. */
+    /** For clients that send more to the session. */
     synchronized ProblemException refusal() {
       return unavailable(
           held && problem == null

@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * How the server listens, to whom, and how much it takes.
+ * How the server listens, which requests it allows, and how much it takes.
  *
  * @param port 0 for any that is free
  * @param maxMessageBytes of one message, as a WebSocket message or a request's body
@@ -12,7 +12,7 @@ import java.util.List;
  *     nobody is read from
  * @param maxConnections at a time
  * @param requestTimeout how long a request's head may take, and its body if it is small
- * @param access who may do what
+ * @param access which requests are allowed
  */
 public record Settings(
     String host,
@@ -24,7 +24,7 @@ public record Settings(
     Access access) {
 
   /**
-   * Who may do what.
+   * Which requests are allowed.
    *
    * @param writeTokens that stream and post; empty if everybody may
    * @param readTokens that read and list; empty if everybody may

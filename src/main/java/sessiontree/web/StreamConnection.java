@@ -52,7 +52,7 @@ final class StreamConnection
   /** How long a message that has begun may take until it is whole. */
   private static final long MESSAGE_NANOS = 60_000_000_000L;
 
-  /** The same where in-flight bytes are short. */
+  /** How long it may take where in-flight bytes are short. */
   private static final long SHORT_MESSAGE_NANOS = 10_000_000_000L;
 
   /** How long the peer may take to respond to a close. */
@@ -465,7 +465,7 @@ final class StreamConnection
     output.abort();
   }
 
-  /** After the last who needed the session it is given back. */
+  /** Gives the session back when nothing needs it any more. */
   private void release() {
     synchronized (this) {
       users--;

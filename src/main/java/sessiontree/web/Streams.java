@@ -44,7 +44,7 @@ final class Streams implements WebSocketNegotiator {
   private static final Set<String> COMPRESSION_PARAMETERS =
       Set.of("client_no_context_takeover", "server_no_context_takeover", "client_max_window_bits");
 
-  /** So many connections may be reading before all room for in-flight bytes is taken. */
+  /** How many connections may be reading before all room for in-flight bytes is taken. */
   private static final int INPUT_BUFFERS = 512;
 
   private static final int MAX_INPUT_BYTES = 64 << 10;
@@ -106,7 +106,7 @@ final class Streams implements WebSocketNegotiator {
 
   @Override
   public void customize(Configuration connection) {
-    connection.setIdleTimeout(Duration.ZERO); // pings show who is gone
+    connection.setIdleTimeout(Duration.ZERO); // pings show which clients are gone
     connection.setAutoFragment(true); // a frame comes in the parts that were read
     connection.setMaxFrameSize(0); // messages are measured by StreamConnection
     connection.setInputBufferSize(SMALL_INPUT_BYTES);
@@ -173,7 +173,7 @@ final class Streams implements WebSocketNegotiator {
     return time;
   }
 
-  /** The time of the last tick: near enough to see who is silent, and costs nothing. */
+  /** The time of the last tick: near enough to see which clients are silent, and costs nothing. */
   long nowNanos() {
     return nowNanos;
   }

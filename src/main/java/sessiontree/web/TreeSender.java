@@ -20,7 +20,7 @@ import sessiontree.store.Tree;
 final class TreeSender extends IteratingNestedCallback {
   private static final Logger LOG = LoggerFactory.getLogger(TreeSender.class);
 
-  /** So much is sent in one. */
+  /** Bytes that are sent at once. */
   private static final int PART_BYTES = 16 << 10;
 
   private final Tree tree;

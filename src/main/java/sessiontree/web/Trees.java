@@ -38,7 +38,7 @@ final class Trees extends Handler.Wrapper {
   private static final Logger LOG = LoggerFactory.getLogger(Trees.class);
   private static final String JSON = "application/json";
 
-  /** So may any cache keep a tree, but must ask whether it is there still. */
+  /** Any cache may keep a tree, but must ask whether it is still there. */
   private static final String CACHING = "private, no-cache";
 
   private static final int MAX_WAIT_SECONDS = 60;
@@ -103,7 +103,7 @@ final class Trees extends Handler.Wrapper {
     }
 
     void find(String named) {
-      // While nothing is written, it is not the client who is slow.
+      // While nothing is written, it is not the client that is slow.
       request.addIdleTimeoutListener(idle -> false);
       try {
         id = SessionId.check(named);

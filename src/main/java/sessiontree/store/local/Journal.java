@@ -121,7 +121,7 @@ final class Journal {
     return lastMillis;
   }
 
-  /** Likewise, in microseconds since the UNIX epoch; 0 if there is none. */
+  /** The greatest time in it, in microseconds since the UNIX epoch; 0 if there is none. */
   long lastMicros() {
     synchronized (pending) {
       return lastTime.isEmpty() ? 0 : JournalLine.micros(lastTime);
@@ -206,7 +206,7 @@ final class Journal {
     addNew(line);
   }
 
-  /** Likewise, a line that was not added before, without waiting for a disk. */
+  /** Adds a line that was not added before, without waiting for a disk. */
   void addNew(JournalLine line) {
     synchronized (pending) {
       saw(line.time());
@@ -256,7 +256,7 @@ final class Journal {
       files().add(next);
     }
     forced = from + bytes.length;
-    synchronized (pending) { // not before: who reads finds a line here or there
+    synchronized (pending) { // not before: a reader finds a line here or there
       byte[] all = pending.toByteArray();
       pending.reset();
       pending.write(all, bytes.length, all.length - bytes.length);
@@ -339,7 +339,7 @@ final class Journal {
       }
       folder.sync();
     }
-    purges.incrementAndGet(); // before: whoever has read lines of theirs still must notice
+    purges.incrementAndGet(); // before: a reader that still has such lines must notice
     tombstones.forEach(deleted::remove);
   }
 

@@ -337,7 +337,7 @@ final class LocalSession implements StoredSession {
    * From now on callbacks wait, that of the append that ended or deleted it the first. Those that
    * wait already did so for the tree of a session that is deleted now.
    *
-   * @param first null after a start, as nobody is there who appended
+   * @param first null after a start, as no append has a callback then
    */
   void holdCallbacks(Append.Callback first) {
     if (held != null) {

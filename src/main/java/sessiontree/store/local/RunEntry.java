@@ -44,7 +44,7 @@ record RunEntry(
         crc);
   }
 
-  /** The same, with the children of all older runs. */
+  /** The entry of a run that holds the children of all older runs too. */
   RunEntry withOlderRuns() {
     return new RunEntry(
         id, 0, lsn, millis, sequence, entries, start, end, writers, offset, length, count, crc);

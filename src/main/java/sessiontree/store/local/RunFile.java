@@ -14,7 +14,8 @@ import sessiontree.store.log.FileHeader;
 
 /**
  * A file of sorted runs, one a session, written at once and never changed. See the package's
- * manual. Safe for several threads; it stays readable for those who retained it when it is deleted.
+ * manual. Safe for several threads; it stays readable for those that retained it when it is
+ * deleted.
  */
 final class RunFile {
   static final int HEADER_BYTES = 32;

@@ -17,7 +17,7 @@ import sessiontree.store.log.Disk;
 final class RunWriter implements AutoCloseable {
   private static final int BUFFER_BYTES = 256 << 10;
 
-  /** So much goes to the disk at once: the log, which waits behind it, must not wait long. */
+  /** Bytes between two forces: the log, which waits behind them, must not wait long. */
   private static final int FORCED_BYTES = 4 << 20;
 
   private static final int COPIED_BYTES = 64 << 10;
@@ -78,8 +78,8 @@ final class RunWriter implements AutoCloseable {
 
   /**
    * Adds a session of which a region is damaged: all bytes as they are, under a checksum that is
-   * not theirs. So the damage stays, and is found by whoever reads them. They take no less room
-   * than what {@link #add} may have written of them before.
+   * not theirs. So the damage stays, and is found by every reader. They take no less room than what
+   * {@link #add} may have written of them before.
    */
   RunEntry addDamaged(RunEntry state, List<Region> regions) throws IOException {
     long offset = position + used;

@@ -56,12 +56,12 @@ final class RunningTime {
     }
   }
 
-  /** It was at least that, when the log was written. Before others use it. */
+  /** Moves it on to what the log has, at least. To be called before others use it. */
   void atLeast(long millis) {
     before = Math.max(before, millis);
   }
 
-  /** The time of day was that once. Before others use it. */
+  /** The time of day was that once. To be called before others use it. */
   synchronized void wasMicros(long micros) {
     lastMicros = Math.max(lastMicros, micros);
   }

@@ -149,7 +149,7 @@ final class Runs implements AutoCloseable {
   }
 
   private void delete(RunFile file) {
-    leftovers.add(file.path()); // first, so that whoever purges knows of it at any time
+    leftovers.add(file.path()); // first, so that a purge knows of it at any time
     synchronized (this) {
       files.remove(file);
     }
@@ -208,7 +208,7 @@ final class Runs implements AutoCloseable {
       Merge merge = begin();
       if (merge.inputs().stream().anyMatch(RunFile::hasGarbage)) {
         merge(merge, sessions);
-        for (RunFile file : merge.inputs()) { // whoever deletes them else may be slower
+        for (RunFile file : merge.inputs()) { // a deletion elsewhere may be slower
           disk.delete(file.path());
         }
       }
@@ -317,7 +317,7 @@ final class Runs implements AutoCloseable {
     return entries.stream().filter(entry -> entry.lsn() == region.lsn()).findFirst().orElseThrow();
   }
 
-  /** Merges the regions, the oldest first, into one. Whoever reads retains their files. */
+  /** Merges the regions, the oldest first, into one. Readers retain their files. */
   static Cursor read(List<Region> regions) throws IOException {
     int bufferBytes = Math.max(4 << 10, MERGE_BUFFER_BYTES / Math.max(1, regions.size()));
     List<Cursor> cursors = new ArrayList<>();

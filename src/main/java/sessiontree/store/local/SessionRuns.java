@@ -52,7 +52,7 @@ final class SessionRuns {
     return follow && children == regions.stream().mapToLong(Region::count).sum();
   }
 
-  /** Those in the files. */
+  /** The regions in the files. */
   List<Region> in(List<RunFile> files) {
     return regions.stream().filter(region -> files.contains(region.file())).toList();
   }

@@ -89,7 +89,7 @@ record TreeFacts(long lsn, long entries, Map<String, Long> writers) {
     return new DiskStreams.Input(file, file.size());
   }
 
-  /** Those of a tree that has none beside it. */
+  /** The facts of a tree that has none beside it. */
   static TreeFacts count(InputStream tree) throws IOException {
     long objects = 0;
     try (JsonParser json = TREES.createParser(tree)) {

@@ -190,12 +190,12 @@
  * before anything goes that the tree stands for.
  *
  * <p>A tombstone in the log removes what was found of its session so far, in runs, in the log and
- * as a tree, whoever made that tree: what the id may be now is all behind it. So the tree that is
- * there when an end is replayed is that session's, or there is a tombstone between the two, which
- * is replayed as well: one before the end has removed an older tree by then, one behind it will
- * remove a younger one, which is then made anew from its own records. Of a session that the runs
- * have only in part, or that the log has only later records of, the tree must be there, unless a
- * tombstone comes; or the start is refused.
+ * as a tree, whatever session made that tree: what the id may be now is all behind it. So the tree
+ * that is there when an end is replayed is that session's, or there is a tombstone between the two,
+ * which is replayed as well: one before the end has removed an older tree by then, one behind it
+ * will remove a younger one, which is then made anew from its own records. Of a session that the
+ * runs have only in part, or that the log has only later records of, the tree must be there, unless
+ * a tombstone comes; or the start is refused.
  *
  * <p>Five minutes after the first tombstone the active segment is sealed, and a checkpoint made up
  * to it; after a start with tombstones in the log at once. So what was deleted leaves the disk.
@@ -208,7 +208,7 @@
  *   <tr><td>spill<td>writes run files and begins their merges, makes checkpoints, deletes segments, purges deleted data
  *   <tr><td>finish<td>writes, forces and names trees, up to 32 at a time; removes the trees of deleted sessions
  *   <tr><td>merge<td>finishes sessions that have runs, and merges run files, one after another
- *   <tr><td>callbacks<td>calls back those who appended; where few do so at a time, the threads log, finish and merge
+ *   <tr><td>callbacks<td>runs the callbacks of appends; where these are few at a time, the threads log, finish and merge
  *       do it in its place
  *   <tr><td>retry<td>starts again what failed, looks for the log's file, writes the clock
  * </table>

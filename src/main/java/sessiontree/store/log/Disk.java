@@ -36,8 +36,8 @@ public interface Disk {
   }
 
   /**
-   * Makes an empty file, in place of one of that name if there is one. Whoever else uses the
-   * machine may not read it.
+   * Makes an empty file, in place of one of that name if there is one. Other users of the machine
+   * may not read it.
    */
   DiskFile create(Path file) throws IOException;
 
@@ -76,7 +76,7 @@ public interface Disk {
   void sync(Path directory) throws IOException;
 
   /**
-   * Makes the directory, and those above it, if need be. Whoever else uses the machine may not read
+   * Makes the directory, and those above it, if need be. Other users of the machine may not read
    * those that are made.
    */
   void createDirectories(Path directory) throws IOException;

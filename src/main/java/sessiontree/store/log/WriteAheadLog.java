@@ -47,8 +47,8 @@ public final class WriteAheadLog implements AutoCloseable {
   private static final int STAGING_BYTES = 1 << 20;
 
   /**
-   * So many zeros are written behind a group that makes the file longer, if it has not a quarter of
-   * that itself. To force what lies within the file takes two thirds of the time, as the file
+   * How many zeros are written behind a group that makes the file longer, if it has not a quarter
+   * of that itself. To force what lies within the file takes two thirds of the time, as the file
    * system has no length of it to write. PostgreSQL fills its log files likewise.
    */
   private static final int AHEAD_BYTES = 256 << 10;

@@ -13,7 +13,7 @@ import sessiontree.store.postgres.Group.Change;
 
 /**
  * The one statement that stores a group: it takes the lane's row, changes each session that is what
- * was expected, and writes into the lane's row which were not. So whoever holds the lane's row
+ * was expected, and writes into the lane's row which were not. So the holder of the lane's row
  * later knows all, whatever became of the connection.
  */
 final class AppendStatement implements AutoCloseable {

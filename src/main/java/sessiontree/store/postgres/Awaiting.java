@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The sessions of this server that have ended, and whose results wait for the tree, whoever makes
- * it. Safe for several threads.
+ * The sessions of this server that have ended, and whose results wait for the tree, whichever
+ * server makes it. Safe for several threads.
  */
 final class Awaiting {
   private record One(PostgresSession session, long born) {}

@@ -84,7 +84,7 @@ final class Finisher {
     }
   }
 
-  /** Those that this server makes, or will. */
+  /** The trees that this server makes, or will. */
   synchronized List<Ended> claimed() {
     List<Ended> all = new ArrayList<>(queue);
     all.addAll(large);

@@ -214,7 +214,7 @@ final class Lane {
     }
   }
 
-  /** So many as a group can need. */
+  /** As many as a group can need. */
   private void takeBorns() throws SQLException {
     if (bornsLeft < MAX_APPENDS) {
       nextBorn = AppendStatement.takeBorns(connection, BORNS);

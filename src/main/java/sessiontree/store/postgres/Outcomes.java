@@ -83,7 +83,7 @@ final class Outcomes {
     }
   }
 
-  /** Those whose writers have to be read: of rows that are not what was known. */
+  /** The sessions whose writers have to be read: of rows that are not what was known. */
   static Set<Long> changedBorns(Group group, Map<String, Row> rows) {
     Set<Long> borns = new LinkedHashSet<>();
     for (Group.Part part : group.parts()) {

@@ -17,7 +17,7 @@ import sessiontree.store.SessionStore.StoredSession;
 
 /**
  * A session in use at this server. It has two views of its row: that of its lane, which is as new
- * as the last statement, and that of whoever uses it, which moves on with the results of appends.
+ * as the last statement, and that of its user, which moves on with the results of appends.
  */
 final class PostgresSession implements StoredSession {
   private final String id;
@@ -28,7 +28,7 @@ final class PostgresSession implements StoredSession {
   /** Counts the resumptions; appends of an earlier era are stored no more once one was not. */
   private volatile int era;
 
-  // Owned by the lane's thread; before the first append by whoever opened the session.
+  // Owned by the lane's thread; before the first append by the thread that opened the session.
   Row known = Row.NONE;
   int brokenEra = -1;
 

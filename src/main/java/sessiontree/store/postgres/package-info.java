@@ -64,7 +64,7 @@
  *
  * <table>
  *   <caption>By the moment</caption>
- *   <tr><th>the server dies</th><th>what is there</th><th>who goes on</th></tr>
+ *   <tr><th>the server dies</th><th>what is there</th><th>what goes on</th></tr>
  *   <tr><td>before the statement's commit</td><td>nothing of the group</td>
  *     <td>the client, by its number</td></tr>
  *   <tr><td>after it</td><td>the whole group</td>
@@ -104,7 +104,7 @@
  *   <tr><td>{@code notifier}</td><td>notifications that are sent</td></tr>
  * </table>
  *
- * Who reads takes one of eight connections for as long as one query takes. Locks: a lane's queue,
+ * A reader takes one of eight connections for as long as one query takes. Locks: a lane's queue,
  * and a session's view for readers; no lock is held over a query, and none of the two while the
  * other is taken. No transaction is left open while the server does anything else, so a server that
  * is stopped by a debugger, or frozen, holds no lock of the database.
