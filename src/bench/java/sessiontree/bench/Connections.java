@@ -10,8 +10,8 @@ import java.util.Map;
 final class Connections implements Lab.Workload {
   private static final String NAME = "connections";
 
-  /** So many at most. */
-  static final int CONNECTIONS = 20_000;
+  /** So many at most: a heap of 1 GiB takes a few more. */
+  static final int CONNECTIONS = 16_000;
 
   /** Files that servers and loads have open besides their connections, at most. */
   private static final int OTHER_FILES = 500;

@@ -53,12 +53,17 @@ final class Steady implements AutoCloseable {
    */
   static Steady open(int port, String prefix, int connections, boolean starts) throws IOException {
     Steady steady = new Steady(port, prefix, connections, starts);
-    for (int i = 0; i < Math.min(OPENING, connections); i++) {
-      steady.begin();
+    try {
+      for (int i = 0; i < Math.min(OPENING, connections); i++) {
+        steady.begin();
+      }
+      steady.await(
+          () -> steady.opened == connections && (!starts || steady.answeredStarts == connections));
+      return steady;
+    } catch (IOException e) {
+      steady.close();
+      throw e;
     }
-    steady.await(
-        () -> steady.opened == connections && (!starts || steady.answeredStarts == connections));
-    return steady;
   }
 
   /**
