@@ -26,6 +26,7 @@ import sessiontree.store.DaemonThreads;
  * Makes the trees of sessions that have ended: of small ones many at a time, by one statement; of a
  * large one part by part, by another thread. Whatever fails is tried again, and what two servers do
  * at once is the same: the entries of an ended session do not change, and its row is complete once.
+ * When many fail together they are tried one by one, so that none waits for one that is damaged.
  */
 final class Finisher {
   private static final Logger LOG = LoggerFactory.getLogger(Finisher.class);
@@ -34,7 +35,7 @@ final class Finisher {
   /** A session that has ended. */
   record Ended(String id, long born) {}
 
-  /** Told what was finished by this server; by its threads. */
+  /** Called with what was finished by this server, by its threads. */
   interface Effects {
     void completed(List<Ended> completed, long nanos);
   }
@@ -56,6 +57,7 @@ final class Finisher {
   private final Set<Ended> queue = new LinkedHashSet<>();
   private final Set<Ended> large = new LinkedHashSet<>(); // one that fails goes last
   private final Set<Ended> working = new HashSet<>();
+  private int singly; // small ones that are finished one by one, as one of them may have failed all
   private boolean closing;
 
   Finisher(
@@ -107,7 +109,8 @@ final class Finisher {
         if (from.isEmpty()) {
           return;
         }
-        taken = List.copyOf(from).subList(0, Math.min(from.size(), one ? 1 : MOST));
+        taken = List.copyOf(from).subList(0, Math.min(from.size(), one || singly > 0 ? 1 : MOST));
+        singly -= !one && singly > 0 ? 1 : 0;
         taken.forEach(from::remove);
         working.addAll(taken);
       }
@@ -139,8 +142,12 @@ final class Finisher {
     }
     synchronized (this) {
       taken.forEach(working::remove);
-      if (!done) {
-        (one ? large : queue).addAll(taken);
+      if (!done && (one || taken.size() == 1)) {
+        large.addAll(taken); // where the others do not wait for it
+        notifyAll();
+      } else if (!done) {
+        queue.addAll(taken);
+        singly = taken.size();
       }
       return done || !closing;
     }

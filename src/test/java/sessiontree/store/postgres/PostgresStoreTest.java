@@ -1,12 +1,24 @@
 package sessiontree.store.postgres;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static sessiontree.Messages.end;
+import static sessiontree.Messages.event;
+import static sessiontree.Messages.message;
+import static sessiontree.Messages.start;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import sessiontree.PostgresServers;
 import sessiontree.metrics.Metrics;
+import sessiontree.store.Answered;
+import sessiontree.store.Appender;
+import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStoreContract;
 
 /** The store in PostgreSQL keeps the contract. */
@@ -31,5 +43,23 @@ class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
     PostgresStore.Options options =
         new PostgresStore.Options(1 << 20, 1 << 16, folder, 60_000, 200, 5_000, 0);
     return PostgresStore.open(servers.uri("contract"), null, options, new Metrics());
+  }
+
+  @Test
+  void sessionWhoseEntriesAreDamaged_holdsUpNoOther() throws Exception {
+    Appender damaged = appender("damaged");
+    damaged.append(message(start(1), event(2, "x"))).assertStored();
+    servers.sql(0, "contract", "UPDATE sessiontree.entry SET children = '\\x00'");
+    damaged.append(message(end(3)));
+
+    List<Answered> others = new ArrayList<>();
+    for (int i = 0; i < 50; i++) {
+      others.add(appender("s" + i).append(message(start(1), event(2, "x"), end(3))));
+    }
+    for (Answered other : others) {
+      other.assertStored();
+    }
+    assertThat(store.state("damaged").phase()).isEqualTo(Phase.ENDED);
+    assertThat(store.tree("s49")).isPresent();
   }
 }
