@@ -6,13 +6,10 @@ import static sessiontree.event.Problem.SESSION_NOT_FOUND;
 import static sessiontree.event.Problem.STORAGE_UNAVAILABLE;
 
 import java.io.IOException;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Consumer;
 import sessiontree.event.Batch;
 import sessiontree.event.ProblemException;
-import sessiontree.metrics.Metrics;
 import sessiontree.sort.Cursor;
 import sessiontree.store.Append;
 import sessiontree.store.SessionState.Phase;
@@ -38,8 +35,6 @@ public final class Session {
 
   /** What messages that become one append have of children at most, unless it is one message. */
   private static final int MAX_GROUP_BYTES = 64 << 10;
-
-  private static final Reply IGNORED = Reply.of(() -> {});
 
   /** Notified of what is stored in the session and, once, of its end; then of nothing more. */
   public interface Watcher {
@@ -77,64 +72,43 @@ public final class Session {
 
   private final String id;
   private final StoredSession stored;
-  private final Sessions sessions;
   private final Counters counters;
-
-  // All guarded by this.
-  private final Expected expected;
-  private final List<Watcher> watchers = new ArrayList<>(1);
-  private int inFlight; // appends without a result
-  private int era; // counts the fallbacks; an append of an earlier era makes it fall back no more
-  private boolean endStored; // it cannot fail any more, though its tree may take long
-  private final List<Runnable> outdated = new ArrayList<>(0); // to be checked again, in order
-  private final ArrayDeque<Runnable> waiting = new ArrayDeque<>(0); // behind the outdated
-  private boolean resuming; // a thread runs what waits
-
-  /** The deletion is done. Set once. */
-  private volatile boolean gone;
+  private final Appends appends; // its lock is the session's
+  private final Expected expected; // guarded by it
 
   Session(String id, StoredSession stored, Sessions sessions) {
     this.id = id;
     this.stored = stored;
-    this.sessions = sessions;
     this.counters = new Counters(id, sessions.metrics());
-    this.expected = new Expected(stored, sessions);
-    awaitTree();
+    this.appends = new Appends(this, stored, sessions, counters);
+    this.expected = appends.expected;
   }
 
   public String id() {
     return id;
   }
 
-  /**
-   * The store has a result when the tree of a session that has ended can be read, whichever server
-   * makes it.
-   */
-  private void awaitTree() {
-    endStored = expected.phase == Phase.ENDED;
-    if (endStored) {
-      await(new Result(IGNORED, null, true, () -> {}));
-    }
-  }
-
   /** From now on the watcher is notified of the session's end; at once if it has come. */
   public void watch(Watcher watcher) {
-    synchronized (this) {
-      if (expected.phase != Phase.COMPLETE && expected.phase != Phase.DAMAGED && !gone) {
-        watchers.add(watcher);
+    synchronized (appends) {
+      if (appends.watch(watcher)) {
         return;
       }
     }
-    notifyOfEnd(List.of(watcher));
+    appends.notifyOfEnd(List.of(watcher));
   }
 
-  public synchronized void unwatch(Watcher watcher) {
-    watchers.remove(watcher);
+  public void unwatch(Watcher watcher) {
+    synchronized (appends) {
+      appends.unwatch(watcher);
+    }
   }
 
   /** What is stored of it, if somebody watches; null if nobody does. */
-  synchronized StoredSession watched() {
-    return watchers.isEmpty() ? null : stored;
+  StoredSession watched() {
+    synchronized (appends) {
+      return appends.isWatched() ? stored : null;
+    }
   }
 
   /**
@@ -145,49 +119,17 @@ public final class Session {
     return stored.since(children);
   }
 
-  /** The watchers to notify of the session's end; none if it has not come. Guarded by this. */
-  private List<Watcher> taken(boolean ended) {
-    if (!ended) {
-      return List.of();
-    }
-    List<Watcher> taken = List.copyOf(watchers);
-    watchers.clear();
-    return taken;
-  }
-
-  /** Notifies of the end that has come. */
-  private void notifyOfEnd(List<Watcher> ended) {
-    if (ended.isEmpty()) {
-      return;
-    }
-    Phase phase;
-    long entries;
-    synchronized (this) {
-      phase = expected.phase;
-      entries = expected.entries;
-    }
-    for (Watcher watcher : ended) {
-      if (gone) {
-        watcher.deleted();
-      } else if (phase == Phase.DAMAGED) {
-        watcher.damaged();
-      } else {
-        watcher.completed(entries);
-      }
-    }
-  }
-
   /** The number of the writer's last message, those in flight included; 0 when there is none. */
-  public synchronized long lastNumber(String writer) {
-    return expected.lastNumber(writer);
+  public long lastNumber(String writer) {
+    synchronized (appends) {
+      return expected.lastNumber(writer);
+    }
   }
 
   /** Another server may have changed it: asks the store, and notifies the watchers of its end. */
   void changed() {
-    synchronized (this) {
-      if (!expected.deleted && !isParking()) {
-        await(new Result(IGNORED, null, false, () -> {}));
-      }
+    synchronized (appends) {
+      appends.lookAtStore();
     }
   }
 
@@ -204,17 +146,17 @@ public final class Session {
   private void sync(String writer, Synced synced, boolean resumed) {
     Reply reply;
     long entries;
-    synchronized (this) {
+    synchronized (appends) {
       Runnable again = () -> sync(writer, synced, true);
-      if (parks(resumed, again)) {
+      if (appends.parks(resumed, again)) {
         return;
       }
-      if (expected.phase == Phase.COMPLETE || expected.phase == Phase.DAMAGED || endStored) {
+      if (appends.hasEnd()) {
         return;
       }
       reply = new SyncReply(writer, expected.lastNumber(writer), synced);
-      if (asksStore()) { // an end or a deletion in flight may fail
-        await(new Result(reply, null, false, again));
+      if (appends.asksStore()) { // an end or a deletion in flight may fail
+        appends.await(appends.result(reply, null, false, again));
         return;
       }
       if (expected.deleted) {
@@ -239,7 +181,7 @@ public final class Session {
 
     @Override
     public void stored(int replied, long entries, boolean complete) {
-      if (!complete && !gone) {
+      if (!complete && !appends.isGone()) {
         synced.synced(entries, messages);
       }
     }
@@ -271,9 +213,9 @@ public final class Session {
     boolean replied = false;
     for (int next = 0; next < messages.size(); ) {
       List<Message> left = messages.subList(next, messages.size());
-      Result result;
-      synchronized (this) {
-        if (parks(resumed, () -> submit(writer, consecutive, left, reply, true))) {
+      Appends.Result result;
+      synchronized (appends) {
+        if (appends.parks(resumed, () -> submit(writer, consecutive, left, reply, true))) {
           break;
         }
         result = new Group(writer, consecutive, left, reply).append();
@@ -281,8 +223,9 @@ public final class Session {
         if (result.stores) {
           continue; // what follows is looked at again, for itself
         }
-        if (asksStore()) { // nothing is to be stored, but its turn comes after what is in flight
-          await(result);
+        if (appends
+            .asksStore()) { // nothing is to be stored, but its turn comes after what is in flight
+          appends.await(result);
           continue;
         }
         result.entries = expected.entries;
@@ -296,7 +239,10 @@ public final class Session {
     }
   }
 
-  /** Messages that become one append, or one of which nothing is to be stored. Guarded by this. */
+  /**
+   * Messages that become one append, or one of which nothing is to be stored. Guarded by the
+   * appends.
+   */
   private final class Group {
     private final String writer;
     private final boolean consecutive;
@@ -314,7 +260,7 @@ public final class Session {
       this.reply = reply;
     }
 
-    Result append() {
+    Appends.Result append() {
       try {
         while (batches.size() < messages.size() && tryAdd(messages.get(batches.size()))) {}
       } catch (ProblemException e) {
@@ -325,8 +271,9 @@ public final class Session {
       Message last = taken.get(taken.size() - 1);
       Runnable again =
           stored.shared() ? () -> submit(writer, consecutive, taken, reply, true) : null;
-      Result result =
-          new Result(reply, empty ? problem : null, !empty && last.batch().end() != null, again);
+      Appends.Result result =
+          appends.result(
+              reply, empty ? problem : null, !empty && last.batch().end() != null, again);
       result.messages = taken.size();
       result.batch = empty ? last.batch() : Batch.joined(batches);
       if (empty) {
@@ -335,7 +282,7 @@ public final class Session {
       }
       result.stores = true;
       result.starts = keepsStart;
-      Session.this.append(
+      appends.append(
           Append.entries(
               expected.sequence, result.batch, keepsStart, writer, last.number(), result),
           result);
@@ -392,18 +339,18 @@ public final class Session {
     ProblemException problem;
     try {
       String tag = expectedTag == null ? null : stored.version();
-      synchronized (this) {
+      synchronized (appends) {
         Runnable again = () -> delete(expectedTag, reply, true);
-        if (parks(resumed, again)) {
+        if (appends.parks(resumed, again)) {
           return;
         }
         boolean there = expected.phase != Phase.NEW && !expected.deleted;
         boolean complete = expected.phase == Phase.COMPLETE;
         if (there && (expectedTag == null || (complete && expectedTag.equals(tag)))) {
           expected.deleted = true;
-          Result result = new Result(reply, null, false, again);
+          Appends.Result result = appends.result(reply, null, false, again);
           result.deletes = true;
-          append(Append.deletion(expected.sequence, result), result);
+          appends.append(Append.deletion(expected.sequence, result), result);
           return;
         }
         problem =
@@ -411,7 +358,7 @@ public final class Session {
                 ? new ProblemException(PRECONDITION_FAILED, "the session has no tree of that tag")
                 : new ProblemException(SESSION_NOT_FOUND, "nothing is stored of session " + id);
         if (stored.shared() && !expected.deleted) {
-          await(new Result(reply, problem, false, again));
+          appends.await(appends.result(reply, problem, false, again));
           return;
         }
       }
@@ -435,17 +382,17 @@ public final class Session {
     try {
       long before;
       boolean same;
-      synchronized (this) {
+      synchronized (appends) {
         before = expected.sequence;
-        same = isIdle();
+        same = appends.isIdle();
       }
       same = same && seenVersion.equals(stored.version());
       Batch.Bound end = same ? stored.latest() : null;
-      synchronized (this) {
-        if (same && isIdle() && expected.sequence == before) {
+      synchronized (appends) {
+        if (same && appends.isIdle() && expected.sequence == before) {
           ProblemException changed = problem;
-          Result result = new Result(reply, null, true, () -> refuse(reply, changed));
-          append(Append.abandonment(before, end, result), result);
+          Appends.Result result = appends.result(reply, null, true, () -> refuse(reply, changed));
+          appends.append(Append.abandonment(before, end, result), result);
           return;
         }
       }
@@ -453,290 +400,5 @@ public final class Session {
       problem = new ProblemException(STORAGE_UNAVAILABLE, "the session cannot be read: " + e);
     }
     refuse(reply, problem);
-  }
-
-  /** Guarded by this. */
-  private boolean isIdle() {
-    return expected.phase == Phase.OPEN && inFlight == 0 && !isParking() && !expected.deleted;
-  }
-
-  // --- Appends in flight. All but resume() guarded by this.
-
-  /** Whether a reply may not come before the store was asked. */
-  private boolean asksStore() {
-    return inFlight > 0 || !outdated.isEmpty() || (stored.shared() && !expected.deleted);
-  }
-
-  private void await(Result result) {
-    append(Append.nothing(expected.sequence, result), result);
-  }
-
-  private void append(Append append, Result result) {
-    expected.add(append);
-    result.entries = expected.entries;
-    result.added = append.entries();
-    result.era = era;
-    inFlight++;
-    stored.append(append);
-  }
-
-  /** Has a task wait that would overtake what is outdated; unless it is being resumed itself. */
-  private boolean parks(boolean resumed, Runnable task) {
-    boolean parks = !resumed && isParking();
-    if (parks) {
-      waiting.add(task);
-    }
-    return parks;
-  }
-
-  private boolean isParking() {
-    return resuming || !outdated.isEmpty() || !waiting.isEmpty();
-  }
-
-  private void fallBack() {
-    era++;
-    expected.load();
-    endStored = expected.phase == Phase.ENDED;
-  }
-
-  /** Checks again what is outdated, and then what waits, when nothing is in flight. */
-  private void resume() {
-    synchronized (this) {
-      if (resuming || !isParking()) {
-        return;
-      }
-      resuming = true;
-    }
-    while (true) {
-      Runnable next;
-      List<Watcher> ended = List.of();
-      List<Watcher> behind = List.of();
-      synchronized (this) {
-        if (!outdated.isEmpty() && inFlight > 0) {
-          resuming = false; // the last result resumes
-          return;
-        }
-        if (!outdated.isEmpty()) {
-          ended = takeOutdated();
-          behind = List.copyOf(watchers);
-        }
-        next = waiting.poll();
-        resuming = next != null;
-      }
-      notifyOfEnd(ended);
-      behind.forEach(Watcher::missed);
-      if (next == null) {
-        return;
-      }
-      next.run();
-    }
-  }
-
-  private List<Watcher> takeOutdated() {
-    for (int i = outdated.size() - 1; i >= 0; i--) {
-      waiting.addFirst(outdated.get(i));
-    }
-    outdated.clear();
-    fallBack();
-    gone |= expected.deleted;
-    if (gone) {
-      sessions.forget(this);
-    }
-    awaitTree();
-    return taken(gone || expected.phase == Phase.COMPLETE || expected.phase == Phase.DAMAGED);
-  }
-
-  /** The result of an append, or of a message of which nothing is to be stored. */
-  private final class Result implements Append.Callback {
-    private final Reply reply;
-    private final ProblemException problem;
-    private final boolean ends;
-    private final Runnable again;
-    private final long sinceNanos = System.nanoTime();
-
-    // Set before the store sees it.
-    private int messages; // 0 if it is of none
-    private Batch batch; // of the messages; null if they could not be read
-    private boolean stores; // the batch
-    private boolean known;
-    private boolean starts;
-    private boolean deletes;
-    private long entries;
-    private int added;
-    private int era;
-
-    private boolean complete;
-    private boolean parked; // it has no result yet; of the thread that gives results
-
-    /**
-     * Passes the result on when the append has it.
-     *
-     * @param problem the result when all before it have theirs, or null
-     * @param ends whether the session is complete when the append is stored
-     * @param again does the same anew when it is outdated; null if the store is not shared
-     */
-    Result(Reply reply, ProblemException problem, boolean ends, Runnable again) {
-      this.reply = reply;
-      this.problem = problem;
-      this.ends = ends;
-      this.again = again;
-    }
-
-    @Override
-    public void stored() {
-      List<Watcher> watching = List.of();
-      List<Watcher> ended;
-      synchronized (Session.this) {
-        if (stores && batch.count() > 0 && !watchers.isEmpty()) {
-          watching = List.copyOf(watchers);
-        }
-        expected.phase = ends ? Phase.COMPLETE : expected.phase;
-        gone |= deletes;
-        ended = taken(ends || deletes);
-        complete = expected.phase == Phase.COMPLETE;
-      }
-      if (deletes) {
-        sessions.forget(Session.this);
-      }
-      reply();
-      for (Watcher watcher : watching) {
-        watcher.stored(entries - 1 - (ends ? 1 : 0) - batch.count(), batch);
-      }
-      notifyOfEnd(ended);
-      settled();
-    }
-
-    /** Passes on its result, when all before it have theirs. */
-    void reply() {
-      count();
-      if (problem != null) {
-        reply.refused(problem);
-      } else {
-        reply.stored(Math.max(1, messages), entries, complete);
-      }
-    }
-
-    private void count() {
-      Metrics metrics = sessions.metrics();
-      if (stores) {
-        counters.stored(messages, added, sinceNanos);
-      } else if (messages > 0 && problem != null) {
-        counters.refused(messages, batch, problem);
-      } else if (messages > 0) {
-        counters.unstored(batch, known);
-      }
-      if (starts) {
-        metrics.sessionsStarted.inc();
-      }
-      if (ends) {
-        metrics.sessionsCompleted.inc();
-      }
-      if (deletes) {
-        counters.deleted();
-      }
-    }
-
-    @Override
-    public void held() {
-      synchronized (Session.this) {
-        endStored |= ends;
-      }
-      reply.held(problem);
-    }
-
-    @Override
-    public void noTree() {
-      List<Watcher> ended;
-      ProblemException why;
-      synchronized (Session.this) {
-        why = expected.deleted ? Expected.deletion() : Expected.damage();
-        expected.phase = expected.deleted ? expected.phase : Phase.DAMAGED;
-        ended = taken(!expected.deleted); // else they are notified when it is
-      }
-      refuse(problem == null ? why : problem, reply::refused);
-      notifyOfEnd(ended);
-      settled();
-    }
-
-    @Override
-    public void outdated() {
-      if (!parks()) {
-        failed();
-        return;
-      }
-      settled();
-    }
-
-    /** Whether it is to be checked again: what was in flight when another was first. */
-    private boolean parks() {
-      synchronized (Session.this) {
-        parked = again != null && era == Session.this.era;
-        if (parked) {
-          outdated.add(again);
-        }
-        return parked;
-      }
-    }
-
-    @Override
-    public void failed() {
-      boolean behind;
-      synchronized (Session.this) {
-        behind = !outdated.isEmpty();
-      }
-      if (behind && parks()) { // its sender's messages before it may be outdated
-        settled();
-        return;
-      }
-      failed(
-          "the message could not be stored; nothing of it was kept, and it may be sent again",
-          reply::refused);
-    }
-
-    @Override
-    public void unknown() {
-      failed(
-          "it is not known whether the message is stored; with writer and message it may be sent"
-              + " again",
-          reply::unknown);
-    }
-
-    private void failed(String detail, Consumer<ProblemException> result) {
-      synchronized (Session.this) {
-        if (era == Session.this.era) {
-          fallBack();
-        }
-      }
-      refuse(new ProblemException(STORAGE_UNAVAILABLE, detail), result);
-      settled();
-    }
-
-    private void refuse(ProblemException why, Consumer<ProblemException> result) {
-      if (messages > 0) {
-        counters.refused(messages, batch, why);
-      }
-      for (int i = 0; i < Math.max(1, messages); i++) {
-        result.accept(why);
-      }
-    }
-
-    /** Not before the reply has it: what is replied without the store must not overtake it. */
-    private void settled() {
-      boolean last;
-      synchronized (Session.this) {
-        inFlight--;
-        last = !outdated.isEmpty() && inFlight == 0;
-      }
-      if (last) {
-        resume();
-      }
-    }
-
-    @Override
-    public void flush() {
-      if (!parked) {
-        reply.flush();
-      }
-    }
   }
 }
