@@ -3,8 +3,6 @@ package sessiontree.web;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -15,7 +13,6 @@ import org.eclipse.jetty.util.IteratingNestedCallback;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.event.Batch;
-import sessiontree.event.Children;
 import sessiontree.event.ProblemException;
 import sessiontree.session.Session;
 import sessiontree.sort.Cursor;
@@ -27,7 +24,7 @@ import sessiontree.store.Tree;
  * One client that watches a session. It is sent the tree so far, then what was stored meanwhile as
  * long as that is in memory, and from then on each batch as it is stored: part by part, the next
  * when the client has taken the one before. So a client that reads slowly holds a file, and then at
- * most {@link #MAX_QUEUED_BYTES} of batches, beyond which it is cut off.
+ * most what a {@link WatchQueue} holds, beyond which it is cut off.
  *
  * <p>Events are added by one thread at a time, as {@link org.eclipse.jetty.util.IteratingCallback}
  * has it; batches come by the store's.
@@ -35,7 +32,6 @@ import sessiontree.store.Tree;
 final class LiveStream extends IteratingNestedCallback implements Session.Watcher {
   private static final Logger LOG = LoggerFactory.getLogger(LiveStream.class);
   private static final int PART_BYTES = 16 << 10;
-  private static final int MAX_QUEUED_BYTES = 1 << 20;
   private static final long COMMENT_NANOS = TimeUnit.SECONDS.toNanos(15);
 
   /**
@@ -48,9 +44,6 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
 
   private static final String BEFORE_START = "\"start\":";
 
-  /** A batch that is stored, and how many children the session had before. */
-  private record Stored(long before, Batch batch) {}
-
   /** Why a stream ends. */
   private enum End {
     COMPLETE,
@@ -62,6 +55,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   private final Session session;
   private final Request request;
   private final Response response;
+  private final WatchQueue queue;
   private final ChildEvents events = new ChildEvents();
   private final AtomicBoolean woken = new AtomicBoolean();
 
@@ -83,19 +77,15 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   private volatile long sentNanos = System.nanoTime();
 
   // All guarded by this.
-  private final Deque<Stored> queue = new ArrayDeque<>(0);
-  private int offset; // of the next child in the first batch
-  private long index; // and its number among the batch's
-  private long queuedBytes;
   private End end;
   private long endEntries;
   private boolean missed; // others' messages, which are in the store
   private boolean commentDue;
-  private boolean released;
 
   LiveStream(Live live, Session session, Request request, Response response, Callback callback) {
     super(callback);
     this.live = live;
+    this.queue = new WatchQueue(live);
     this.session = session;
     this.request = request;
     this.response = response;
@@ -272,36 +262,13 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   private void stopWatching() {
     watching = false;
     session.unwatch(this);
-    synchronized (this) {
-      live.count(-queuedBytes);
-      queuedBytes = 0;
-      queue.clear();
-      offset = 0;
-      index = 0;
-    }
+    queue.clear();
   }
 
-  /** Adds the next child of the batches that wait, unless it was sent before. */
-  private synchronized boolean addFromQueue() {
-    Stored first = queue.peek();
-    if (first == null) {
-      return false;
-    }
-    byte[] array = first.batch.children();
-    int length = Children.length(array, offset);
-    index++;
-    if (first.before + index > sent) {
-      events.child(array, offset + Children.HEADER_BYTES, length, ++sent);
-    }
-    offset += Children.HEADER_BYTES + length;
-    if (index == first.batch.count()) {
-      queue.remove();
-      queuedBytes -= array.length;
-      live.count(-array.length);
-      offset = 0;
-      index = 0;
-    }
-    return true;
+  private boolean addFromQueue() {
+    long with = queue.move(sent, events);
+    sent = Math.max(sent, with);
+    return with >= 0;
   }
 
   /** Goes on with what the store has, and watches again behind that. */
@@ -358,18 +325,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
 
   @Override
   public void stored(long before, Batch batch) {
-    int bytes = batch.children().length;
-    boolean slow;
-    synchronized (this) {
-      if (released) {
-        return;
-      }
-      slow = !queue.isEmpty() && queuedBytes + bytes > MAX_QUEUED_BYTES;
-      slow |= !live.count(bytes) && !queue.isEmpty();
-      queue.add(new Stored(before, batch));
-      queuedBytes += bytes;
-    }
-    if (slow) {
+    if (!queue.add(before, batch)) {
       live.dropped();
       session.unwatch(this);
       request.getConnectionMetaData().getConnection().getEndPoint().close();
@@ -448,9 +404,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   }
 
   private void release() {
-    synchronized (this) {
-      released = true;
-    }
+    queue.close();
     stopWatching();
     live.ended(this);
     try {
