@@ -23,6 +23,7 @@ import sessiontree.store.Listing.Listed;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.Tree;
 import sessiontree.store.local.LocalStore;
+import sessiontree.store.local.LocalStoreOptions;
 import sessiontree.store.postgres.Import;
 import sessiontree.store.postgres.PostgresStore;
 
@@ -109,7 +110,7 @@ final class Copy {
     long memoryBytes = Runtime.getRuntime().maxMemory() / 4;
     String used = folder.toString();
     try (LocalStore from =
-        LocalStore.open(folder, new LocalStore.Options(memoryBytes, LOG_BYTES), new Metrics())) {
+        LocalStore.open(folder, new LocalStoreOptions(memoryBytes, LOG_BYTES), new Metrics())) {
       used = PostgresStore.withoutPassword(database);
       try (Import to = Import.open(database, password)) {
         return new Copy(from, to).all();

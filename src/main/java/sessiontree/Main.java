@@ -19,6 +19,7 @@ import sessiontree.session.Sessions;
 import sessiontree.store.MemoryStore;
 import sessiontree.store.SessionStore;
 import sessiontree.store.local.LocalStore;
+import sessiontree.store.local.LocalStoreOptions;
 import sessiontree.store.postgres.PostgresStore;
 import sessiontree.web.Server;
 
@@ -158,7 +159,7 @@ public final class Main {
       }
       return LocalStore.open(
           Path.of(config.store),
-          new LocalStore.Options(config.memoryBytes, config.logBytes),
+          new LocalStoreOptions(config.memoryBytes, config.logBytes),
           metrics);
     } catch (IOException e) {
       throw new IOException("cannot use store " + config.storeName() + ": " + reason(e), e);

@@ -87,7 +87,7 @@ final class Checkpointer implements AutoCloseable {
       Journal journal,
       WriteAheadLog log,
       OpenSessions sessions,
-      LocalStore.Options options,
+      LocalStoreOptions options,
       Runnable merge,
       Runnable seal,
       Metrics metrics) {

@@ -11,7 +11,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
@@ -40,7 +39,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
   private static final Duration CLOCK_WRITTEN = Duration.ofSeconds(10);
 
   private final Closeable lock;
-  private final Options options;
+  private final LocalStoreOptions options;
   private final OpenSessions sessions = new OpenSessions();
   private final RunningTime running;
   private final TreeFiles trees;
@@ -65,67 +64,18 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
       };
 
   /**
-   * How the store uses memory and disk.
-   *
-   * @param memoryBytes of children that are held in memory, of all sessions; bringing the largest
-   *     of them into order takes 32 bytes a child more
-   * @param logBytes of the write-ahead log: at most so much is replayed after a crash
-   * @param fanIn more run files than this are merged into one
-   * @param retry how long after a failure it is tried whether the disk takes something
-   * @param purge how long what was deleted may lie in the log and in run files
-   * @param nanoTime a clock such as {@link System#nanoTime}
-   */
-  public record Options(
-      long memoryBytes,
-      long logBytes,
-      int fanIn,
-      Duration retry,
-      Duration purge,
-      LongSupplier nanoTime) {
-    private static final long MAX_SEGMENT_BYTES = 16 << 20;
-    private static final long MAX_JOURNAL_BYTES = 64 << 10;
-
-    /**
-     * With at most 32 run files between merges, a try every second, and a purge every five minutes.
-     */
-    public Options(long memoryBytes, long logBytes) {
-      this(
-          memoryBytes,
-          logBytes,
-          32,
-          Duration.ofSeconds(1),
-          Duration.ofMinutes(5),
-          System::nanoTime);
-    }
-
-    /** Of trees that were read, in memory; beside the children. */
-    long cachedBytes() {
-      return memoryBytes / 8;
-    }
-
-    /** A file of the journal takes no more lines when it has reached this. */
-    long journalBytes() {
-      return Math.min(MAX_JOURNAL_BYTES, logBytes / 16);
-    }
-
-    /** A segment of the log takes no more records when it has reached this. */
-    long segmentBytes() {
-      return Math.min(MAX_SEGMENT_BYTES, logBytes / 16);
-    }
-  }
-
-  /**
    * Opens the store of a folder, or makes one; replays its log, and finishes the sessions that have
    * ended.
    *
    * @throws IOException if the folder cannot be used, another process uses it, or it is damaged;
    *     its message says so in one line
    */
-  public static LocalStore open(Path folder, Options options, Metrics metrics) throws IOException {
+  public static LocalStore open(Path folder, LocalStoreOptions options, Metrics metrics)
+      throws IOException {
     return open(Disk.real(), folder, options, metrics);
   }
 
-  static LocalStore open(Disk disk, Path folder, Options options, Metrics metrics)
+  static LocalStore open(Disk disk, Path folder, LocalStoreOptions options, Metrics metrics)
       throws IOException {
     long began = System.nanoTime();
     disk.createDirectories(folder);
@@ -140,7 +90,8 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     }
   }
 
-  private LocalStore(Disk disk, Path folder, Options options, Closeable lock, Metrics metrics)
+  private LocalStore(
+      Disk disk, Path folder, LocalStoreOptions options, Closeable lock, Metrics metrics)
       throws IOException {
     this.lock = lock;
     this.options = options;

@@ -45,7 +45,7 @@ public class AppendBenchmark {
     @Setup
     public void open() throws IOException {
       folder = Files.createTempDirectory("append");
-      store = LocalStore.open(folder, new LocalStore.Options(256 << 20, 64 << 20), new Metrics());
+      store = LocalStore.open(folder, new LocalStoreOptions(256 << 20, 64 << 20), new Metrics());
     }
 
     @TearDown

@@ -25,7 +25,7 @@ class CopiedFolderTest {
   private static LocalStore open(Path folder) throws IOException {
     return LocalStore.open(
         folder,
-        new LocalStore.Options(
+        new LocalStoreOptions(
             64 << 10, 1 << 20, 4, Duration.ofMillis(1), Duration.ofMinutes(5), System::nanoTime),
         new Metrics());
   }

@@ -49,8 +49,8 @@ import sessiontree.store.log.FileHeader;
  * its own.
  */
 class LocalStoreDamageTest {
-  private static final LocalStore.Options SMALL =
-      new LocalStore.Options(
+  private static final LocalStoreOptions SMALL =
+      new LocalStoreOptions(
           2_000, 16 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), System::nanoTime);
 
   @TempDir Path folder;
@@ -321,8 +321,8 @@ class LocalStoreDamageTest {
   @Test
   void openSession_thatIsDamaged_keepsNoOthersFromBeingMergedAndSwept() throws Exception {
     leaveDamagedRuns();
-    LocalStore.Options swept =
-        new LocalStore.Options(
+    LocalStoreOptions swept =
+        new LocalStoreOptions(
             2_000, 16 << 10, 4, Duration.ofMillis(1), Duration.ofMillis(1), System::nanoTime);
     try (LocalStore store = LocalStore.open(folder, swept, new Metrics())) {
       for (int i = 0; i < 5; i++) {

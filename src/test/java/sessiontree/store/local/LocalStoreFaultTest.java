@@ -44,8 +44,8 @@ class LocalStoreFaultTest {
    * So small that every few messages something is spilled, a segment is sealed, a checkpoint made,
    * and runs merged.
    */
-  private static final LocalStore.Options SMALL =
-      new LocalStore.Options(
+  private static final LocalStoreOptions SMALL =
+      new LocalStoreOptions(
           3_000, 24 << 10, 4, Duration.ofMillis(1), Duration.ofMillis(20), System::nanoTime);
 
   private enum Outcome {

@@ -32,8 +32,8 @@ import sessiontree.store.log.Disk;
 
 /** A folder to which somebody does something while a store uses it. */
 class LocalStoreFolderTest {
-  private static final LocalStore.Options SMALL =
-      new LocalStore.Options(
+  private static final LocalStoreOptions SMALL =
+      new LocalStoreOptions(
           20_000, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), System::nanoTime);
 
   @TempDir Path above;

@@ -62,8 +62,8 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
   @TempDir Path folder;
 
   /** Small, so that a test of some records has several segments. */
-  private static LocalStore.Options options() {
-    return new LocalStore.Options(
+  private static LocalStoreOptions options() {
+    return new LocalStoreOptions(
         1 << 20, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), System::nanoTime);
   }
 
@@ -169,8 +169,8 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
   void deletedSessions_leaveTheDisk(boolean atTheNextStart) throws Exception {
     store.close();
     Duration purge = atTheNextStart ? Duration.ofMinutes(5) : Duration.ZERO;
-    LocalStore.Options small =
-        new LocalStore.Options(2_000, 64 << 10, 4, Duration.ofMillis(1), purge, System::nanoTime);
+    LocalStoreOptions small =
+        new LocalStoreOptions(2_000, 64 << 10, 4, Duration.ofMillis(1), purge, System::nanoTime);
     store = LocalStore.open(folder, small, new Metrics());
     Map<String, List<String>> kept = new HashMap<>();
     for (int s = 0; s < 20; s++) {
@@ -243,8 +243,8 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
   void timeInWhichTheProcessDidNotRun_makesNothingDue() throws Exception {
     store.close();
     AtomicLong nanos = new AtomicLong();
-    LocalStore.Options options =
-        new LocalStore.Options(
+    LocalStoreOptions options =
+        new LocalStoreOptions(
             1 << 20, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), nanos::get);
     store = LocalStore.open(folder, options, new Metrics());
     appender("open").append(message(start(1))).assertStored();
@@ -261,8 +261,8 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
   void idleTime_isThatWhichTheStoreWasOpen() throws Exception {
     store.close();
     AtomicLong nanos = new AtomicLong(500);
-    LocalStore.Options options =
-        new LocalStore.Options(
+    LocalStoreOptions options =
+        new LocalStoreOptions(
             1 << 20, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), nanos::get);
     store = LocalStore.open(folder, options, new Metrics());
     run(nanos, 7);
@@ -283,8 +283,8 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
   void timeSinceCompletion_isThatWhichTheStoreWasOpen_andTagsSurvive() throws Exception {
     store.close();
     AtomicLong nanos = new AtomicLong(500);
-    LocalStore.Options options =
-        new LocalStore.Options(
+    LocalStoreOptions options =
+        new LocalStoreOptions(
             1 << 20, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), nanos::get);
     store = LocalStore.open(folder, options, new Metrics());
     run(nanos, 7);
@@ -320,8 +320,8 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
       Files.writeString(beside.resolve(name), "{}");
     }
     AtomicLong nanos = new AtomicLong();
-    LocalStore.Options options =
-        new LocalStore.Options(
+    LocalStoreOptions options =
+        new LocalStoreOptions(
             1 << 20, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), nanos::get);
     for (int i = 0; i < 2; i++) {
       store = LocalStore.open(folder, options, new Metrics());
@@ -350,8 +350,8 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
   void completeSessions_areToldOnce_afterKills_andUntilTheyAreDeleted(long seed) throws Exception {
     store.close();
     Random random = new Random(seed);
-    LocalStore.Options small =
-        new LocalStore.Options(
+    LocalStoreOptions small =
+        new LocalStoreOptions(
             4_000, 32 << 10, 4, Duration.ofMillis(1), Duration.ofMillis(20), System::nanoTime);
     FaultyDisk disk = FaultyDisk.create(random);
     Set<String> complete = new TreeSet<>();
@@ -431,8 +431,8 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
   @Test
   void abandonedSession_isSoAfterReopen_alsoWhenSpilled() throws Exception {
     store.close();
-    LocalStore.Options small =
-        new LocalStore.Options(
+    LocalStoreOptions small =
+        new LocalStoreOptions(
             1_000, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), System::nanoTime);
     store = LocalStore.open(folder, small, new Metrics());
     Appender session = appender("a");
@@ -708,7 +708,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
   void treeThatIsThereAtTheStart_isKept_unlessItHasNotItsFacts(
       boolean again, String name, Damage damage) throws Exception {
     store.close();
-    LocalStore.Options large = new LocalStore.Options(16 << 20, 16 << 20); // all stays in the log
+    LocalStoreOptions large = new LocalStoreOptions(16 << 20, 16 << 20); // all stays in the log
     store = LocalStore.open(folder, large, new Metrics());
     for (int events : List.of(1, 400)) {
       String id = "s" + events;
@@ -741,7 +741,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
   @ValueSource(booleans = {false, true})
   void treeOfAnotherSessionOfTheId_isNotTakenForItsOwn_atTheStart(boolean older) throws Exception {
     store.close();
-    LocalStore.Options large = new LocalStore.Options(16 << 20, 16 << 20); // all stays in the log
+    LocalStoreOptions large = new LocalStoreOptions(16 << 20, 16 << 20); // all stays in the log
     store = LocalStore.open(folder, large, new Metrics());
     Path path = folder.resolve("sessions").resolve(TreePath.of("a"));
     complete("a", message(start(1), event(2, "old"), end(3)));

@@ -62,8 +62,8 @@ class ManualTest {
   @Test
   void threadsOfAStore_areThoseOfTheManualsTable() throws Exception {
     Set<Thread> before = Thread.getAllStackTraces().keySet();
-    LocalStore.Options small =
-        new LocalStore.Options(
+    LocalStoreOptions small =
+        new LocalStoreOptions(
             2_000, 1 << 20, 4, Duration.ofMillis(1), Duration.ofMinutes(5), System::nanoTime);
     try (LocalStore store = LocalStore.open(directory, small, new Metrics())) {
       AtomicInteger sessions = new AtomicInteger();

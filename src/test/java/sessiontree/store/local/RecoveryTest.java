@@ -18,8 +18,8 @@ class RecoveryTest {
   private static final Path FOLDER = Path.of("store");
   private static final int RECORDS = 2_000;
 
-  private static LocalStore.Options memory(long bytes) {
-    return new LocalStore.Options(
+  private static LocalStoreOptions memory(long bytes) {
+    return new LocalStoreOptions(
         bytes, 64 << 20, 4, Duration.ofMinutes(1), Duration.ofMinutes(5), System::nanoTime);
   }
 
