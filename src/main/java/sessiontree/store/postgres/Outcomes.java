@@ -69,14 +69,14 @@ final class Outcomes {
         loaded.put(part.session.id(), part.session.known);
       }
     }
+    if (opened != 0) {
+      effects.opened(opened);
+    }
     results.give(() -> callBack(all, loaded, writers));
     for (Group.Part part : group.parts()) { // the results come first, so that they wait for it
       if (part.change != null && part.change.end != null && !missed.contains(part.change.born)) {
         effects.ended(part.session, part.row);
       }
-    }
-    if (opened != 0) {
-      effects.opened(opened);
     }
     if (!deleted.isEmpty()) {
       effects.deleted(deleted);

@@ -85,8 +85,8 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
             options.smallBytes,
             1_000,
             (completed, nanos) -> {
+              opened(-completed.size()); // before the results
               completed.forEach(one -> awaiting.completed(one.id(), one.born()));
-              opened(-completed.size());
               changes.publish(completed.stream().map(Finisher.Ended::id).toList());
               metrics.finishSeconds.observe(nanos / 1e9);
             });
