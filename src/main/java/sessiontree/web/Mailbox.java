@@ -41,8 +41,8 @@ final class Mailbox {
     /** What has a result may be sent. */
     void flush();
 
-    /** All messages of a submission have their results. */
-    void settled();
+    /** So many messages that were submitted together all have their results. */
+    void settled(int messages);
   }
 
   private final Owner owner;
@@ -95,10 +95,12 @@ final class Mailbox {
    * which are garbage before they are stored, as the append has their bytes.
    */
   private final class Submission implements Reply {
+    private final int count;
     private final int bytes;
     private int left; // messages without a result; -1 behind the last flush. Guarded by the mailbox
 
     Submission(int messages, int bytes) {
+      this.count = messages;
       this.left = messages;
       this.bytes = bytes;
     }
@@ -137,7 +139,7 @@ final class Mailbox {
         submitted--;
       }
       submit();
-      owner.settled();
+      owner.settled(count);
     }
   }
 }

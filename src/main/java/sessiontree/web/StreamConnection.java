@@ -86,7 +86,7 @@ final class StreamConnection
   private long partialNanos; // when the partial message began; pushed on while it is not read
   private boolean draining; // nothing that comes is a message any more
   private boolean closed;
-  private int users = 1; // what needs the session: the connection, and each submission
+  private int users = 1; // what needs the session: the connection, and messages without a result
   private long received; // the number of the last message
   private long heardNanos;
   private long pingedNanos;
@@ -182,7 +182,7 @@ final class StreamConnection
     output.closed();
     if (session != null) {
       session.unwatch(this);
-      release();
+      release(1);
     }
     callback.succeeded();
   }
@@ -279,6 +279,7 @@ final class StreamConnection
       if (draining) { // since the frame came; it would get no ACK
         return;
       }
+      users++;
       output.received(bytes);
       streams.inFlight().addMessage(bytes);
       many =
@@ -293,9 +294,6 @@ final class StreamConnection
 
   @Override
   public void submit(List<Message> messages, int bytes, Reply reply) {
-    synchronized (this) {
-      users++;
-    }
     streams.countReceived(bytes - (long) messages.size() * MESSAGE_OVERHEAD_BYTES);
     session.submit(writer, false, messages, reply);
   }
@@ -322,8 +320,8 @@ final class StreamConnection
   }
 
   @Override
-  public void settled() {
-    release();
+  public void settled(int messages) {
+    release(messages);
   }
 
   /** The client has taken the results of so many received bytes. */
@@ -466,9 +464,9 @@ final class StreamConnection
   }
 
   /** Gives the session back when nothing needs it any more. */
-  private void release() {
+  private void release(int released) {
     synchronized (this) {
-      users--;
+      users -= released;
       if (users > 0) {
         return;
       }
