@@ -71,6 +71,28 @@ class BackpressureIT {
   }
 
   @Test
+  void messagesBehindTheEnd_areFreedOnce() throws Exception {
+    try (JarServer server = JarServer.start(folder)) {
+      String behind = "[" + Entries.event("2", "e".repeat(900_000)) + "]";
+      for (int i = 0; i < 40; i++) {
+        String id = "ended" + i;
+        try (RawStream stream = RawStream.connect(server.port(), id)) {
+          stream.send(Entries.message(Entries.start(id), Entries.end(id)));
+          stream.send(behind);
+          stream.next("OPEN");
+          stream.next("COMPLETE");
+        } catch (IOException e) {
+          // it may be closed, with the message unread, before all of that is sent
+        }
+      }
+      Await.until("nothing is in flight", () -> Scrape.of(server).own("streams") == 0);
+      Await.until(
+          "nothing counts, nor less than nothing",
+          () -> Scrape.of(server).own("inflow_bytes") == 0);
+    }
+  }
+
+  @Test
   void largeMessagesOfManyClients_beyondTheInflow_areAllTaken() throws Exception {
     int clients = 60;
     ExecutorService threads = Executors.newFixedThreadPool(clients);

@@ -245,7 +245,6 @@ final class StreamOutput extends IteratingCallback {
         finished = true;
         peer = peerClose;
         code = closing;
-        settledBytes = complete ? unsettledBytes : settledBytes;
       }
       sending = true;
       sendingBytes = settledBytes;
