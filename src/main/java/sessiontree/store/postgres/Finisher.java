@@ -57,7 +57,8 @@ final class Finisher {
   private final Set<Ended> queue = new LinkedHashSet<>();
   private final Set<Ended> large = new LinkedHashSet<>(); // one that fails goes last
   private final Set<Ended> working = new HashSet<>();
-  private int singly; // small ones that are finished one by one, as one of them may have failed all
+  private final Set<Ended> suspects =
+      new LinkedHashSet<>(); // one of them has failed all: one by one
   private boolean closing;
 
   Finisher(
@@ -81,7 +82,8 @@ final class Finisher {
   }
 
   synchronized void add(Ended ended) {
-    if (!working.contains(ended) && !large.contains(ended) && queue.add(ended)) {
+    boolean known = working.contains(ended) || large.contains(ended) || suspects.contains(ended);
+    if (!known && queue.add(ended)) {
       notifyAll();
     }
   }
@@ -89,16 +91,17 @@ final class Finisher {
   /** The trees that this server makes, or will. */
   synchronized List<Ended> claimed() {
     List<Ended> all = new ArrayList<>(queue);
+    all.addAll(suspects);
     all.addAll(large);
     all.addAll(working);
     return all;
   }
 
   private void work(boolean one) {
-    Set<Ended> from = one ? large : queue;
     while (true) {
       List<Ended> taken;
       synchronized (this) {
+        Set<Ended> from = one ? large : suspects.isEmpty() ? queue : suspects;
         try {
           while (from.isEmpty() && !closing) {
             wait();
@@ -109,8 +112,7 @@ final class Finisher {
         if (from.isEmpty()) {
           return;
         }
-        taken = List.copyOf(from).subList(0, Math.min(from.size(), one || singly > 0 ? 1 : MOST));
-        singly -= !one && singly > 0 ? 1 : 0;
+        taken = List.copyOf(from).subList(0, Math.min(from.size(), from == queue ? MOST : 1));
         taken.forEach(from::remove);
         working.addAll(taken);
       }
@@ -146,8 +148,7 @@ final class Finisher {
         large.addAll(taken); // where the others do not wait for it
         notifyAll();
       } else if (!done) {
-        queue.addAll(taken);
-        singly = taken.size();
+        suspects.addAll(taken);
       }
       return done || !closing;
     }
