@@ -16,7 +16,8 @@ import sessiontree.store.SessionStore.StoredSession;
 /**
  * The appends of a session that are in flight, what follows from their results, and what waits
  * where another server was first. Its lock is the session's: it guards {@link Expected} and the
- * watchers too. Store and replies are called without it, but that appends are queued.
+ * watchers too. It is not held while replies and watchers are called; it is held while an append is
+ * queued in the store.
  */
 final class Appends {
   private static final Reply IGNORED = Reply.of(() -> {});
@@ -154,7 +155,10 @@ final class Appends {
     stored.append(append);
   }
 
-  /** Has a task wait that would overtake what is outdated; unless it is being resumed itself. */
+  /**
+   * Queues a task that would overtake outdated ones, and returns true; false if it may run now, as
+   * when it is being resumed itself.
+   */
   boolean parks(boolean resumed, Runnable task) {
     boolean parks = !resumed && isParking();
     if (parks) {
@@ -394,7 +398,7 @@ final class Appends {
       }
     }
 
-    /** Not before the reply has it: what is replied without the store must not overtake it. */
+    /** Called after the reply: until then it counts as in flight, so that no other overtakes it. */
     private void settled() {
       boolean last;
       synchronized (Appends.this) {

@@ -26,8 +26,8 @@ import sessiontree.store.SessionStore.StoredSession;
  *
  * <p>Where several servers share the store, another server may be first. Then the appends in flight
  * come back as outdated, and what comes meanwhile waits. When nothing is in flight, the state is
- * loaded, and all of it is checked again in its order, as if it came now. No message has a result
- * there without the store. Safe for several threads.
+ * loaded, and all of it is checked again in its order, as if it came now. With such a store every
+ * result, a refusal too, comes from the store. Safe for several threads.
  */
 public final class Session {
   /** Named writers that a session takes. */

@@ -21,7 +21,7 @@ import sessiontree.store.log.WriteAheadLog;
 final class GroupCommit {
   private static final Logger LOG = LoggerFactory.getLogger(GroupCommit.class);
 
-  /** As many callbacks run faster than another thread could begin to run them. */
+  /** Up to this many callbacks run sooner here than another thread could begin to. */
   private static final int FEW_CALLBACKS = 8;
 
   /** What follows from records that are durable. */

@@ -334,8 +334,8 @@ final class LocalSession implements StoredSession {
   // --- Callbacks: by the thread that runs them.
 
   /**
-   * From now on callbacks wait, that of the append that ended or deleted it the first. Those that
-   * wait already did so for the tree of a session that is deleted now.
+   * From now on callbacks wait; the first is that of the append that ended or deleted the session.
+   * Those that wait already did so for the tree of a session that is deleted now.
    *
    * @param first null after a start, as no append has a callback then
    */
