@@ -6,7 +6,7 @@ import java.util.zip.CRC32C;
 public final class Checksum {
   private Checksum() {}
 
-  /** The checksum of some bytes of an array. */
+  /** Returns the checksum of {@code length} bytes from {@code offset}. */
   public static int of(byte[] bytes, int offset, int length) {
     CRC32C crc = new CRC32C();
     crc.update(bytes, offset, length);

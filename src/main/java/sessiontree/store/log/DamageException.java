@@ -3,7 +3,7 @@ package sessiontree.store.log;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** A file does not hold what was written into it. Nothing is repaired: a person must look. */
+/** A file does not hold what was written to it. Nothing is repaired: a person must look. */
 public final class DamageException extends IOException {
   private static final long serialVersionUID = 1;
 

@@ -8,9 +8,9 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * All that the log and the local store ask of a file system, so that a test can put one under it
- * that fails. Directories and files are plain ones; a rename within the store is atomic, and it and
- * a new file are durable once their directory is synced.
+ * The file system operations that the log and the local store use; a test can substitute one that
+ * fails. Files and directories are ordinary ones. A rename within the store is atomic. A rename or
+ * a new file is durable once its directory is synced.
  */
 public interface Disk {
   /**
@@ -18,15 +18,15 @@ public interface Disk {
    * one.
    */
   interface DiskFile extends Closeable {
-    /** Writes all of the source. On an error some of it may be written. */
+    /** Writes all of the source. After an error some of it may be written. */
     void write(ByteBuffer source, long position) throws IOException;
 
-    /** Reads until the target is full or the file ends; returns how much. */
+    /** Reads until the target is full or the file ends; returns the number of bytes read. */
     int read(ByteBuffer target, long position) throws IOException;
 
     /**
-     * Returns when what was written, and the length, survive loss of power. After an error nobody
-     * knows what does.
+     * Returns once the written bytes and the file's length are durable. After an error it is
+     * unknown which of them are.
      */
     void force() throws IOException;
 
@@ -36,18 +36,18 @@ public interface Disk {
   }
 
   /**
-   * Makes an empty file, in place of one of that name if there is one. Other users of the machine
-   * may not read it.
+   * Creates an empty file, and replaces one of that name. Other users of the machine may not read
+   * it.
    */
   DiskFile create(Path file) throws IOException;
 
   /**
-   * Opens a file for reading and writing; throws NoSuchFileException if there is none. A directory
-   * of that name is none.
+   * Opens a file for reading and writing; throws NoSuchFileException if there is none, or if it is
+   * a directory.
    */
   DiskFile open(Path file) throws IOException;
 
-  /** Makes an empty file, and the directory it is in, if that was removed. */
+  /** Creates an empty file, and its directory if that was removed. */
   default DiskFile createTemporary(Path file) throws IOException {
     try {
       return create(file);
@@ -58,47 +58,50 @@ public interface Disk {
   }
 
   /**
-   * Puts the file in the place of the other, atomically; throws DamageException if a directory is
-   * there.
+   * Renames {@code from} to {@code to}, atomically, replacing a file there; throws DamageException
+   * if {@code to} is a directory.
    */
   void rename(Path from, Path to) throws IOException;
 
-  /** Does nothing if there is no such file, or if it is a directory that has something in it. */
+  /** Deletes a file; does nothing if there is none, or if it is a directory that is not empty. */
   void delete(Path file) throws IOException;
 
-  /** When the file was changed last, in microseconds since the UNIX epoch, or what was set. */
+  /**
+   * Returns when the file was last modified, in microseconds since the UNIX epoch, or what was set.
+   */
   long modified(Path file) throws IOException;
 
-  /** Sets that time. It need not survive loss of power. */
+  /** Sets the modification time. It need not survive loss of power. */
   void setModified(Path file, long epochMicros) throws IOException;
 
-  /** Returns when names made and removed in the directory survive loss of power. */
+  /** Returns once all names created and removed in the directory are durable. */
   void sync(Path directory) throws IOException;
 
   /**
-   * Makes the directory, and those above it, if need be. Other users of the machine may not read
-   * those that are made.
+   * Creates the directory and its parents, where they are missing. Other users of the machine may
+   * not read the new ones.
    */
   void createDirectories(Path directory) throws IOException;
 
-  /** Makes the directory, if need be; throws NoSuchFileException if that above it is missing. */
+  /** Creates the directory if missing; throws NoSuchFileException if its parent is missing. */
   void createDirectory(Path directory) throws IOException;
 
   /**
-   * Identifies a file among those that had or have its name; null if there is none of that name.
+   * Returns an object that tells the file from others that have had its name; null if there is no
+   * file of that name.
    */
   Object identity(Path file) throws IOException;
 
-  /** The directory's files, sorted by name; none if there is no such directory. */
+  /** Returns the directory's files, sorted by name; none if there is no such directory. */
   List<Path> list(Path directory) throws IOException;
 
   /**
-   * Takes the file for this process alone, until it is closed or the process ends; throws
-   * IOException if another has it.
+   * Locks the file for this process, until the result is closed or the process ends; throws
+   * IOException if it is locked already.
    */
   Closeable lock(Path file) throws IOException;
 
-  /** The real one. */
+  /** Returns the machine's file system. */
   static Disk real() {
     return new RealDisk();
   }

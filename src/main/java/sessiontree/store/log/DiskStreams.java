@@ -29,12 +29,12 @@ public final class DiskStreams {
       position += length;
     }
 
-    /** How many bytes were written. */
+    /** Returns how many bytes were written. */
     public long position() {
       return position;
     }
 
-    /** Makes them durable. */
+    /** Makes the written bytes durable. */
     public void force() throws IOException {
       file.force();
     }

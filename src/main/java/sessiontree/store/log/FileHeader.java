@@ -4,13 +4,13 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
-/** How files of the log and of runs begin: 16 characters of format, fields, a checksum of both. */
+/** The header of log and run files: 16 characters of format, fields, and a checksum of both. */
 public final class FileHeader {
   public static final int FORMAT_BYTES = 16;
 
   private FileHeader() {}
 
-  /** Whether it is whole. */
+  /** Returns whether the checksum matches. */
   static boolean isSound(byte[] header, int checksumAt) {
     return checksum(header, checksumAt) == Checksum.of(header, 0, checksumAt);
   }
@@ -20,8 +20,8 @@ public final class FileHeader {
   }
 
   /**
-   * Checks that it is of that format, first, as the format says where its checksum stands; and
-   * whole.
+   * Checks the format and then the checksum; in this order, as the format determines where the
+   * checksum is.
    */
   public static void check(Path path, byte[] header, int checksumAt, String format)
       throws DamageException {

@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 
-/** A file that holds one number: 8 bytes, and their checksum in 4. */
+/** A file that holds one number: 8 bytes, then their checksum in 4. */
 public final class NumberFile {
   private static final int BYTES = Long.BYTES + Integer.BYTES;
 
@@ -32,7 +32,7 @@ public final class NumberFile {
     }
   }
 
-  /** Writes the number into another file, which then takes the place of this one. */
+  /** Writes the number to {@code temporary}, forced or not, and renames that to {@code file}. */
   public static void write(Disk disk, Path file, Path temporary, long number, boolean forced)
       throws IOException {
     try (Disk.DiskFile to = disk.create(temporary)) {

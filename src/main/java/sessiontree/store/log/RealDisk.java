@@ -31,14 +31,16 @@ import org.slf4j.LoggerFactory;
 final class RealDisk implements Disk {
   private static final Logger LOG = LoggerFactory.getLogger(RealDisk.class);
 
-  /** Whatever the umask of the process is. */
+  /** Permissions of new files, whatever the umask of the process is. */
   private static final FileAttribute<?>[] FILE = only("rw-------");
 
   private static final FileAttribute<?>[] DIRECTORY = only("rwx------");
 
   RealDisk() {}
 
-  /** What a new file or directory may be used for, where the file system knows of that. */
+  /**
+   * Returns attributes that set {@code permissions}; none where a file system does not know them.
+   */
   private static FileAttribute<?>[] only(String permissions) {
     return FileSystems.getDefault().supportedFileAttributeViews().contains("posix")
         ? new FileAttribute<?>[] {
@@ -129,7 +131,7 @@ final class RealDisk implements Disk {
   public Object identity(Path file) throws IOException {
     try {
       Object key = Files.readAttributes(file, BasicFileAttributes.class).fileKey();
-      return key == null ? file : key; // where files have no numbers, it is there
+      return key == null ? file : key; // no file keys here: the name must do
     } catch (NoSuchFileException e) {
       return null;
     }
@@ -155,10 +157,10 @@ final class RealDisk implements Disk {
         FileChannel.open(file, Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE), FILE);
     try {
       if (channel.tryLock() != null) {
-        return channel; // closing it gives the lock back
+        return channel; // closing the channel releases the lock
       }
     } catch (OverlappingFileLockException e) {
-      // another store of this process has it
+      // another store of this process holds it
     } catch (IOException e) {
       channel.close();
       throw e;
@@ -187,7 +189,7 @@ final class RealDisk implements Disk {
 
     @Override
     public void force() throws IOException {
-      channel.force(false); // the length counts as data (fdatasync(2)), the times do not
+      channel.force(false); // fdatasync(2): with the length, without the times
     }
 
     @Override

@@ -7,17 +7,16 @@ import java.nio.file.Path;
 import java.util.Locale;
 
 /**
- * A file of the write-ahead log: a header, and records one after another. See the package's manual.
+ * A segment of the write-ahead log: a header, then records one after another. The manual in {@code
+ * sessiontree.store.local} has the byte layout.
  */
 final class Segment implements AutoCloseable {
   static final int HEADER_BYTES = 32;
 
-  /** Before each record's body: its length and its checksum, 4 bytes each. */
+  /** Bytes before a record's body: its length and its checksum, 4 bytes each. */
   static final int RECORD_HEADER_BYTES = 8;
 
-  /**
-   * At the beginning of each body: its LSN, and the offset before which its segment was durable.
-   */
+  /** Bytes at the start of a body: the LSN, and the offset up to which the segment was durable. */
   static final int BODY_HEADER_BYTES = 16;
 
   private static final String SUFFIX = ".wal";
@@ -41,12 +40,12 @@ final class Segment implements AutoCloseable {
     return file.getFileName().toString().matches("[0-9a-f]{16}\\" + SUFFIX);
   }
 
-  /** The number in a segment's name. */
+  /** Returns the LSN in a segment's name. */
   static long firstLsn(Path file) {
     return Long.parseLong(file.getFileName().toString().substring(0, 16), 16);
   }
 
-  /** Makes a segment that is durable, and empty. */
+  /** Creates an empty segment, durably. */
   static Segment create(Disk disk, Path directory, long firstLsn) throws IOException {
     Path path = directory.resolve(String.format(Locale.ROOT, "%016x", firstLsn) + SUFFIX);
     Disk.DiskFile file = disk.create(path);
@@ -65,7 +64,8 @@ final class Segment implements AutoCloseable {
   }
 
   /**
-   * Opens a segment. Null if it is the newest and was never finished: then no record can be in it.
+   * Opens a segment. Returns null if it is the newest and its header is incomplete: it cannot hold
+   * a record then.
    */
   static Segment open(Disk disk, Path path, boolean newest) throws IOException {
     Disk.DiskFile file = disk.open(path);
@@ -108,16 +108,15 @@ final class Segment implements AutoCloseable {
     return file.size();
   }
 
-  /** Whether its name still is that of the file which is written. */
+  /** Returns whether the path still names the open file. */
   boolean isInPlace(Disk disk) throws IOException {
     return identity != null && identity.equals(disk.identity(path));
   }
 
   /**
-   * Reads the records in order. Returns where the last ends.
+   * Passes the records to {@code replay} in order; returns the end offset of the last one.
    *
-   * @param newest whether a torn tail is to be expected; it ends the segment. Anywhere else it is
-   *     damage
+   * @param newest whether the segment may end in a torn tail; in any other segment that is damage
    */
   long replay(boolean newest, WriteAheadLog.Replay replay) throws IOException {
     long size = size();
@@ -136,7 +135,7 @@ final class Segment implements AutoCloseable {
     return reader.position;
   }
 
-  /** Returns where the last sound record that ends at or before the limit does end. */
+  /** Returns the end offset of the last valid record that ends at or before {@code limit}. */
   long verify(long limit) throws IOException {
     Reader reader = new Reader(Math.min(limit, size()));
     for (long lsn = firstLsn; reader.next(lsn) != null; lsn++) {}
@@ -144,9 +143,9 @@ final class Segment implements AutoCloseable {
   }
 
   /**
-   * Whether what is behind the last sound record may be a leftover of a group that was being
-   * written when the power failed. It is not if a sound record stands behind it that was written
-   * when it was durable already.
+   * Returns whether the bytes after the last valid record can be a torn tail: a group that was
+   * being written when the power failed. They cannot if a later record is valid and says that this
+   * offset was already durable when that record was written.
    */
   private boolean isTornTail(long from, long size, long lsn) throws IOException {
     byte[] tail = new byte[Math.toIntExact(size - from)];
@@ -171,9 +170,9 @@ final class Segment implements AutoCloseable {
   }
 
   /**
-   * Makes durable what is before the offset, and cuts off what is behind it. If a force failed
-   * before the process ended, what can be read may yet not be on disk, and no page would be written
-   * by another force: so all of it is written again.
+   * Makes everything before {@code offset} durable, and truncates the file there. If a force failed
+   * before the last process ended, bytes can be readable although they are not on disk, and another
+   * force would not write their pages. So all of them are written again.
    */
   void rewrite(long offset) throws IOException {
     ByteBuffer buffer = ByteBuffer.allocate(READ_BYTES);
@@ -187,7 +186,7 @@ final class Segment implements AutoCloseable {
     cut(offset);
   }
 
-  /** Cuts off what is behind the offset, durably. */
+  /** Truncates the file to {@code offset}, durably. */
   void cut(long offset) throws IOException {
     file.truncate(offset);
     file.force();
@@ -198,7 +197,7 @@ final class Segment implements AutoCloseable {
     file.close();
   }
 
-  /** Reads record after record through a buffer. */
+  /** Reads records one by one through a buffer. */
   private final class Reader {
     private final long limit;
     private long position = HEADER_BYTES;
@@ -210,8 +209,8 @@ final class Segment implements AutoCloseable {
     }
 
     /**
-     * What follows the header of the next record's body; it is valid until the next call. Null at
-     * the end, and at what is no sound record of that number.
+     * Returns the payload of the next record, valid until the next call; null at the end of the
+     * file, or if the bytes are not a valid record with that number.
      */
     ByteBuffer next(long lsn) throws IOException {
       if (!fill(RECORD_HEADER_BYTES)) {
@@ -242,7 +241,7 @@ final class Segment implements AutoCloseable {
       return buffer.slice(body + BODY_HEADER_BYTES, length - BODY_HEADER_BYTES);
     }
 
-    /** Whether that many bytes are at hand, none of them behind the limit. */
+    /** Returns whether the buffer has the next {@code bytes} bytes; reads them up to the limit. */
     private boolean fill(int bytes) throws IOException {
       if (buffer.remaining() >= bytes) {
         return true;

@@ -13,31 +13,31 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The log of everything that was acknowledged: records are added, and {@link #commit} makes all of
- * them durable at once. When adding or committing fails, {@link #rollback} makes it as if nothing
- * had been added since the last commit.
+ * A write-ahead log in segment files. {@link #add} appends records, and {@link #commit} makes all
+ * of them durable at once. If one of the two fails, {@link #rollback} undoes everything since the
+ * last commit.
  *
- * <p>Not safe for several threads: the log thread's own, but for what another thread needs to
+ * <p>Not safe for several threads: owned by the log thread, except for what another thread needs to
  * delete segments.
  */
 public final class WriteAheadLog implements AutoCloseable {
-  /** A record's head has at most so many bytes. */
+  /** Limit of the bytes that {@link Body#putHead} puts. */
   public static final int MAX_HEAD_BYTES = 4096;
 
-  /** What is to be logged: bytes that mean nothing to the log, in two parts to spare a copy. */
+  /** A record's payload, opaque to the log; it comes in two parts to save a copy. */
   public interface Body {
-    /** Puts the first part. */
+    /** Puts the first part into {@code to}. */
     void putHead(ByteBuffer to);
 
-    /** The second part. */
+    /** Returns the second part. */
     byte[] tail();
   }
 
-  /** Takes the records of a log that is opened, in order. */
+  /** Receives the log's records in order during recovery. */
   public interface Replay {
     /**
-     * Takes the record of that log sequence number; its bytes are valid until it returns. False if
-     * they are no record: then the log is damaged.
+     * Handles the record with that LSN; {@code bytes} are valid until this method returns. Returns
+     * false if they are not a valid payload: then the log is damaged.
      */
     boolean record(long lsn, ByteBuffer bytes) throws IOException;
   }
@@ -47,9 +47,9 @@ public final class WriteAheadLog implements AutoCloseable {
   private static final int STAGING_BYTES = 1 << 20;
 
   /**
-   * How many zeros are written behind a group that makes the file longer, if it has not a quarter
-   * of that itself. To force what lies within the file takes two thirds of the time, as the file
-   * system has no length of it to write. PostgreSQL fills its log files likewise.
+   * Zeros to preallocate, in bytes, after a group that extends the file and has less than a quarter
+   * of this. A force that need not write a new file length takes two thirds of the time. PostgreSQL
+   * preallocates its log files likewise.
    */
   private static final int AHEAD_BYTES = 256 << 10;
 
@@ -62,36 +62,36 @@ public final class WriteAheadLog implements AutoCloseable {
   private final ByteBuffer zeros = ByteBuffer.allocateDirect(AHEAD_BYTES);
   private final CRC32C crc = new CRC32C();
 
-  /** Written by the log thread, within synchronized (sealed) once the log is open. */
+  /** Written by the log thread, within {@code synchronized (sealed)} once the log is open. */
   private Segment segment;
 
-  /** The segments that take no more records, the oldest first; guarded by itself. */
+  /** Sealed segments, the oldest first. Guarded by itself. */
   private final ArrayDeque<Sealed> sealed = new ArrayDeque<>();
 
   private record Sealed(Path path, long firstLsn, long bytes) {}
 
-  /** Guarded by sealed. */
+  /** Guarded by {@link #sealed}. */
   private long activeFirstLsn;
 
-  /** Of the sealed segments. */
+  /** Total size of the sealed segments. */
   private final AtomicLong sealedBytes = new AtomicLong();
 
-  /** What is before it is durable. */
+  /** Offset up to which the segment is durable. */
   private long committed;
 
-  /** Where the next byte from staging goes. */
+  /** Offset in the segment at which the staged bytes will be written. */
   private long written;
 
-  /** Up to there the file has zeros behind what is written, if that is not beyond it. */
+  /** Offset where the preallocated zeros end; there are none if it is at most {@link #written}. */
   private long ahead;
 
-  /** The disk had no room for zeros in this segment. */
+  /** Whether preallocating this segment failed for lack of space. */
   private boolean full;
 
   private long committedLsn;
   private long lsn;
 
-  /** A write or a force failed, and the file has not been cut back to what was committed since. */
+  /** Whether a write or force failed and the file was not cut back to the last commit since. */
   private boolean suspect;
 
   private WriteAheadLog(Disk disk, Path directory, long segmentBytes) {
@@ -101,33 +101,33 @@ public final class WriteAheadLog implements AutoCloseable {
   }
 
   /**
-   * The log of a directory; {@link #recover} comes first.
+   * Returns the log of a directory; call {@link #recover} before anything else.
    *
-   * @param segmentBytes a segment takes no more records when it has reached it
+   * @param segmentBytes size at which a segment takes no more records
    */
   public static WriteAheadLog of(Disk disk, Path directory, long segmentBytes) {
     return new WriteAheadLog(disk, directory, segmentBytes);
   }
 
   /**
-   * Replays what the directory holds, and repairs its torn tail.
+   * Replays the records in the directory, and repairs a torn tail.
    *
-   * @throws DamageException if a record that was acknowledged is not what it was
+   * @throws DamageException if an acknowledged record is damaged or missing
    */
   public void recover(Replay replay) throws IOException {
     disk.createDirectories(directory);
-    disk.sync(directory); // what is there now may have been named just before the process ended
+    disk.sync(directory); // the last process may have named files just before it ended
     long needed = readCheckpoint();
     List<Path> files = new ArrayList<>(disk.list(directory));
     files.removeIf(file -> !Segment.isSegment(file));
     while (files.size() > 1 && Segment.firstLsn(files.get(1)) <= needed) {
-      disk.delete(
-          files.remove(0)); // a checkpoint did, and the power was lost before it was durable
+      // A checkpoint deleted this segment, but power was lost before that was durable.
+      disk.delete(files.remove(0));
     }
     for (int i = 0; i < files.size(); i++) {
       boolean newest = i == files.size() - 1;
       Segment opened = Segment.open(disk, files.get(i), newest);
-      if (opened == null) { // it was being made
+      if (opened == null) { // its creation was interrupted
         disk.delete(files.get(i));
         continue;
       }
@@ -141,7 +141,7 @@ public final class WriteAheadLog implements AutoCloseable {
                 + opened.firstLsn()
                 + ": a segment before it is missing");
       }
-      if (newest) { // before anything is made of what may not be durable
+      if (newest) { // readable bytes may not be durable: rewrite them before they are used
         opened.rewrite(opened.replay(true, (number, bytes) -> true));
       }
       lsn = opened.firstLsn() - 1;
@@ -168,7 +168,7 @@ public final class WriteAheadLog implements AutoCloseable {
     }
   }
 
-  /** Adds a record, the {@link #nextLsn}; it is durable when {@link #commit} returns. */
+  /** Adds a record, whose LSN is {@link #nextLsn}; it is durable when {@link #commit} returns. */
   public void add(Body record) throws IOException {
     if (suspect) {
       throw new IOException("the log's tail is not verified");
@@ -190,7 +190,7 @@ public final class WriteAheadLog implements AutoCloseable {
     lsn++;
   }
 
-  /** The number of the next record. */
+  /** Returns the LSN of the next record. */
   public long nextLsn() {
     return lsn + 1;
   }
@@ -214,7 +214,7 @@ public final class WriteAheadLog implements AutoCloseable {
     staging.clear();
   }
 
-  /** Makes what was added durable. */
+  /** Makes all added records durable. */
   public void commit() throws IOException {
     flush();
     if (written > ahead && written - committed < AHEAD_BYTES / 4 && !full) {
@@ -230,7 +230,7 @@ public final class WriteAheadLog implements AutoCloseable {
     ahead = written + zeros.limit();
     try {
       segment.file().write(zeros, written);
-    } catch (IOException e) { // what is to be stored may have had room
+    } catch (IOException e) { // the records are already written; only the zeros failed
       LOG.debug("there is no room for zeros behind the log: {}", e.toString());
       segment.file().truncate(written);
       ahead = written;
@@ -239,8 +239,8 @@ public final class WriteAheadLog implements AutoCloseable {
   }
 
   /**
-   * Forgets what was added since the last commit, and cuts the file back; until that succeeds,
-   * nothing can be added.
+   * Forgets the records added since the last commit. Nothing can be added until {@link #cutBack}
+   * has removed them from the file.
    */
   public void rollback() {
     staging.clear();
@@ -250,9 +250,9 @@ public final class WriteAheadLog implements AutoCloseable {
   }
 
   /**
-   * Cuts the file back to what was committed, if something failed since. After a failed force
-   * nobody knows what is on disk, and a second one may succeed and mean nothing: so the file is
-   * opened anew, and all it holds is read, before anything is added.
+   * Cuts the file back to the last commit, if a write or a force has failed since. After a failed
+   * force nobody knows what is on disk, and a second force could succeed and mean nothing: so the
+   * file is reopened and all its records are read before anything is added.
    */
   public void cutBack() throws IOException {
     if (!suspect) {
@@ -273,7 +273,7 @@ public final class WriteAheadLog implements AutoCloseable {
     suspect = false;
   }
 
-  /** Seals the active segment, if it holds anything; when nothing is added and not committed. */
+  /** Seals the active segment unless it is empty. Every added record must be committed. */
   public void seal() throws IOException {
     if (suspect) {
       throw new IOException("the log's tail is not verified");
@@ -283,14 +283,14 @@ public final class WriteAheadLog implements AutoCloseable {
     }
   }
 
-  /** Leaves nothing in the file but what was committed. */
+  /** Truncates the file to the last commit, durably. */
   private void cut() throws IOException {
     segment.cut(committed);
     ahead = committed;
   }
 
   private void roll() throws IOException {
-    if (ahead > committed) { // it is sealed early, and only the newest may have zeros
+    if (ahead > committed) { // sealed early; only the newest segment may have zeros
       cut();
     }
     Segment next = Segment.create(disk, directory, lsn + 1);
@@ -302,7 +302,7 @@ public final class WriteAheadLog implements AutoCloseable {
     full = false;
   }
 
-  /** Makes the segment the active one, and seals that which was, of that many bytes. */
+  /** Makes {@code next} the active segment; seals the previous one, {@code previousBytes} long. */
   private void activate(Segment next, long previousBytes) {
     synchronized (sealed) {
       if (segment != null) {
@@ -314,16 +314,16 @@ public final class WriteAheadLog implements AutoCloseable {
     }
   }
 
-  // --- Checkpoints: for the thread that makes them.
+  // --- Checkpoints: called by the spill thread, unless a method allows any thread.
 
-  /** Bytes of the segments that take no more records. Any thread may ask. */
+  /** Returns the total size of the sealed segments. Safe for any thread. */
   public long sealedBytes() {
     return sealedBytes.get();
   }
 
   /**
-   * The first record of the newest sealed segments that have at most that many bytes together, or
-   * else of the active one.
+   * Returns the LSN from which on the sealed segments have at most {@code limit} bytes together:
+   * the first one of a sealed segment, or of the active one.
    */
   public long firstLsnOfNewest(long limit) {
     synchronized (sealed) {
@@ -339,36 +339,36 @@ public final class WriteAheadLog implements AutoCloseable {
   }
 
   /**
-   * Whether what is written is found by the next start. It is not when somebody has removed the
-   * store's folder: the files that are open take everything, and go with the process. Any thread
-   * may ask; it costs a look at a directory.
+   * Returns whether the next start will find what is written. It will not if somebody has removed
+   * the store's folder: the open files still take writes, but vanish with the process. Safe for any
+   * thread; costs a look-up in a directory.
    */
   public boolean isInPlace() {
-    synchronized (sealed) { // so that it is not sealed, and deleted, meanwhile
+    synchronized (sealed) { // so that the segment is not sealed and deleted meanwhile
       try {
         return segment.isInPlace(disk);
-      } catch (IOException e) { // the next write says more
+      } catch (IOException e) { // the next write reports it
         LOG.debug("{} cannot be looked for: {}", segment.path(), e.toString());
         return true;
       }
     }
   }
 
-  /** Segments that are there. Any thread may ask. */
+  /** Returns the number of segments. Safe for any thread. */
   public int segments() {
     synchronized (sealed) {
       return sealed.size() + 1;
     }
   }
 
-  /** The first record of the active segment, or of the one that is to follow it. */
+  /** Returns the first LSN of the active segment: the next LSN while the segment is empty. */
   public long firstLsnOfActive() {
     synchronized (sealed) {
       return activeFirstLsn;
     }
   }
 
-  /** Deletes the segments that hold only records before that one: nobody needs these any more. */
+  /** Deletes the segments that hold only records before {@code needed}, which nobody needs. */
   public void deleteBefore(long needed) throws IOException {
     List<Sealed> deleted = new ArrayList<>();
     synchronized (sealed) {
@@ -396,7 +396,7 @@ public final class WriteAheadLog implements AutoCloseable {
     }
   }
 
-  /** Notes that records before that one may be missing. */
+  /** Stores durably that records before {@code needed} may be missing. */
   private void writeCheckpoint(long needed) throws IOException {
     Path temporary = directory.resolve(CHECKPOINT + ".tmp");
     NumberFile.write(disk, directory.resolve(CHECKPOINT), temporary, needed, true);
@@ -420,7 +420,7 @@ public final class WriteAheadLog implements AutoCloseable {
       if (ahead > committed && !suspect) {
         cut();
       }
-    } catch (IOException e) { // the next start does
+    } catch (IOException e) { // the next start cuts them off
       LOG.debug("{} keeps zeros behind its records: {}", segment.path(), e.toString());
     } finally {
       segment.close();
