@@ -4,10 +4,10 @@ import java.nio.ByteBuffer;
 import sessiontree.event.Batch;
 
 /**
- * How a session began.
+ * The start of a session.
  *
- * @param epochMicros the time of day when it was appended, of no other session; 0 if an earlier
- *     version took it, which did not keep that
+ * @param epochMicros time of day when it was appended, unique among sessions; 0 if it was stored by
+ *     an earlier version, which did not keep the time
  */
 record Begin(Batch.Bound bound, long epochMicros) {
   void put(ByteBuffer to) {

@@ -8,11 +8,11 @@ import java.util.NavigableSet;
 import java.util.function.Predicate;
 
 /**
- * Visits the lines of beginnings of a {@link Journal}, in their order or the newest first: those of
- * its files, and those that wait to be forced, which are the newest. For one visit.
+ * Visits the beginnings in a {@link Journal}, in their order or newest first: those in its files,
+ * and the newest ones, which wait to be forced. An instance serves one visit.
  *
- * <p>A line may be in both. Lines of deleted sessions may be out of their order, as recovery adds
- * again what had left the journal already, and not yet the log.
+ * <p>A line may be in both places. Lines of deleted sessions may be out of order: recovery adds a
+ * line again if it has left the journal but its record has not yet left the log.
  */
 final class Beginnings {
   private final JournalFolder folder;
@@ -24,8 +24,8 @@ final class Beginnings {
   /**
    * Prepares a visit.
    *
-   * @param waiting lines as in a file
-   * @param after the position behind which it begins, or null
+   * @param waiting lines that wait to be forced, as they are in a file
+   * @param after the position after which to begin, or null
    */
   Beginnings(JournalFolder folder, byte[] waiting, boolean newestFirst, String after) {
     this.folder = folder;
@@ -35,7 +35,7 @@ final class Beginnings {
     this.last = after;
   }
 
-  /** Visits each line once, until a visit returns false; but not lines of deleted sessions. */
+  /** Visits each line once, but none of deleted sessions, until {@code visitor} returns false. */
   void visit(Predicate<JournalLine> deleted, Predicate<JournalLine> visitor) throws IOException {
     Predicate<JournalLine> once =
         line -> deleted.test(line) || !follows(line.position()) || visitor.test(line);
@@ -61,7 +61,7 @@ final class Beginnings {
     }
   }
 
-  /** Whether the position is behind the last one that followed, which it then is itself. */
+  /** Returns whether {@code position} comes after {@code last}, which it then replaces. */
   private boolean follows(String position) {
     int order = last == null ? 0 : position.compareTo(last);
     boolean follows = last == null || (newestFirst ? order < 0 : order > 0);

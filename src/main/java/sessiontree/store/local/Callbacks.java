@@ -4,9 +4,9 @@ import java.util.ArrayDeque;
 import java.util.concurrent.ExecutorService;
 
 /**
- * Runs all callbacks of a store, one after another: by the thread that has their results, if these
- * are few and no others run, which spares two changes of threads; else by a thread of its own. Safe
- * for several threads.
+ * Runs all callbacks of a store, one after another. The thread that has their results runs them if
+ * they are few and no others are running, which saves two thread switches; otherwise the callbacks
+ * thread does. Safe for several threads.
  */
 final class Callbacks {
   private final ExecutorService thread;
@@ -19,7 +19,7 @@ final class Callbacks {
     this.thread = thread;
   }
 
-  /** Runs callbacks by the thread that calls, if no others run. */
+  /** Runs callbacks on the calling thread, or on the callbacks thread if others are running. */
   void runHere(Runnable callbacks) {
     synchronized (this) {
       if (running) {
@@ -38,7 +38,7 @@ final class Callbacks {
     thread.execute(this::runWaiting); // this thread has other things to do
   }
 
-  /** Runs callbacks by another thread. */
+  /** Runs callbacks on the callbacks thread. */
   void run(Runnable callbacks) {
     synchronized (this) {
       waiting.add(callbacks);
@@ -64,7 +64,7 @@ final class Callbacks {
     }
   }
 
-  /** The thread, which takes no more when it is shut down. */
+  /** Returns the callbacks thread, which drops callbacks once it is shut down. */
   ExecutorService thread() {
     return thread;
   }

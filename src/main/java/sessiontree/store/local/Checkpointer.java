@@ -14,33 +14,33 @@ import sessiontree.store.DaemonThreads;
 import sessiontree.store.log.WriteAheadLog;
 
 /**
- * Keeps memory and log within their bounds. At three quarters of the memory's bound the largest
- * buffers are spilled, until a quarter is left. At three quarters of the log's bound, what only its
- * oldest segments hold is made durable elsewhere, and they are deleted, until half of the bound is
- * left: so a session that is finished by then is not spilled for the log. At the bounds themselves
- * the log thread waits.
+ * Keeps memory and log within their bounds. At three quarters of the memory bound, the largest
+ * buffers are spilled until a quarter is left. At three quarters of the log bound, data that only
+ * the oldest segments hold is made durable elsewhere and these segments are deleted, until half of
+ * the bound is left. As this begins that late, short sessions are finished before they would be
+ * spilled for the log. At the bounds themselves the log thread waits.
  *
- * <p>One thread spills. Its other methods are for the threads they name.
+ * <p>The spill thread does the work; other threads call the methods that name them.
  */
 final class Checkpointer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Checkpointer.class);
 
   private static final long NONE = Long.MAX_VALUE;
 
-  /** How often it is looked whether a purge is due, while there are tombstones. */
+  /** Interval at which the spill thread checks for a due purge, while there are tombstones. */
   private static final long PURGE_LOOK_MILLIS = 500;
 
   private static final long PURGE_RETRY_NANOS = 100_000_000;
 
   /**
-   * The ids of so many deleted sessions may be in memory, and more: one for so many bytes of the
-   * memory's bound. It takes some 150 of them.
+   * Number of deleted sessions whose ids may be in memory; if more, one for each {@link
+   * #DELETION_BYTES} of the memory bound. An id takes about 150 bytes.
    */
   private static final int MIN_DELETIONS = 1_000;
 
   private static final int DELETION_BYTES = 1 << 10;
 
-  /** Sessions of one run file at most: its index is held in memory while it is written. */
+  /** Limit of the sessions in one run file, whose index is held in memory while it is written. */
   private static final int MAX_SOURCES = 1 << 17;
 
   private final Runs runs;
@@ -66,20 +66,20 @@ final class Checkpointer implements AutoCloseable {
   private boolean failing;
   private boolean closing;
 
-  /** Tombstones whose trees are not removed yet. */
+  /** LSNs of tombstones whose trees are not removed yet. */
   private final ConcurrentSkipListSet<Long> removing = new ConcurrentSkipListSet<>();
 
   /**
-   * During recovery, on a disk that takes nothing: not before memory has reached that is it tried
-   * again, as there may be many sessions, and many records. Owned by the thread that recovers.
+   * Memory size up to which recovery does not spill again, after a spill failed on a full disk:
+   * there may be many sessions, and many records to replay. Owned by the recovering thread.
    */
   private long replaySpillBytes;
 
-  // Tombstones in the log; all guarded by this.
+  // Tombstones in the log: LSNs, and when the first was added. Guarded by this.
   private long firstTombstone = NONE;
   private long firstTombstoneNanos;
   private long lastTombstone;
-  private long lastOfBefore; // the last that recovery has found
+  private long lastOfBefore; // the last one that recovery found
 
   Checkpointer(
       Runs runs,
@@ -111,9 +111,7 @@ final class Checkpointer implements AutoCloseable {
     thread.start();
   }
 
-  /**
-   * The log thread has put that many bytes into buffers; negative, if somebody has taken them out.
-   */
+  /** Counts bytes that the log thread has added to buffers; negative if some were released. */
   synchronized void grew(long bytes) {
     memory += bytes;
     if (isDue() || roomAwaited) {
@@ -122,8 +120,8 @@ final class Checkpointer implements AutoCloseable {
   }
 
   /**
-   * For the log thread: waits while memory or log are at their bounds. False if what would make
-   * room fails: then nothing can be taken.
+   * Waits while memory or log are over their bounds; called by the log thread. Returns false if
+   * making room fails: then nothing can be stored.
    */
   synchronized boolean awaitRoom() {
     while (memory > memoryBytes || log.sealedBytes() > logBytes) {
@@ -141,18 +139,18 @@ final class Checkpointer implements AutoCloseable {
     return true;
   }
 
-  /** The log thread has a tombstone that is durable; its tree is about to be removed. */
+  /** Adds a durable tombstone, whose tree is about to be removed. Called by the log thread. */
   void removing(long lsn) {
     removing.add(lsn);
     deleted(lsn, nanoTime.getAsLong());
   }
 
-  /** The tree of a tombstone is removed; not durably. */
+  /** Marks the tree of a tombstone as removed, though not durably yet. */
   void removed(long lsn) {
     removing.remove(lsn);
   }
 
-  /** Recovery has found a tombstone, of the time before: what it leaves is purged at once. */
+  /** Adds a tombstone that recovery found in the log: deleted data is then purged at once. */
   synchronized void deletedBefore(long lsn) {
     lastOfBefore = lsn;
     deleted(lsn, nanoTime.getAsLong() - purgeNanos);
@@ -179,7 +177,7 @@ final class Checkpointer implements AutoCloseable {
     return failing;
   }
 
-  /** Bytes of children in memory. */
+  /** Returns the bytes of children in memory. */
   synchronized long memory() {
     return memory;
   }
@@ -197,7 +195,7 @@ final class Checkpointer implements AutoCloseable {
     return log.sealedBytes() > logBytes / 4 * 3;
   }
 
-  /** What was deleted is in memory until the journal is rewritten without it. */
+  /** Returns whether too many ids of deleted sessions wait in memory for a purge of the journal. */
   private boolean isJournalDue() {
     return journal.deletions() > maxDeletions;
   }
@@ -223,15 +221,15 @@ final class Checkpointer implements AutoCloseable {
     }
   }
 
-  /** During recovery, which has one thread: by that. */
+  /** Spills during recovery, on the recovering thread. */
   void makeRoomForReplay() {
     try {
       if (memory() > Math.max(memoryBytes, replaySpillBytes)) {
-        replaySpillBytes = memory() + memoryBytes / 4; // until it has succeeded
+        replaySpillBytes = memory() + memoryBytes / 4; // unless the spill succeeds
         spill(largest());
         replaySpillBytes = 0;
       }
-    } catch (IOException e) { // on a full disk the store opens all the same
+    } catch (IOException e) { // the store opens even if the disk is full
       LOG.warn("memory is over its bound, and cannot be spilled: {}", e.toString());
     }
   }
@@ -292,8 +290,8 @@ final class Checkpointer implements AutoCloseable {
   }
 
   /**
-   * Makes durable elsewhere what the log holds before a record, and deletes the segments that hold
-   * nothing else.
+   * Makes durable elsewhere what the log holds before {@code lsn}, and deletes the segments that
+   * hold only such records.
    */
   private void checkpoint(long lsn) throws IOException {
     List<LocalSession> needed = new ArrayList<>();
@@ -303,7 +301,7 @@ final class Checkpointer implements AutoCloseable {
       }
     }
     spill(needed);
-    long active = log.firstLsnOfActive(); // whatever was logged before it, sessions know of
+    long active = log.firstLsnOfActive(); // all earlier records were applied to their sessions
     long stillNeeded = active;
     for (LocalSession session : sessions.all()) {
       stillNeeded = Math.min(stillNeeded, session.neededLsn());
@@ -312,13 +310,13 @@ final class Checkpointer implements AutoCloseable {
   }
 
   /**
-   * Makes durable which trees there are, and their lines in the journal, and reclaims the room of
-   * the data that tombstones before a record deleted. Returns that record, or an earlier one up to
-   * which this could be done now.
+   * Makes durable which trees exist, and their journal lines, and reclaims the space of data that
+   * tombstones before {@code lsn} deleted. Returns the LSN up to which this could be done now:
+   * {@code lsn}, or a smaller one.
    */
   private long reclaim(long lsn) throws IOException {
     long limit = notBeyond(removing, lsn);
-    // After the sessions and the removals: of all that they know, the names are there.
+    // After sessions and removals were read: their trees are already renamed or unlinked.
     trees.syncFolders();
     journal.force();
     synchronized (this) {
@@ -334,13 +332,13 @@ final class Checkpointer implements AutoCloseable {
     return limit;
   }
 
-  /** The record, or the first tombstone if that is before it. The finisher may empty the set. */
+  /** Returns the smaller of {@code lsn} and the first tombstone. The finisher may empty the set. */
   static long notBeyond(NavigableSet<Long> tombstones, long lsn) {
-    Long first = tombstones.ceiling(0L); // one look: what it finds may be gone at the next
+    Long first = tombstones.ceiling(0L); // read once: the set may be empty at a second read
     return first == null ? lsn : Math.min(lsn, first);
   }
 
-  /** Makes what was deleted leave the log and the run files. */
+  /** Purges deleted data from the log and the run files. */
   private void purge() throws IOException {
     long active = log.firstLsnOfActive();
     boolean sealed = firstTombstone() < active;
@@ -350,7 +348,8 @@ final class Checkpointer implements AutoCloseable {
       seal.run();
     }
     synchronized (this) {
-      // When the log thread has sealed, or the tree went; or others of before are in the next.
+      // Again soon if the segment is not sealed yet, a tree is not removed yet, or tombstones that
+      // recovery found remain.
       boolean again = !sealed || firstTombstone < active || firstTombstone <= lastOfBefore;
       firstTombstoneNanos = nanoTime.getAsLong() - (again ? purgeNanos - PURGE_RETRY_NANOS : 0);
     }
@@ -386,8 +385,8 @@ final class Checkpointer implements AutoCloseable {
       if (spill.session().endSpill(written.regions().get(i))) {
         grew(-spill.bytes());
       } else {
-        runs.retire(
-            written.regions().get(i)); // complete: the log has it until its tree's name is durable
+        // Complete: the log has the children until the name of its tree is durable.
+        runs.retire(written.regions().get(i));
       }
     }
     runs.admit(written.file());

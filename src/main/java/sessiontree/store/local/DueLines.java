@@ -7,18 +7,18 @@ import java.util.List;
 import sessiontree.store.Expirable.Seen;
 
 /**
- * Reads the completions of a {@link Journal} once, from the oldest file on, and keeps those that
- * were due until their sessions are gone. Its lock is held while files are read or rewritten, and
- * is taken before the journal's.
+ * Reads the completions in a {@link Journal} once, from the oldest file on, and keeps those that
+ * were due until their sessions are gone. Its lock is held while files are read or rewritten; it is
+ * taken before the journal's lock.
  */
 final class DueLines {
-  /** Looks at the session of a line. */
+  /** Looks up the session of a line. */
   interface Look {
-    /** Null if the session is not there any more. */
+    /** Returns null if the session is gone. */
     Seen at(JournalLine line);
   }
 
-  /** A line that was due, and whose session was there. */
+  /** A line that was due when its session still existed. */
   private record Due(String file, JournalLine line) {}
 
   private final Journal journal;
@@ -52,13 +52,13 @@ final class DueLines {
       if (!readOn(millis, limit, look, due)) {
         break;
       }
-      cursorFile = file + "!"; // the next
+      cursorFile = file + "!"; // greater than this file's name, less than the next one's
     }
     before.stream().limit(limit - due.size()).forEach(due::add);
     return due;
   }
 
-  /** Returns whether the file was read to its end, and another follows. Guarded by this. */
+  /** Reads the current file on. Returns whether it ended and another follows. Guarded by this. */
   private boolean readOn(long millis, int limit, Look look, List<Seen> due) throws IOException {
     boolean last = cursorFile.equals(journal.files().last());
     try (JournalReader reader = journal.reader(cursorFile, cursorAt)) {
@@ -77,7 +77,7 @@ final class DueLines {
     return due.size() < limit && !last;
   }
 
-  /** Lines have left a file, or it is gone: what follows of it is read again. */
+  /** Restarts {@code file} if it is the current one, as lines were removed or it was deleted. */
   synchronized void rewritten(String file) {
     if (file.equals(cursorFile)) {
       cursorAt = 0;

@@ -12,8 +12,8 @@ import sessiontree.store.log.Disk;
 import sessiontree.store.log.DiskStreams;
 
 /**
- * Brings lines into the order of their positions, for the first journal of a folder: in batches,
- * which are merged, so that many sessions need little memory. For one thread.
+ * Sorts lines by position, for the first journal of a folder: in batches, which are then merged, so
+ * that many sessions need little memory. For one thread.
  */
 final class EarlierSessions {
   private static final int BATCH = 20_000;
@@ -50,7 +50,7 @@ final class EarlierSessions {
 
   private record Source(JournalReader reader, JournalLine line) {}
 
-  /** Gives all lines in order. */
+  /** Writes all lines in order. */
   void writeTo(JournalFolder.Output to) throws IOException {
     writeBatch();
     PriorityQueue<Source> sources =

@@ -4,10 +4,10 @@ import java.nio.ByteBuffer;
 import sessiontree.event.Batch;
 
 /**
- * How a session ended.
+ * The end of a session.
  *
- * @param epochMicros the time of day when it was appended
- * @param abandoned whether the server ended it, for want of anything new
+ * @param epochMicros time of day when it was appended
+ * @param abandoned whether the server ended the session, as it received nothing new
  */
 record End(Batch.Bound bound, long epochMicros, boolean abandoned) {
   void put(ByteBuffer to) {

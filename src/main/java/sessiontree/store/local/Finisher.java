@@ -24,20 +24,20 @@ import sessiontree.store.DaemonThreads;
 import sessiontree.store.log.DamageException;
 
 /**
- * What follows when a session has ended, or was deleted: its tree is put in place or removed, then
- * its append has its result, and what is not needed any more goes. What cannot be done is tried
- * again until it can. Safe for several threads.
+ * Finishes sessions that have ended or were deleted: it puts the tree in place or removes it, then
+ * gives the append its result, and releases what is no longer needed. Whatever fails is retried
+ * until it succeeds. Safe for several threads.
  */
 final class Finisher {
   private static final Logger LOG = LoggerFactory.getLogger(Finisher.class);
 
-  /** Trees are forced by so many threads at once, which share the commits of the file system. */
+  /** Number of threads that force trees; concurrent forces share commits of the file system. */
   private static final int FINISHERS = 32;
 
-  /** A thread that has nothing to do for so long ends. */
+  /** Time after which an idle thread ends. */
   private static final int IDLE_SECONDS = 10;
 
-  /** What is not finished by then when the store closes, the next start finishes. */
+  /** Time that closing waits for sessions to be finished; the next start finishes the rest. */
   private static final long CLOSE_SECONDS = 3;
 
   private final OpenSessions sessions;
@@ -52,8 +52,8 @@ final class Finisher {
   private final ExecutorService finishers = threads(FINISHERS, "finish");
 
   /**
-   * Finishes large sessions and merges run files, one after another, so that small ones need not
-   * wait.
+   * Finishes sessions that have runs, and merges run files, one after another, so that small
+   * sessions need not wait for them.
    */
   private final ExecutorService heavy = threads(1, "merge");
 
@@ -61,12 +61,10 @@ final class Finisher {
       new ScheduledThreadPoolExecutor(
           1, DaemonThreads.named("retry"), new ThreadPoolExecutor.DiscardPolicy());
 
-  /** Set by the thread that spills, cleared by the one that merges. */
+  /** Whether a merge is queued or running. Set by the spill thread, cleared by the merge thread. */
   private final AtomicBoolean merging = new AtomicBoolean();
 
-  /**
-   * Sessions that have ended, or were deleted, and whose files could not be put in place so far.
-   */
+  /** Ids of ended or deleted sessions whose files could not be put in place or removed so far. */
   private final Set<String> unfinished = ConcurrentHashMap.newKeySet();
 
   Finisher(
@@ -86,25 +84,24 @@ final class Finisher {
     this.metrics = metrics;
   }
 
-  /** Runs all callbacks. */
+  /** Returns the runner of all callbacks. */
   Callbacks callbacks() {
     return callbacks;
   }
 
-  /** False while a session cannot be finished. */
+  /** Returns false while a session cannot be finished. */
   boolean isHealthy() {
     return unfinished.isEmpty();
   }
 
-  /** Has a session that has ended finished. */
+  /** Dispatches a session that has ended to a thread that finishes it. */
   void finishLater(LocalSession session, Append.Callback callback) {
     (session.hasRuns() ? heavy : finishers).execute(() -> finish(session, callback));
   }
 
   /**
-   * Publishes a session that has ended; then the append has its result, if there is one. One that
-   * is damaged never will have a tree, which is that session's trouble. One that is deleted needs
-   * none.
+   * Publishes a session that has ended, then gives the append its result, if there is one. A
+   * damaged session never has a tree, which affects no other session. A deleted session needs none.
    */
   private void finish(LocalSession session, Append.Callback callback) {
     if (!publish(session)) {
@@ -113,7 +110,7 @@ final class Finisher {
         case DAMAGED -> release(session, callback, Append.Callback::noTree);
         default -> LOG.debug("session={} was deleted before it was finished", session.id());
       }
-    } else if (session.hasRuns()) { // nobody needs to wait until it is forgotten
+    } else if (session.hasRuns()) { // the result need not wait for forget()
       release(session, callback, Append.Callback::stored);
       forget(session);
     } else {
@@ -122,10 +119,7 @@ final class Finisher {
     }
   }
 
-  /**
-   * Finishes sessions that have ended, and returns when that was tried for each. What could not be
-   * done is tried again.
-   */
+  /** Finishes sessions that have ended; returns when each was tried once. Failures are retried. */
   void finishAll(List<LocalSession> ended) {
     List<CompletableFuture<Void>> tried = new ArrayList<>();
     for (LocalSession session : ended) {
@@ -134,7 +128,7 @@ final class Finisher {
     tried.forEach(CompletableFuture::join);
   }
 
-  /** Returns whether the tree could be put in place. */
+  /** Publishes the tree of a session that has ended; returns whether that succeeded. */
   private boolean publish(LocalSession session) {
     if (!session.beginPublishing()) {
       return false;
@@ -149,7 +143,7 @@ final class Finisher {
       checkpointer.grew(-session.published());
       metrics.finishSeconds.observe((System.nanoTime() - began) / 1e9);
       return true;
-    } catch (DamageException e) { // it is the same at each try, unlike a disk that fails
+    } catch (DamageException e) { // unlike a failure of the disk, it stays on every retry
       session.damaged();
       unfinished.remove(session.id());
       if (session.isDamageNews()) {
@@ -165,7 +159,7 @@ final class Finisher {
     return false;
   }
 
-  /** The session needs no tree any more. */
+  /** Stops tracking a session that no longer needs a tree. */
   void giveUp(LocalSession session) {
     unfinished.remove(session.id());
   }
@@ -178,8 +172,8 @@ final class Finisher {
   }
 
   /**
-   * Forgets a session that is published, and its runs, when its tree's name and its line in the
-   * journal are durable.
+   * Makes the tree's name and the journal line of a published session durable, then forgets the
+   * session and its runs.
    */
   private void forget(LocalSession session) {
     try {
@@ -197,10 +191,7 @@ final class Finisher {
     sessions.remove(session);
   }
 
-  /**
-   * Removes the tree of a session that was deleted, if it has one; then the deletion has its
-   * result.
-   */
+  /** Removes the tree of a deleted session, if it has one, then gives the deletion its result. */
   void delete(LocalSession session, long lsn, Append.Callback callback) {
     finishers.execute(
         () -> {
@@ -228,14 +219,14 @@ final class Finisher {
         retries.schedule(LocalStore.vital(task), retry.toMillis(), TimeUnit.MILLISECONDS);
   }
 
-  /** Does something now and then. */
+  /** Runs a task repeatedly, with that time between two runs. */
   void every(Duration time, Runnable task) {
     ScheduledFuture<?> unused =
         retries.scheduleWithFixedDelay(
             LocalStore.vital(task), time.toMillis(), time.toMillis(), TimeUnit.MILLISECONDS);
   }
 
-  /** Merges run files, if there is reason to, beside everything else. By the thread that spills. */
+  /** Starts a merge of run files in the background, if one is due. Called by the spill thread. */
   void mergeRuns() {
     Runs.Merge merge = merging.get() ? null : runs.mergeDue();
     if (merge == null) {
@@ -265,7 +256,7 @@ final class Finisher {
     }
   }
 
-  /** Threads that take no more when the store closes; the next start does what is left. */
+  /** Returns threads that drop new tasks once the store closes; the next start does the rest. */
   private static ExecutorService threads(int count, String name) {
     ThreadPoolExecutor executor =
         new ThreadPoolExecutor(

@@ -13,28 +13,28 @@ import sessiontree.store.DaemonThreads;
 import sessiontree.store.log.WriteAheadLog;
 
 /**
- * The log thread: takes everything that is queued, writes it, forces it once, and only then are
- * sessions changed and callbacks run; what is queued meanwhile is the next group. Before each group
- * it waits for room in memory, so a group has no more than a part of that. A group that cannot be
- * stored changes nothing, and is refused.
+ * The log thread. It takes all queued appends as one group, writes them to the log, forces the log
+ * once, and only then changes sessions and runs callbacks. Appends queued meanwhile form the next
+ * group. It waits for room in memory before each group, whose size is limited to a part of that
+ * memory. A group that cannot be stored changes nothing, and is refused.
  */
 final class GroupCommit {
   private static final Logger LOG = LoggerFactory.getLogger(GroupCommit.class);
 
-  /** Up to this many callbacks run sooner here than another thread could begin to. */
+  /** Up to this many callbacks are done here sooner than another thread could begin them. */
   private static final int FEW_CALLBACKS = 8;
 
-  /** What follows from records that are durable. */
+  /** The effects of durable records. */
   interface Effects {
     /**
-     * Changes the session; by the log thread, in the order of the log. Returns by how many bytes
-     * its memory grew.
+     * Applies a record to its session. Called by the log thread, in log order. Returns by how many
+     * bytes the session's memory grew.
      */
     long apply(LocalSession session, LogRecord record);
 
     /**
-     * Does what the result must wait for, where the record ends or deletes the session: then runs
-     * its callback, and lets go of the session's held callbacks.
+     * Publishes or removes the tree of a session that the record ended or deleted, which its result
+     * waits for; then runs the callback, and the callbacks that the session holds.
      */
     void finish(LocalSession session, LogRecord record, Append.Callback callback);
   }
@@ -59,18 +59,18 @@ final class GroupCommit {
   /** Whether the last group could not be written. Set by the log thread. */
   private volatile boolean failing;
 
-  /** Whether the log is not in its place any more. */
+  /** Whether the log has disappeared from its place. */
   private final AtomicBoolean gone = new AtomicBoolean();
 
-  /** Whether the active segment is to be sealed. */
+  /** Whether the active segment is to be sealed before the next group. */
   private volatile boolean sealAsked;
 
-  /** An append in the queue, and then in a group. */
+  /** An append, in the queue and then in a group. */
   private static final class Queued {
     private final LocalSession session;
     private final Append append;
 
-    /** Null if nothing is to be stored for it. */
+    /** Null if nothing is stored for the append. */
     private LogRecord record;
 
     private boolean accepted;
@@ -85,7 +85,7 @@ final class GroupCommit {
       return accepted && record != null;
     }
 
-    /** Then it has its result when the tree can be read, or nothing of the session can. */
+    /** Returns whether the result waits until the tree can be read or, if deleted, is removed. */
     boolean finishes() {
       return isStored() && (record.end() != null || record.type() == LogRecord.Type.DELETION);
     }
@@ -114,14 +114,14 @@ final class GroupCommit {
     thread.start();
   }
 
-  /** Whether the last group could not be written, and none since. */
+  /** Returns whether the last group could not be written, or the log is not in its place. */
   boolean isFailing() {
     return failing || gone.get();
   }
 
   /**
-   * Looks whether the log is still in its place: what is written elsewhere is not durable. Any
-   * thread may ask, also when there is nothing to store.
+   * Returns whether the log is still in its place: what is written elsewhere is not durable. Safe
+   * for any thread, even if there is nothing to store.
    */
   boolean isInPlace() {
     boolean inPlace = log.isInPlace();
@@ -145,7 +145,7 @@ final class GroupCommit {
     }
   }
 
-  /** Asks for the active segment to be sealed, if it holds anything. */
+  /** Requests that the active segment be sealed, unless it is empty. */
   void seal() {
     synchronized (queueLock) {
       sealAsked = true;
@@ -161,7 +161,7 @@ final class GroupCommit {
           while (queue.isEmpty() && !closing && !failing && !sealAsked) {
             queueLock.wait();
           }
-          if (queue.isEmpty() && !closing && failing) { // then it is tried whether it still is
+          if (queue.isEmpty() && !closing && failing) { // then a probe is written
             queueLock.wait(retry.toMillis());
           }
         } catch (InterruptedException e) {
@@ -177,8 +177,8 @@ final class GroupCommit {
   }
 
   /**
-   * All that is queued; but what is more than the bound, beyond its first append, waits for the
-   * next: there may be no memory for it. Guarded by queueLock.
+   * Takes the next group from the queue: all of it, or the appends within the bound and at least
+   * one, as there may be no memory for more. Guarded by queueLock.
    */
   private List<Queued> nextGroup() {
     List<Queued> group = queue;
@@ -199,7 +199,7 @@ final class GroupCommit {
     }
     queueBytes -= bytes;
     queue.addAll(group.subList(size, group.size()));
-    return new ArrayList<>(group.subList(0, size)); // one that does not hold the others
+    return new ArrayList<>(group.subList(0, size)); // a copy, which does not retain the rest
   }
 
   private static long bytes(Append append) {
@@ -243,7 +243,7 @@ final class GroupCommit {
     }
   }
 
-  /** Makes a group durable: those of its appends that expect what is there. */
+  /** Makes durable the appends of a group whose expected sequence is that of their session. */
   private void store(List<Queued> group) throws IOException {
     boolean written = false;
     long millis = running.millis();
@@ -299,7 +299,7 @@ final class GroupCommit {
     return new End(append.batch().end(), micros, append.kind() == Append.Kind.ABANDONMENT);
   }
 
-  /** Returns whether the group can have its results. */
+  /** Handles a failure to store a group. Returns whether the group's results can be given. */
   private boolean fail(List<Queued> group, Exception cause) {
     if (!failing) {
       LOG.error(
@@ -311,12 +311,12 @@ final class GroupCommit {
     return cutBack();
   }
 
-  /** Of a group that cannot be stored, only what needs no log is accepted. */
+  /** Refuses a group that cannot be stored, except for appends that need no log. */
   private static void refuse(List<Queued> group) {
     for (Queued queued : group) {
       queued.session.fallBack();
     }
-    for (Queued queued : group) { // what is to be stored nowhere needs no log
+    for (Queued queued : group) { // an append that changes nothing needs no log
       queued.accepted =
           !queued.append.changes() && queued.append.expected() == queued.session.expected;
       queued.record = null;
@@ -324,9 +324,10 @@ final class GroupCommit {
   }
 
   /**
-   * Cuts off what a group that failed may have left in the log; before its senders have their
-   * results, or a crash could bring back what was refused, and they have sent it again. So on a
-   * disk that does not even take that, they wait. False if the store is closed meanwhile.
+   * Cuts off what a failed group may have left in the log. The group's results are given only after
+   * that: a crash could otherwise bring back appends that were refused and sent again. So while the
+   * disk does not allow even this, the senders wait. Returns false if the store is closed
+   * meanwhile.
    */
   private boolean cutBack() {
     while (true) {
@@ -350,8 +351,8 @@ final class GroupCommit {
   }
 
   /**
-   * Runs a group's callbacks. What stands behind a session's end comes after it, and that when the
-   * tree can be read.
+   * Runs a group's callbacks. Once a session has ended or was deleted, its callbacks are held, in
+   * order, until the tree can be read or is removed.
    */
   private static void callBack(List<Queued> group) {
     for (Queued queued : group) {
@@ -376,7 +377,7 @@ final class GroupCommit {
     guard(queued.accepted ? callback::stored : callback::failed);
   }
 
-  /** One callback's failure is not the others'. */
+  /** Runs a callback, and keeps its failure from the others. */
   static void guard(Runnable callback) {
     try {
       callback.run();
@@ -385,7 +386,7 @@ final class GroupCommit {
     }
   }
 
-  /** Stores what is queued, with its results, and ends. */
+  /** Stores what is queued, gives the results, and ends the thread. */
   void close() throws InterruptedException {
     synchronized (queueLock) {
       closing = true;

@@ -6,8 +6,8 @@ import java.util.function.Consumer;
 import sessiontree.store.Append;
 
 /**
- * The callbacks of a session that has ended, or was deleted: they wait until its tree can be read,
- * or is removed. Owned by the thread that runs callbacks.
+ * The callbacks of a session that has ended or was deleted, held until its tree can be read or is
+ * removed. Owned by the thread that runs callbacks.
  */
 final class HeldCallbacks {
   /** A callback, and whether its append was accepted. */
@@ -19,7 +19,7 @@ final class HeldCallbacks {
   /**
    * Begins with the callback of the append that ended or deleted the session.
    *
-   * @param first null if that was before the start
+   * @param first null if the session ended before the store was opened
    */
   HeldCallbacks(Append.Callback first) {
     this.first = first;
@@ -39,7 +39,7 @@ final class HeldCallbacks {
     }
   }
 
-  /** Runs them all, in order. */
+  /** Runs all callbacks, in order: {@code outcome} for those whose append was accepted. */
   void run(Consumer<Append.Callback> outcome) {
     for (Held one : held) {
       GroupCommit.guard(

@@ -19,48 +19,49 @@ import sessiontree.store.log.Disk;
 import sessiontree.store.log.NumberFile;
 
 /**
- * Which sessions were begun and completed: a {@link JournalLine} each, those of beginnings in their
- * order, those of completions in the order in which they were finished. A line waits in memory
- * until it is forced, which happens before the log or a run forgets the same; what a crash takes of
- * it, recovery adds again. When the tombstone of a session leaves the log, its lines have left the
- * journal. Safe for several threads.
+ * The journal of sessions that were begun and completed, with a {@link JournalLine} for each event:
+ * beginnings in their order, completions in the order in which sessions were finished. A line waits
+ * in memory until it is forced, which happens before the log or a run drops the same event. Lines
+ * lost in a crash are added again by recovery. A session's lines leave the journal before its
+ * tombstone leaves the log. Safe for several threads.
  *
- * <p>A file is named after a time: all lines of the files before it are of earlier times. So all
- * beginnings of the files behind it are of that time or later.
+ * <p>A file is named after a time: all lines in older files have earlier times. So all beginnings
+ * in newer files have that time or a later one.
  */
 final class Journal {
   private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
 
   private final Disk disk;
-  private final Path mark; // a file that is there when the journal was begun; of when that was
+  private final Path mark; // holds when the journal was begun; missing before that
   private final Path temporary;
   private final JournalFolder folder;
   private final DueLines due = new DueLines(this);
 
-  /** A file takes no more lines when it has reached that. */
+  /** Size from which a file takes no more lines. */
   private final long fileBytes;
 
-  /** By id, the last tombstone; of those since the last purge. */
+  /** LSN of each deleted session's last tombstone since the last purge, by id. */
   private final Map<String, Long> deleted = new ConcurrentHashMap<>();
 
   private final AtomicLong purges = new AtomicLong();
 
-  private boolean isNew; // until it was begun; set by the thread that opens the store
+  private boolean isNew; // until the journal is begun; set by the thread that opens the store
   private long lastMillis; // set by that thread
-  private long beganMicros; // likewise
+  private long beganMicros; // set by that thread
 
   /**
-   * What is not durable yet. Guarded by itself, as is what follows; taken behind all other locks.
+   * Lines that are not durable yet. Guarded by itself, like {@code lastTime}; its lock is taken
+   * after all others.
    */
   private final ByteArrayOutputStream pending = new ByteArrayOutputStream();
 
-  private String lastTime = ""; // the greatest of all lines, and names of files
+  private String lastTime = ""; // greatest time of any line or file name
 
   // All guarded by this.
-  private long forced; // bytes of the newest file that are durable
-  private String next = ""; // the file that is being begun, if it is greater than the newest
+  private long forced; // durable bytes of the newest file
+  private String next = ""; // name of the file to begin, if it is greater than the newest one's
 
-  /** Used guarded by this; null when recovery is done. */
+  /** Lines that recovery need not add; null once recovery is done. Used while holding this. */
   private volatile KnownLines known = new KnownLines(this);
 
   private Journal(Disk disk, Path mark, Path temporary, JournalFolder folder, long fileBytes) {
@@ -72,8 +73,8 @@ final class Journal {
   }
 
   /**
-   * Opens the journal of a directory. What can be read of the newest file may yet not be on the
-   * disk, and its last line may be torn: so its lines are written anew.
+   * Opens the journal of a directory. Rewrites the newest file, because lines that can be read from
+   * it may not be durable, and its last line may be torn.
    */
   static Journal open(Disk disk, Path directory, Path temporary, long fileBytes)
       throws IOException {
@@ -99,7 +100,7 @@ final class Journal {
   private void openNewest() throws IOException {
     String newest = files().last();
     saw(newest);
-    forced = Long.MAX_VALUE; // if it is not written anew, another file comes next
+    forced = Long.MAX_VALUE; // if the rewrite fails, the next lines go to another file
     try {
       rewrite(
           newest,
@@ -109,36 +110,36 @@ final class Journal {
             return true;
           });
       folder.sync();
-    } catch (IOException e) { // on a full disk the store opens all the same
+    } catch (IOException e) { // the store opens even if the disk is full
       LOG.warn("the journal's newest file cannot be written anew: {}", e.toString());
       forced = Long.MAX_VALUE;
       known.passOver(newest);
     }
   }
 
-  /** The greatest running time in the newest file; after a crash, the time was that. */
+  /** Returns the newest file's greatest running time, a lower bound for the clock after a crash. */
   long lastMillis() {
     return lastMillis;
   }
 
-  /** The greatest time in it, in microseconds since the UNIX epoch; 0 if there is none. */
+  /** Returns the latest time in the journal, in microseconds since the UNIX epoch; 0 if none. */
   long lastMicros() {
     synchronized (pending) {
       return lastTime.isEmpty() ? 0 : JournalLine.micros(lastTime);
     }
   }
 
-  /** When the journal was begun. */
+  /** Returns when the journal was begun, in microseconds since the UNIX epoch. */
   long beganMicros() {
     return beganMicros;
   }
 
-  /** Whether the folder has no journal: then it is an earlier version's, or new. */
+  /** Returns whether the folder has no journal, because it is new or an earlier version's. */
   boolean isNew() {
     return isNew;
   }
 
-  /** The files' times, in order. */
+  /** Returns the files' times, in order. */
   NavigableSet<String> files() {
     return folder.names();
   }
@@ -146,8 +147,8 @@ final class Journal {
   /**
    * Begins the journal of a folder that has none.
    *
-   * @param earlier of sessions that an earlier version took: beginnings in order, each with the
-   *     session's completion behind it
+   * @param earlier lines of sessions that an earlier version stored: beginnings in order, each
+   *     followed by the session's completion, if it is complete
    */
   void begin(long epochMicros, JournalFolder.Content earlier) throws IOException {
     folder.clear();
@@ -164,7 +165,7 @@ final class Journal {
         });
     writeNew(lines);
     folder.sync();
-    forced = Long.MAX_VALUE; // another file comes next
+    forced = Long.MAX_VALUE; // the next lines go to another file
     saw(JournalLine.time(epochMicros));
     NumberFile.write(disk, mark, temporary.resolve("begun"), epochMicros, true);
     folder.sync();
@@ -191,8 +192,8 @@ final class Journal {
   }
 
   /**
-   * Adds a line, of a beginning in their order. It is durable when {@link #force} has returned, and
-   * is read before.
+   * Adds a line, unless recovery finds it in the journal already. Beginnings must be added in their
+   * order. A line can be read at once; it is durable once {@link #force} has returned.
    */
   void add(JournalLine line) throws IOException {
     KnownLines recovering = known;
@@ -206,7 +207,7 @@ final class Journal {
     addNew(line);
   }
 
-  /** Adds a line that was not added before, without waiting for a disk. */
+  /** Adds a line that the journal does not have, without waiting for the disk. */
   void addNew(JournalLine line) {
     synchronized (pending) {
       saw(line.time());
@@ -214,7 +215,7 @@ final class Journal {
     }
   }
 
-  /** Forces what was added, if it is much; a checkpoint does so in any case. */
+  /** Forces the added lines if they would fill a file. A checkpoint forces them in any case. */
   void forceIfMuch() {
     synchronized (pending) {
       if (pending.size() < fileBytes) {
@@ -223,17 +224,17 @@ final class Journal {
     }
     try {
       force();
-    } catch (IOException e) { // a checkpoint needs it, and reports
+    } catch (IOException e) { // the next checkpoint needs the lines forced, and reports it
       LOG.debug("the journal cannot be written: {}", e.toString());
     }
   }
 
-  /** Recovery is done: what is added from now on is new. */
+  /** Ends recovery: all lines added from now on are new. */
   synchronized void recovered() {
     known = null;
   }
 
-  /** Makes durable what was added. */
+  /** Makes all added lines durable. */
   synchronized void force() throws IOException {
     byte[] bytes;
     boolean begins = files().isEmpty() || forced >= fileBytes;
@@ -250,20 +251,20 @@ final class Journal {
       return;
     }
     long from = begins ? 0 : forced;
-    folder.write(begins ? next : files().last(), bytes, from); // anew, if a force of it failed
+    folder.write(begins ? next : files().last(), bytes, from); // again, if an earlier force failed
     if (begins) {
       folder.sync();
       files().add(next);
     }
     forced = from + bytes.length;
-    synchronized (pending) { // not before: a reader finds a line here or there
+    synchronized (pending) { // last, so that readers find each line here or in the file
       byte[] all = pending.toByteArray();
       pending.reset();
       pending.write(all, bytes.length, all.length - bytes.length);
     }
   }
 
-  /** Reads a file from an offset on, as far as it is durable. */
+  /** Opens a file for reading from {@code from} to the end of what is durable. */
   JournalReader reader(String file, long from) throws IOException {
     long to;
     synchronized (this) {
@@ -273,13 +274,13 @@ final class Journal {
   }
 
   /**
-   * Visits beginnings in their order, or the newest first, until a visit returns false; not those
-   * of deleted sessions.
+   * Visits beginnings in their order, or newest first, until {@code visitor} returns false. Skips
+   * those of deleted sessions.
    *
-   * @param after the position behind which it begins, or null
+   * @param after the position after which to begin, or null
    */
   void visit(boolean newestFirst, String after, Predicate<JournalLine> visitor) throws IOException {
-    byte[] waiting; // before the files: what is forced meanwhile is seen twice, and never missed
+    byte[] waiting; // copied first: a line that is forced meanwhile is seen twice, never missed
     synchronized (pending) {
       waiting = pending.toByteArray();
     }
@@ -287,17 +288,17 @@ final class Journal {
   }
 
   /**
-   * Sessions that were completed before a running time, those first that were not returned before;
-   * each again and again until it is not there any more.
+   * Returns sessions that were completed at or before {@code millis} of running time, first those
+   * not returned before. A session may be returned by every call until it is gone.
    */
   List<Seen> endedBefore(long millis, int limit, DueLines.Look look) throws IOException {
     force();
     return due.before(millis, limit, look);
   }
 
-  // --- What was deleted.
+  // --- Deletions.
 
-  /** A tombstone of the id is durable: lines of what was before it count no more. */
+  /** Registers a durable tombstone: lines of the id's earlier records no longer count. */
   void delete(String id, long lsn) {
     deleted.put(id, lsn);
   }
@@ -308,19 +309,19 @@ final class Journal {
   }
 
   /**
-   * How often lines of deleted sessions have left the files. Lines that were read before the last
-   * time may be of sessions of which {@link #isDeleted} does not know any more.
+   * Returns how often lines of deleted sessions were purged from the files. For a line read before
+   * the last purge, {@link #isDeleted} may have forgotten the tombstone.
    */
   long purges() {
     return purges.get();
   }
 
-  /** How many ids were deleted since the last purge. */
+  /** Returns how many ids were deleted since the last purge. */
   int deletions() {
     return deleted.size();
   }
 
-  /** Rewrites all files that hold what was deleted, so that it leaves the disk, durably. */
+  /** Durably removes the lines of deleted sessions from the disk, by rewriting their files. */
   void purge() throws IOException {
     Map<String, Long> tombstones = Map.copyOf(deleted);
     if (tombstones.isEmpty()) {
@@ -330,7 +331,7 @@ final class Journal {
     synchronized (due) {
       for (String file : files()) {
         if (file.equals(files().last())) {
-          synchronized (this) { // no line is added meanwhile
+          synchronized (this) { // no line is forced meanwhile
             rewrite(file, line -> !isDeleted(line));
           }
         } else {
@@ -339,13 +340,13 @@ final class Journal {
       }
       folder.sync();
     }
-    purges.incrementAndGet(); // before: a reader that still has such lines must notice
+    purges.incrementAndGet(); // before tombstones go: readers of such lines must notice
     tombstones.forEach(deleted::remove);
   }
 
   /**
-   * Leaves only some lines in a file, and deletes one of which none is left, but not the newest;
-   * durably, when the directory is synced.
+   * Rewrites a file with only the lines that pass {@code kept}, or deletes it if none does and it
+   * is not the newest. Durable once the directory is synced.
    */
   private void rewrite(String file, Predicate<JournalLine> kept) throws IOException {
     boolean newest = file.equals(files().last());
@@ -360,7 +361,7 @@ final class Journal {
         }
       }
     }
-    boolean opening = newest && known != null; // then it is written anew in any case
+    boolean opening = newest && known != null; // then it is rewritten in any case
     if (dropped == 0 && !opening) {
       return;
     }

@@ -14,22 +14,22 @@ import sessiontree.store.log.Disk;
 import sessiontree.store.log.DiskStreams;
 
 /**
- * The files of a {@link Journal}, each named after a time. Safe for several threads; one at a time
- * writes a file.
+ * The files of a {@link Journal}, each named after a time. Safe for several threads, but only one
+ * at a time writes a file.
  */
 final class JournalFolder {
-  /** As times are, without what file systems do not take. */
+  /** A file name: a time without dashes and colons; some file systems do not allow colons. */
   private static final Pattern NAME =
       Pattern.compile("(\\d{4})(\\d\\d)(\\d\\dT\\d\\d)(\\d\\d)(\\d\\d\\.\\d{6}Z)\\.txt");
 
   private static final int BUFFER_BYTES = 64 << 10;
 
-  /** Takes line after line. */
+  /** Receives lines one by one. */
   interface Output {
     void line(JournalLine line) throws IOException;
   }
 
-  /** Lines that are to be written. */
+  /** Lines to write. */
   interface Content {
     void writeTo(Output to) throws IOException;
   }
@@ -45,7 +45,7 @@ final class JournalFolder {
     this.temporary = temporary;
   }
 
-  /** Finds the files that are there. */
+  /** Finds the existing files. */
   void list() throws IOException {
     for (Path file : disk.list(directory)) {
       Matcher name = NAME.matcher(file.getFileName().toString());
@@ -55,7 +55,7 @@ final class JournalFolder {
     }
   }
 
-  /** The files' times, in order. */
+  /** Returns the files' times, in order. */
   NavigableSet<String> names() {
     return names;
   }
@@ -64,7 +64,7 @@ final class JournalFolder {
     return directory.resolve(name.replaceAll("[-:]", "") + ".txt");
   }
 
-  /** Deletes everything, of another format or of a start that was cut off. */
+  /** Deletes all files: those of another format, or of a start that was interrupted. */
   void clear() throws IOException {
     for (Path left : disk.list(directory)) {
       disk.delete(left);
@@ -76,7 +76,7 @@ final class JournalFolder {
     return new JournalReader(disk.open(path(name)), from, to);
   }
 
-  /** All bytes of a file; none of one that is gone. */
+  /** Returns all bytes of a file; none if it is gone. */
   byte[] read(String name) throws IOException {
     try (Disk.DiskFile from = disk.open(path(name))) {
       ByteBuffer bytes = ByteBuffer.allocate((int) from.size());
@@ -87,7 +87,7 @@ final class JournalFolder {
     }
   }
 
-  /** Writes a file, forces it, and puts it in place; not durably. Returns its length. */
+  /** Writes a file, forces it and renames it, not yet durably, into place. Returns its length. */
   long write(String name, Content content) throws IOException {
     Path written = temporary.resolve(path(name).getFileName());
     long bytes;
@@ -104,8 +104,8 @@ final class JournalFolder {
   }
 
   /**
-   * Writes bytes into a file from an offset on, and forces them; makes a file that is not among the
-   * {@link #names}, to which its name is added when it is durable.
+   * Writes bytes at an offset of a file and forces them. Creates the file if {@link #names} does
+   * not have it; the caller adds its name there once the name is durable.
    */
   void write(String name, byte[] bytes, long offset) throws IOException {
     Path path = path(name);
@@ -120,7 +120,7 @@ final class JournalFolder {
     names.remove(name);
   }
 
-  /** Makes names durable, and their removal. */
+  /** Makes new and removed names durable. */
   void sync() throws IOException {
     disk.sync(directory);
   }

@@ -10,15 +10,16 @@ import java.util.Locale;
 import sessiontree.store.log.Checksum;
 
 /**
- * A line of the {@link Journal}: a session that was begun, or completed. As text, for people too:
- * {@code 2026-03-01T09:12:44.021337Z begun 1234 84213 cart-17 1f63b9d2}, the last word a checksum
- * of those before it.
+ * A line of the {@link Journal}: a session was begun or completed. It is text for people too, such
+ * as {@code 2026-03-01T09:12:44.021337Z begun 1234 84213 cart-17 1f63b9d2}, where the last word is
+ * a checksum of those before it.
  *
- * @param time when that was by the clock (RFC 3339), always with six digits after the second: the
- *     order of the texts is that of the times
- * @param begun or completed
- * @param lsn the number of the log record that did it; 0 of an earlier version's
- * @param millis the same time, as {@link RunningTime} counts
+ * @param time the wall-clock time (RFC 3339), always with six decimals of a second, so that it
+ *     sorts as text
+ * @param begun false if the session was completed
+ * @param lsn the LSN of its log record; for a session of an earlier version, that of the log's last
+ *     record when the journal was begun
+ * @param millis the same moment in milliseconds of {@link RunningTime}
  */
 record JournalLine(String time, boolean begun, long lsn, long millis, String id) {
   private static final DateTimeFormatter TIME =
@@ -45,7 +46,7 @@ record JournalLine(String time, boolean begun, long lsn, long millis, String id)
     return ChronoUnit.MICROS.between(Instant.EPOCH, Instant.parse(time));
   }
 
-  /** Where its session stands in the order of pages: no other has the same. */
+  /** Returns the session's position in the order of pages, which no other session has. */
   String position() {
     return position(time, id);
   }
@@ -62,7 +63,7 @@ record JournalLine(String time, boolean begun, long lsn, long millis, String id)
     return line.getBytes(StandardCharsets.US_ASCII);
   }
 
-  /** Reads a line without its end; null if it is not what was written. */
+  /** Parses a line without its line break; returns null if it is invalid. */
   static JournalLine read(byte[] bytes, int from, int to) {
     String[] words = new String(bytes, from, to - from, StandardCharsets.US_ASCII).split(" ", -1);
     if (words.length != 6) {

@@ -5,23 +5,23 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import sessiontree.store.log.Disk;
 
-/** Reads lines of a journal's file, and passes over what is none. For one thread. */
+/** Reads the lines of a journal file, skipping invalid ones. Not thread-safe. */
 final class JournalReader implements Closeable {
   private final Disk.DiskFile file;
   private final long end;
   private final ByteBuffer buffer = ByteBuffer.allocate(16 << 10).limit(0);
 
-  /** Of the buffer's first byte that was not read. */
+  /** File offset of the first unread byte in the buffer. */
   private long position;
 
-  /** Reads from one offset to another, or to the file's end. */
+  /** Reads from one offset to another, or to the end of the file. */
   JournalReader(Disk.DiskFile file, long from, long to) throws IOException {
     this.file = file;
     this.position = from;
     this.end = Math.min(to, file.size());
   }
 
-  /** Null at the end. What has no end of line there is not read. */
+  /** Returns the next line; null at the end. Ignores a last line without a line break. */
   JournalLine next() throws IOException {
     do {
       for (int at = buffer.position(); at < buffer.limit(); at++) {
@@ -37,7 +37,7 @@ final class JournalReader implements Closeable {
     return null;
   }
 
-  /** Behind the line that was read last. */
+  /** Returns the offset after the last line read. */
   long position() {
     return position;
   }
@@ -48,7 +48,7 @@ final class JournalReader implements Closeable {
   }
 
   private boolean fill() throws IOException {
-    if (buffer.remaining() == buffer.capacity()) { // no line is so long
+    if (buffer.remaining() == buffer.capacity()) { // longer than any valid line
       skip(buffer.remaining());
     }
     buffer.compact();

@@ -6,8 +6,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Which lines a {@link Journal} has, for a recovery that adds those of the log again: two bits for
- * each log record. Files are read from the newest back, as far as is asked for. For one thread.
+ * The set of lines that a {@link Journal} has, so that recovery adds only the missing ones: two
+ * bits for each log record. Reads files from the newest back, as far as needed. Not thread-safe.
  */
 final class KnownLines {
   private static final int LSNS = 10_000;
@@ -15,19 +15,19 @@ final class KnownLines {
   private final Journal journal;
 
   private final Map<Long, BitSet> known = new HashMap<>();
-  private String from = "\uffff"; // the files from this one on were read
-  private String passedOver; // a file, or null
+  private String from = "\uffff"; // files with this name or a greater one were read
+  private String passedOver; // name of a file, or null
 
   KnownLines(Journal journal) {
     this.journal = journal;
   }
 
-  /** The lines of that file may not be durable. */
+  /** Ignores a file whose lines may not be durable. */
   void passOver(String file) {
     passedOver = file;
   }
 
-  /** Whether the journal has that line. */
+  /** Returns whether the journal has the line. */
   boolean contains(JournalLine line) throws IOException {
     for (String file;
         from.compareTo(line.time()) > 0 && (file = journal.files().lower(from)) != null;

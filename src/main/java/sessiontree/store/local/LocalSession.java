@@ -20,9 +20,9 @@ import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**
- * What is stored of one session. Its children lie, the oldest first, in runs on disk, in buffers
- * that are being spilled, and in a buffer that grows. Changed by the log thread, when a group is
- * durable, and by those that spill and finish.
+ * The stored state of one session. Its children are, oldest first, in runs on disk, in buffers that
+ * are being spilled, and in a buffer that grows. Changed by the log thread once a group is durable,
+ * and by the threads that spill and finish.
  */
 final class LocalSession implements StoredSession {
   static final long NONE = Long.MAX_VALUE;
@@ -30,13 +30,13 @@ final class LocalSession implements StoredSession {
   private final Owner owner;
   private final String id;
 
-  /** The sequence when what is in the log thread's hands is durable; that thread's own. */
+  /** The sequence once the log thread's current group is durable. Owned by the log thread. */
   long expected;
 
-  /** What waits for the tree; null if nothing does. Owned by the thread that runs callbacks. */
+  /** Callbacks that wait for the tree, or null. Owned by the thread that runs callbacks. */
   private HeldCallbacks held;
 
-  /** Set within synchronized (this). */
+  /** Written while holding this. */
   private volatile boolean deleted;
 
   // All guarded by this.
@@ -46,28 +46,28 @@ final class LocalSession implements StoredSession {
   private Map<String, Long> writers;
   private Begin start;
   private End end;
-  private boolean publishing; // its tree
+  private boolean publishing; // whether its tree is being published
   private boolean damageTold;
   private final SessionRuns runs = new SessionRuns();
   private List<SessionBuffer> spilling = List.of();
-  private SessionBuffer buffer; // null while it has nothing
+  private SessionBuffer buffer; // null while it is empty
   private long lastLsn;
-  private long lastMillis; // when it was appended, as RunningTime counts
-  private long firstLsn = NONE; // of the oldest log record that no run covers
-  private long firstLsnSince = NONE; // likewise, of those that came since the spill under way began
+  private long lastMillis; // running time at which lastLsn was appended
+  private long firstLsn = NONE; // LSN of the oldest log record that no run covers
+  private long firstLsnSince = NONE; // likewise, among records since the spill in progress began
 
   /** The store. */
   interface Owner {
     void append(LocalSession session, Append append);
 
-    /** Of the tree of that id; null if there is none. */
+    /** Returns the tag of the session's tree; null if it has none. */
     String tag(String id) throws IOException;
   }
 
   /**
-   * A session that is new, or complete.
+   * Creates a session that is new or complete.
    *
-   * @param facts what stands beside its tree; null for a new one
+   * @param facts the facts of its tree; null for a new session
    */
   LocalSession(Owner owner, String id, TreeFacts facts) {
     this.owner = owner;
@@ -96,7 +96,7 @@ final class LocalSession implements StoredSession {
     return writers.size();
   }
 
-  /** The last number of each named writer. */
+  /** Returns the last number of each named writer. */
   synchronized Map<String, Long> lastNumbers() {
     return Map.copyOf(writers);
   }
@@ -105,7 +105,7 @@ final class LocalSession implements StoredSession {
     return phase;
   }
 
-  /** How many appends it has taken. */
+  /** Returns how many appends are stored. */
   synchronized long sequence() {
     return sequence;
   }
@@ -115,29 +115,29 @@ final class LocalSession implements StoredSession {
     owner.append(this, append);
   }
 
-  /** What a page has of it; null when it is complete, or there is nothing. */
+  /** Returns the session as a page lists it; null unless it is open or its tree is being made. */
   synchronized Listing.Listed listed(Instant begun) {
     return phase == Phase.OPEN || phase == Phase.ENDED
         ? new Listing.Listed(id, false, begun, null, start.bound().text(), null, entries, 0)
         : null;
   }
 
-  /** When it was begun; 0 if that is not known. */
+  /** Returns when it was begun, in microseconds since the UNIX epoch; 0 if unknown. */
   synchronized long begunMicros() {
     return start == null ? 0 : start.epochMicros();
   }
 
-  /** The running time of its last append. */
+  /** Returns the running time of the last append, in milliseconds. */
   synchronized long lastMillis() {
     return lastMillis;
   }
 
-  /** Null unless it is open, and nothing was appended since that running time. */
+  /** Returns the session if it is open and idle since {@code millis} of running time, or null. */
   synchronized Seen idleSince(long millis) {
     return phase == Phase.OPEN && lastMillis <= millis ? new Seen(id, lastRecord()) : null;
   }
 
-  /** No other record of the log has its number. */
+  /** Returns the LSN of the last record in hex, which no other record of the log has. */
   private String lastRecord() {
     return Long.toHexString(lastLsn);
   }
@@ -152,12 +152,12 @@ final class LocalSession implements StoredSession {
     return owner.tag(id);
   }
 
-  /** Nothing of what is in the log thread's hands became durable. */
+  /** Undoes the log thread's changes of {@code expected}: nothing of its group became durable. */
   synchronized void fallBack() {
     expected = sequence;
   }
 
-  /** Takes in what is durable now. Returns by how many bytes its memory grew. */
+  /** Applies a record that is durable. Returns by how many bytes the session's memory grew. */
   synchronized long apply(LogRecord record) {
     long before = memory();
     sequence++;
@@ -191,8 +191,8 @@ final class LocalSession implements StoredSession {
   }
 
   /**
-   * Its deletion is durable: forgets everything. Returns the regions that nobody needs any more,
-   * and by how many bytes its memory shrank.
+   * Forgets everything, as the deletion is durable. Returns the regions that nobody needs any more,
+   * and by how many bytes the session's memory shrank.
    */
   synchronized Deleted delete() {
     long memory = memory();
@@ -210,7 +210,7 @@ final class LocalSession implements StoredSession {
 
   record Deleted(List<Region> regions, long bytes) {}
 
-  /** Bytes of memory that its children take. */
+  /** Returns the bytes of memory that its children take. */
   synchronized long memory() {
     long bytes = buffer == null ? 0 : buffer.allocated();
     for (SessionBuffer one : spilling) {
@@ -220,8 +220,8 @@ final class LocalSession implements StoredSession {
   }
 
   /**
-   * Takes in what a run file has of it. Returns the regions that it repeats, of a spill that failed
-   * when all but done.
+   * Restores the state from a run file's entry. Returns the regions that {@code region} makes
+   * unnecessary: those of a spill that failed after its file was in place, and was repeated.
    */
   synchronized List<Region> load(RunEntry entry, Region region) {
     phase = entry.end() == null ? Phase.OPEN : Phase.ENDED;
@@ -236,34 +236,34 @@ final class LocalSession implements StoredSession {
     return runs.load(entry.fromLsn(), region);
   }
 
-  /** Whether a log record's effects are in its runs. */
+  /** Returns whether the effects of a log record are in the session's runs. */
   synchronized boolean covers(long lsn) {
     return lsn <= covered();
   }
 
-  /** The last log record whose effects are in its runs; 0 if it has none. */
+  /** Returns the LSN of the last log record whose effects are in its runs; 0 if it has no runs. */
   synchronized long covered() {
     return runs.covered();
   }
 
-  /** Whether it has log records before that one that no run covers. */
+  /** Returns whether the session needs log records before {@code lsn}, which no run covers. */
   synchronized boolean needsLogBefore(long lsn) {
     return phase != Phase.COMPLETE && firstLsn < lsn;
   }
 
-  /** The oldest log record that it needs; one that is published needs none itself. */
+  /** Returns the oldest LSN that it needs, or {@link #NONE}; once published, it needs none. */
   synchronized long neededLsn() {
     return phase == Phase.COMPLETE ? NONE : firstLsn;
   }
 
-  /** The number of the oldest log record that no run covers. */
+  /** Returns the LSN of the oldest log record that no run covers. */
   synchronized long firstLsn() {
     return firstLsn;
   }
 
-  // --- Spilling. One thread does it, so a session is spilled once at a time.
+  // --- Spilling. One thread spills, so a session has at most one spill in progress.
 
-  /** A spill under way. */
+  /** A spill in progress. */
   record Spill(LocalSession session, RunEntry state, List<SessionBuffer> buffers, long bytes)
       implements Runs.Source {
     @Override
@@ -277,8 +277,8 @@ final class LocalSession implements StoredSession {
   }
 
   /**
-   * Freezes what is in memory, to be written as a run. Null if there is nothing that a run would be
-   * for.
+   * Freezes the children in memory so that they can be written as a run. Returns null if no run is
+   * needed: the session is complete, or runs cover all its records.
    */
   synchronized Spill beginSpill() {
     if (phase == Phase.COMPLETE || firstLsn == NONE) {
@@ -308,8 +308,8 @@ final class LocalSession implements StoredSession {
   }
 
   /**
-   * The run is durable: what is in it is forgotten. False if the session is complete, or deleted:
-   * then nobody needs the run.
+   * Forgets what was spilled, as the run is durable. Returns false if the session is complete or
+   * deleted, so that nobody needs the run.
    */
   synchronized boolean endSpill(Region region) {
     if (phase == Phase.COMPLETE || deleted) {
@@ -321,23 +321,24 @@ final class LocalSession implements StoredSession {
     return true;
   }
 
-  /** Its regions in the files. */
+  /** Returns the session's regions in the files. */
   synchronized List<Region> regionsIn(List<RunFile> files) {
     return runs.in(files);
   }
 
-  /** Puts a region in the place of those it was merged from. False if nobody needs it. */
+  /** Replaces regions by the one they were merged into. Returns false if nobody needs that one. */
   synchronized boolean replace(List<Region> from, Region to) {
     return runs.replace(from, to);
   }
 
-  // --- Callbacks: by the thread that runs them.
+  // --- Callbacks. Called by the thread that runs callbacks.
 
   /**
-   * From now on callbacks wait; the first is that of the append that ended or deleted the session.
-   * Those that wait already did so for the tree of a session that is deleted now.
+   * Holds callbacks from now on, beginning with that of the append that ended or deleted the
+   * session. Callbacks held before waited for the tree of a session that is now deleted; they run
+   * with {@code noTree}.
    *
-   * @param first null after a start, as no append has a callback then
+   * @param first null during recovery, when no append has a callback
    */
   void holdCallbacks(Append.Callback first) {
     if (held != null) {
@@ -350,12 +351,12 @@ final class LocalSession implements StoredSession {
     return held != null;
   }
 
-  /** Has a callback wait. */
+  /** Holds a callback. */
   void hold(Append.Callback callback, boolean accepted) {
     held.add(callback, accepted);
   }
 
-  /** Runs the callbacks that wait behind that one, and it; unless a deletion has done so. */
+  /** Runs {@code first} and the callbacks held behind it, unless a deletion already has. */
   void releaseCallbacks(Append.Callback first, Consumer<Append.Callback> outcome) {
     if (held != null && held.isBehind(first)) {
       HeldCallbacks waited = held;
@@ -364,9 +365,9 @@ final class LocalSession implements StoredSession {
     }
   }
 
-  // --- Finishing. It may be deleted at any time meanwhile.
+  // --- Finishing. The session may be deleted at any time meanwhile.
 
-  /** False if it is deleted: then it needs no tree. */
+  /** Returns false if the session is deleted, and so needs no tree. */
   synchronized boolean beginPublishing() {
     publishing = !deleted;
     return publishing;
@@ -377,7 +378,7 @@ final class LocalSession implements StoredSession {
     notifyAll();
   }
 
-  /** Returns when no tree of it can come any more, once it is deleted. */
+  /** Waits until no tree of the session can appear any more. Called after its deletion. */
   synchronized void awaitPublished() throws InterruptedException {
     while (publishing) {
       wait();
@@ -388,16 +389,14 @@ final class LocalSession implements StoredSession {
     return deleted;
   }
 
-  /** Whether its damage was not logged yet. */
+  /** Returns true on the first call only, on which the caller logs the damage. */
   synchronized boolean isDamageNews() {
     boolean news = !damageTold;
     damageTold = true;
     return news;
   }
 
-  /**
-   * What is stored of it is damaged: if it is not deleted meanwhile, that is all there is to do.
-   */
+  /** Marks the session as damaged, unless it was deleted meanwhile. */
   synchronized void damaged() {
     phase = deleted ? phase : Phase.DAMAGED;
   }
@@ -406,12 +405,12 @@ final class LocalSession implements StoredSession {
     return !runs.isEmpty();
   }
 
-  /** Whether its runs hold all the children that its state counts. Before the log is replayed. */
+  /** Returns whether the runs hold all children that the state counts. Call before log replay. */
   synchronized boolean hasAllRuns() {
     return runs.areWhole(children());
   }
 
-  /** How it ended; null while it has not. */
+  /** Returns how the session ended; null while it has not. */
   synchronized End end() {
     return end;
   }
@@ -438,12 +437,12 @@ final class LocalSession implements StoredSession {
     }
   }
 
-  /** The line of a session that has ended. */
+  /** Returns the completion line of a session that has ended. */
   synchronized JournalLine line() {
     return JournalLine.completed(end.epochMicros(), lastLsn, lastMillis, id);
   }
 
-  /** Of a session that has ended: its last record is its end. */
+  /** Returns the facts of a session that has ended: its last record is the one that ended it. */
   synchronized TreeFacts facts() {
     return new TreeFacts(lastLsn, entries, Map.copyOf(writers));
   }
@@ -452,17 +451,17 @@ final class LocalSession implements StoredSession {
     return new SessionSnapshot(this, start.bound(), end, entries, runs.retain(), buffered());
   }
 
-  /** How many children are stored. Guarded by this. */
+  /** Returns how many children are stored. Guarded by this. */
   private long children() {
     return entries - 1 - (end == null ? 0 : 1);
   }
 
-  /** What is in memory now. Guarded by this. */
+  /** Returns a snapshot of the children in memory. Guarded by this. */
   private SessionBuffer buffered() {
     return SessionBuffer.snapshot(buffer == null ? spilling : plus(spilling, buffer));
   }
 
-  /** What is stored of an open session, or of one whose tree is being made; null of any other. */
+  /** Returns what is stored of a session that is open or whose tree is being made, or null. */
   synchronized SessionSnapshot soFar() {
     boolean open = phase == Phase.OPEN || phase == Phase.ENDED;
     return open
@@ -479,7 +478,7 @@ final class LocalSession implements StoredSession {
     return known ? buffers.since(children - before) : null;
   }
 
-  /** Writes the tree of a session that has ended: nothing is added to it any more. */
+  /** Writes the tree of a session that has ended, and so does not change any more. */
   void write(OutputStream out) throws IOException {
     SessionSnapshot all = snapshot();
     try {
@@ -489,7 +488,10 @@ final class LocalSession implements StoredSession {
     }
   }
 
-  /** Its tree can be read, and was not forced. Returns by how many bytes its memory shrank. */
+  /**
+   * Marks the session as complete: its tree is in place, but its name may not be durable yet.
+   * Returns by how many bytes the session's memory shrank.
+   */
   synchronized long published() {
     if (deleted) {
       return 0;
@@ -501,7 +503,7 @@ final class LocalSession implements StoredSession {
     return memory;
   }
 
-  /** Its tree is durable: returns the regions that nobody needs any more. */
+  /** Forgets and returns the regions: none is needed once the tree and its name are durable. */
   synchronized List<Region> forgetRuns() {
     return runs.forget();
   }

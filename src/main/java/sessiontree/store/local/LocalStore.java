@@ -28,10 +28,10 @@ import sessiontree.store.log.Disk;
 import sessiontree.store.log.WriteAheadLog;
 
 /**
- * Keeps sessions in a folder. One write-ahead log takes what is appended to all of them, group by
- * group; a session that has ended is sorted and published as a file.
+ * A store that keeps sessions in a folder. All appends go to one write-ahead log, group by group; a
+ * session that has ended is sorted and published as a file.
  *
- * <p>The package's manual says what lies where, and what a crash can leave.
+ * <p>The package's manual describes the files, and what a crash can leave.
  */
 public final class LocalStore implements SessionStore, Listable, Expirable {
   private static final Logger LOG = LoggerFactory.getLogger(LocalStore.class);
@@ -64,11 +64,11 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
       };
 
   /**
-   * Opens the store of a folder, or makes one; replays its log, and finishes the sessions that have
-   * ended.
+   * Opens the store in a folder, or creates one; replays its log, and finishes the sessions that
+   * have ended.
    *
-   * @throws IOException if the folder cannot be used, another process uses it, or it is damaged;
-   *     its message says so in one line
+   * @throws IOException if the folder cannot be used, is in use by another process, or is damaged;
+   *     the message says so in one line
    */
   public static LocalStore open(Path folder, LocalStoreOptions options, Metrics metrics)
       throws IOException {
@@ -157,7 +157,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
   private static double freeBytes(Path folder) {
     try {
       return Files.getFileStore(folder).getUsableSpace();
-    } catch (IOException e) { // of a folder that is gone, or a disk that fails
+    } catch (IOException e) { // the folder is gone, or the disk fails
       return Double.NaN;
     }
   }
@@ -170,7 +170,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     return needless;
   }
 
-  /** The session of that id; a new one if there is none. */
+  /** Returns the session of that id, which is added if there is none. */
   LocalSession add(String id) {
     LocalSession session = sessions.get(id);
     if (session == null) {
@@ -191,12 +191,12 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
   private void writeClock() {
     try {
       running.write();
-    } catch (IOException e) { // the log has it too, if less exactly
+    } catch (IOException e) { // the log has it too, less exactly
       LOG.debug("the running time cannot be written: {}", e.toString());
     }
   }
 
-  /** What follows when a record is durable. */
+  /** Changes sessions, runs and journal once a record is durable. */
   private final class Durable implements GroupCommit.Effects {
     @Override
     public long apply(LocalSession session, LogRecord record) {
@@ -229,7 +229,8 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
   }
 
   /**
-   * All that is stored of an open session; empty for any other. It must not be changed meanwhile.
+   * Returns all that is stored of an open session; empty for any other. The session must not change
+   * meanwhile.
    *
    * @throws IOException if it cannot be read
    */
@@ -254,12 +255,12 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     }
   }
 
-  /** The last number of each named writer of a session. */
+  /** Returns the last number of each named writer of a session. */
   public Map<String, Long> lastNumbers(String id) throws IOException {
     return session(id).lastNumbers();
   }
 
-  /** The sessions that were found damaged so far. */
+  /** Returns the ids of the sessions that were found damaged so far. */
   public Set<String> damaged() {
     Set<String> damaged = new TreeSet<>(trees.reader().damaged());
     sessions.all().stream()
@@ -341,7 +342,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     return journal.endedBefore(running.millis() - time.toMillis(), limit, this::complete);
   }
 
-  /** The session of a line, if it is that one still; of a damaged one too, which can be deleted. */
+  /** Returns the session of a line, or null if it is gone. A damaged one can be deleted too. */
   private Seen complete(JournalLine line) {
     try {
       String tag = journal.isDeleted(line) ? null : trees.reader().tag(line.id());
@@ -382,7 +383,10 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     lock.close();
   }
 
-  /** A task whose error, such as want of memory, no scheduler and no future keeps to itself. */
+  /**
+   * Wraps a task so that its errors, such as OutOfMemoryError, reach the thread's uncaught
+   * exception handler: schedulers and futures would keep them to themselves.
+   */
   static Runnable vital(Runnable task) {
     return () -> {
       try {

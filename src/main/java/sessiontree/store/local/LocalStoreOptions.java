@@ -4,14 +4,14 @@ import java.time.Duration;
 import java.util.function.LongSupplier;
 
 /**
- * How a {@link LocalStore} uses memory and disk.
+ * Options of a {@link LocalStore}: limits of memory and disk, and intervals.
  *
- * @param memoryBytes of children that are held in memory, of all sessions; bringing the largest of
- *     them into order takes 32 bytes a child more
- * @param logBytes of the write-ahead log: at most so much is replayed after a crash
- * @param fanIn more run files than this are merged into one
- * @param retry how long after a failure it is tried whether the disk takes something
- * @param purge how long what was deleted may lie in the log and in run files
+ * @param memoryBytes limit of the children in memory, of all sessions; sorting the largest sessions
+ *     takes another 32 bytes a child
+ * @param logBytes limit of the write-ahead log, and so of what is replayed after a crash
+ * @param fanIn number of run files above which they are merged into one
+ * @param retry time between a failure and the next test of the disk
+ * @param purge time for which deleted data may stay in the log and in run files
  * @param nanoTime a clock such as {@link System#nanoTime}
  */
 public record LocalStoreOptions(
@@ -24,24 +24,22 @@ public record LocalStoreOptions(
   private static final long MAX_SEGMENT_BYTES = 16 << 20;
   private static final long MAX_JOURNAL_BYTES = 64 << 10;
 
-  /**
-   * With at most 32 run files between merges, a try every second, and a purge every five minutes.
-   */
+  /** Creates options with a fan-in of 32, a retry every second, and a purge every five minutes. */
   public LocalStoreOptions(long memoryBytes, long logBytes) {
     this(memoryBytes, logBytes, 32, Duration.ofSeconds(1), Duration.ofMinutes(5), System::nanoTime);
   }
 
-  /** Of trees that were read, in memory; beside the children. */
+  /** Returns the limit of the trees cached in memory, which are not part of the children. */
   long cachedBytes() {
     return memoryBytes / 8;
   }
 
-  /** A file of the journal takes no more lines when it has reached this. */
+  /** Returns the size at which a journal file takes no more lines. */
   long journalBytes() {
     return Math.min(MAX_JOURNAL_BYTES, logBytes / 16);
   }
 
-  /** A segment of the log takes no more records when it has reached this. */
+  /** Returns the size at which a segment of the log takes no more records. */
   long segmentBytes() {
     return Math.min(MAX_SEGMENT_BYTES, logBytes / 16);
   }

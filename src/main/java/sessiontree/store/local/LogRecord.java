@@ -7,16 +7,17 @@ import sessiontree.event.Batch;
 import sessiontree.store.log.WriteAheadLog;
 
 /**
- * What the write-ahead log keeps of one append. How it lies in bytes is said in the package's
- * manual.
+ * A record of the write-ahead log: one append, a probe or a tombstone. The package's manual has its
+ * byte layout.
  *
  * @param lsn log sequence number: 1 for the log's first record, and one more for each
- * @param millis when it was appended, as {@link RunningTime} counts
- * @param sequence how many records the session had before this one
- * @param writer the writer's name; empty for none
- * @param start the session's beginning, or null
- * @param end its end, or null
- * @param count how many children there are
+ * @param millis {@link RunningTime} at which it was appended
+ * @param sequence number of records that the session had before this one
+ * @param writer the writer's name; empty if there is none
+ * @param number number of the message among those of that writer
+ * @param start the session's start, or null
+ * @param end the session's end, or null
+ * @param count number of children
  * @param children laid out as {@link sessiontree.event.Children}
  */
 record LogRecord(
@@ -33,12 +34,12 @@ record LogRecord(
     byte[] children)
     implements WriteAheadLog.Body {
 
-  /** What a record is, and its number in the file. */
+  /** The type of a record, with its number in the file. */
   enum Type {
     APPEND(1),
-    /** Tells whether the disk takes anything again, and changes nothing. */
+    /** Tests whether the disk accepts writes again, and changes nothing. */
     PROBE(2),
-    /** A tombstone: nothing before it of the session counts any more. */
+    /** A tombstone: deletes the session, and makes its earlier records void. */
     DELETION(3);
 
     private final byte number;
@@ -47,7 +48,7 @@ record LogRecord(
       this.number = (byte) number;
     }
 
-    /** Null if there is none of that number. */
+    /** Returns null if no type has that number. */
     private static Type of(byte number) {
       for (Type type : values()) {
         if (type.number == number) {
@@ -62,7 +63,7 @@ record LogRecord(
   private static final int HAS_START = 1;
   private static final int HAS_END = 2;
   private static final int ABANDONED = 4;
-  private static final int TIMED = 8; // the start
+  private static final int TIMED = 8; // the start has a time
 
   @Override
   public void putHead(ByteBuffer to) {
@@ -93,7 +94,7 @@ record LogRecord(
     return flags;
   }
 
-  /** Puts an id or a writer: one byte of length, and its characters. */
+  /** Puts an id or a writer: its length in one byte, and its characters. */
   static void putName(ByteBuffer to, String text) {
     to.put((byte) text.length()).put(text.getBytes(StandardCharsets.US_ASCII));
   }
@@ -103,7 +104,7 @@ record LogRecord(
     to.put(bound.text().getBytes(StandardCharsets.US_ASCII));
   }
 
-  /** Reads the bytes of the record of that number; returns null if they are none. */
+  /** Reads a record from the payload with that LSN; returns null if it is not valid. */
   static LogRecord read(long lsn, ByteBuffer body) {
     try {
       Type type = Type.of(body.get());
@@ -147,12 +148,12 @@ record LogRecord(
     return new String(bytes, StandardCharsets.US_ASCII);
   }
 
-  /** A record that changes nothing: it finds out whether the log can be written. */
+  /** Returns a record that tests whether the log can be written, and changes nothing. */
   static LogRecord probe(long lsn, long millis) {
     return bare(Type.PROBE, lsn, millis, "", 0);
   }
 
-  /** A record that removes a session. */
+  /** Returns a record that deletes a session. */
   static LogRecord deletion(long lsn, long millis, String id, long sequence) {
     return bare(Type.DELETION, lsn, millis, id, sequence);
   }
@@ -161,7 +162,7 @@ record LogRecord(
     return new LogRecord(type, lsn, millis, id, sequence, "", 0, null, null, 0, NO_CHILDREN);
   }
 
-  /** The line of a record that has a start. */
+  /** Returns the journal line of a record that has a start. */
   JournalLine begun() {
     return JournalLine.begun(start.epochMicros(), lsn, millis, id);
   }

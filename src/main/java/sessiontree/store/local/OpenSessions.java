@@ -8,16 +8,16 @@ import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.function.BiPredicate;
 
 /**
- * The sessions that are stored and not complete, and for a moment those that have just become so:
- * by id, and in the order in which they were begun. Safe for several threads.
+ * The sessions that are stored and not complete, and for a moment those that have just completed:
+ * by id, and in the order in which they began. Safe for several threads.
  */
 final class OpenSessions {
   private final ConcurrentHashMap<String, LocalSession> byId = new ConcurrentHashMap<>();
 
-  /** By their positions, as those of the journal's lines. */
+  /** By position, as in the journal's lines. */
   private final ConcurrentSkipListMap<String, LocalSession> inOrder = new ConcurrentSkipListMap<>();
 
-  /** When those were begun that an earlier version took: the journal was. */
+  /** When sessions of an earlier version count as begun: when the journal was (epoch micros). */
   private volatile long earlierMicros;
 
   void earlierBegan(long epochMicros) {
@@ -36,12 +36,12 @@ final class OpenSessions {
     byId.put(session.id(), session);
   }
 
-  /** One that was added has its SESSION_START. */
+  /** Puts an added session in order, once it has its SESSION_START. */
   void begun(LocalSession session) {
     inOrder.put(position(session), session);
   }
 
-  /** Does nothing if its id is another's by now. */
+  /** Removes a session; does nothing if its id is that of another session by now. */
   void remove(LocalSession session) {
     if (byId.remove(session.id(), session)) {
       inOrder.remove(position(session), session);
@@ -66,10 +66,10 @@ final class OpenSessions {
   }
 
   /**
-   * Visits sessions in their order, or the newest first, with their positions, until a visit
+   * Visits sessions and their positions in order, or the newest first, until {@code visitor}
    * returns false.
    *
-   * @param after the position behind which it begins, or null
+   * @param after the position after which to begin, or null
    */
   void visit(boolean newestFirst, String after, BiPredicate<String, LocalSession> visitor) {
     ConcurrentNavigableMap<String, LocalSession> map =

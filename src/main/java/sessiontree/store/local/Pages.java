@@ -8,15 +8,15 @@ import java.util.regex.Pattern;
 import sessiontree.store.Listing;
 
 /**
- * Lists sessions in the order in which they were begun, or the other way round: as the {@link
- * Journal} has them, or, of open sessions alone, from memory. A session keeps its place when it
- * completes. Safe for several threads.
+ * Lists sessions in the order in which they were begun, or in reverse: from the {@link Journal} or,
+ * if only open sessions are wanted, from memory. A session keeps its place when it completes. Safe
+ * for several threads.
  */
 final class Pages {
   private static final Pattern POSITION =
       Pattern.compile("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z [A-Za-z0-9._~-]{1,128}");
 
-  /** A page of complete sessions ends after so many lines of others, so that none takes long. */
+  /** Maximum number of lines read for a page: it stays fast even if most are filtered out. */
   private static final int MAX_LINES = 10_000;
 
   private final OpenSessions open;
@@ -36,7 +36,7 @@ final class Pages {
     while (true) {
       long purges = journal.purges();
       Listing page = page(query);
-      if (purges == journal.purges()) { // or a line may have been another's of the same id
+      if (purges == journal.purges()) { // else a line may belong to a deleted session of that id
         return page;
       }
     }
@@ -64,7 +64,7 @@ final class Pages {
     return Instant.parse(time(position));
   }
 
-  /** The session of a line; null if there is none any more, or it cannot be read. */
+  /** Returns the session of a line; null if it is gone or cannot be read. */
   private Listing.Listed listed(JournalLine line) {
     LocalSession session = open.get(line.id());
     Listing.Listed listed = session == null ? null : session.listed(Instant.parse(line.time()));
@@ -75,7 +75,7 @@ final class Pages {
     Listing.Listed session();
   }
 
-  /** A page that is being filled. */
+  /** A page being filled. */
   private static final class Page {
     private final Listing.Query query;
     private final String since;
@@ -91,7 +91,7 @@ final class Pages {
       this.since = query.since() == null ? "" : JournalLine.time(query.since());
       this.until = query.until() == null ? null : JournalLine.time(query.until());
       String bound = query.newestFirst() ? until : since.isEmpty() ? null : since;
-      String from = bound == null ? null : bound + " "; // before all ids of that time
+      String from = bound == null ? null : bound + " "; // sorts before all ids of that time
       boolean bounded =
           from != null
               && (query.after() == null
@@ -99,7 +99,7 @@ final class Pages {
       this.after = bounded ? from : query.after();
     }
 
-    /** Returns whether the page takes more. */
+    /** Adds the session if the query takes it. Returns whether the visit goes on. */
     boolean visit(String position, Look look) {
       boolean past =
           query.newestFirst()

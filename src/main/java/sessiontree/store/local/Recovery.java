@@ -14,8 +14,8 @@ import sessiontree.store.SessionState.Phase;
 import sessiontree.store.log.WriteAheadLog;
 
 /**
- * Brings the sessions of a folder to where they were: from its run files, then from its log. By the
- * thread that opens the store. See the package's manual.
+ * Restores the sessions of a folder, from its run files and then from its log. Used by the thread
+ * that opens the store. See the package's manual.
  */
 final class Recovery implements WriteAheadLog.Replay {
   private static final Logger LOG = LoggerFactory.getLogger(Recovery.class);
@@ -32,15 +32,15 @@ final class Recovery implements WriteAheadLog.Replay {
   private final long beganNanos;
 
   /**
-   * Sessions of which only a later part was found: they were finished, and their trees are durable,
-   * or were deleted later.
+   * Ids of sessions of which only a later part was found. Each was finished and has a durable tree,
+   * or is deleted by a later tombstone.
    */
   private final Set<String> orphans = new HashSet<>();
 
-  /** The orphans of which a part lies in runs. */
+  /** Orphans with a part in runs, by id. */
   private final Map<String, LocalSession> orphansInRuns = new HashMap<>();
 
-  /** Sessions whose trees are there; their runs are needed until the trees' names are durable. */
+  /** Sessions that have a tree; their runs are needed until the names of the trees are durable. */
   private final List<LocalSession> complete = new ArrayList<>();
 
   private long records;
@@ -69,7 +69,7 @@ final class Recovery implements WriteAheadLog.Replay {
     this.beganNanos = beganNanos;
   }
 
-  /** The sessions are as the runs have them; replays the log, and finishes what has ended. */
+  /** Replays the log over the sessions loaded from runs, and finishes those that have ended. */
   void replay(WriteAheadLog log) throws IOException {
     int fromRuns = sessions.size();
     long covered = 0;
@@ -81,7 +81,7 @@ final class Recovery implements WriteAheadLog.Replay {
       }
     }
     log.recover(this);
-    if (covered >= log.nextLsn()) { // new records would have numbers that runs cover, and be lost
+    if (covered >= log.nextLsn()) { // new records would get LSNs that runs cover, and be lost
       throw new IOException(
           "the log ends with record "
               + (log.nextLsn() - 1)
@@ -97,12 +97,12 @@ final class Recovery implements WriteAheadLog.Replay {
           session.holdCallbacks(null);
           ended.add(session);
         }
-      } else if (session.hasRuns() && trees.exists(session.id())) { // it was finished
+      } else if (session.hasRuns() && trees.exists(session.id())) { // it was finished before
         sessions.remove(session);
         complete.add(session);
       }
     }
-    trees.syncFolders(); // before anything goes that they stand for
+    trees.syncFolders(); // before anything is deleted that a tree replaces
     beginJournal(log.nextLsn() - 1);
     forgetComplete();
     finisher.finishAll(ended);
@@ -119,7 +119,10 @@ final class Recovery implements WriteAheadLog.Replay {
     }
   }
 
-  /** Not unless the journal is durable, which on a full disk has time until a later start. */
+  /**
+   * Releases the runs of complete sessions and of orphans, unless the journal cannot be forced: on
+   * a full disk, a later start does it.
+   */
   private void forgetComplete() {
     try {
       journal.force();
@@ -154,7 +157,7 @@ final class Recovery implements WriteAheadLog.Replay {
       return;
     }
     long expected = session == null ? 0 : session.sequence();
-    if (record.sequence() != expected) { // then it was finished, and the log needs no more of it
+    if (record.sequence() != expected) { // finished before; its first records may be gone
       if (session != null) {
         setAside(session);
       }
@@ -173,7 +176,8 @@ final class Recovery implements WriteAheadLog.Replay {
   }
 
   /**
-   * A crash may have taken it. Its place is the same: what came before it is there, or is added.
+   * Adds the line of the session's start again, if a crash has lost it. It keeps its place, as
+   * every line before it is in the journal or is added again first.
    */
   private void addLine(LogRecord record) throws IOException {
     running.wasMicros(record.end() == null ? 0 : record.end().epochMicros());
@@ -186,12 +190,12 @@ final class Recovery implements WriteAheadLog.Replay {
   }
 
   /**
-   * A session that has ended is complete if its tree is there, as that was forced before it was
-   * named. Returns whether it is. If the tree is that of a later session of the id, as of this one
-   * it was deleted, a tombstone follows in the log, and removes it.
+   * Returns whether a session that has ended is complete, and drops its state if so. It is complete
+   * if its tree exists, as a tree is forced before it is renamed. If the tree is that of a later
+   * session of the id, a tombstone for this one follows in the log, and removes the tree.
    */
   private boolean passOver(LocalSession session) throws IOException {
-    if (journal.isNew()) { // an earlier version named trees that were not durable
+    if (journal.isNew()) { // an earlier version may have renamed trees before they were durable
       trees.delete(session.id());
       return false;
     }
@@ -208,8 +212,8 @@ final class Recovery implements WriteAheadLog.Replay {
   }
 
   /**
-   * All that is behind it in the log is the id's new session, if there is one, and can be made
-   * again from that and from runs; so whatever tree is there may go.
+   * Applies a tombstone. All later records of the id are those of a new session, whose tree can be
+   * made again from them and from runs: so any tree that exists is deleted.
    */
   private void delete(LogRecord record) throws IOException {
     LocalSession session = sessions.get(record.id());
@@ -229,11 +233,12 @@ final class Recovery implements WriteAheadLog.Replay {
   }
 
   /**
-   * Of a folder that has no journal, the trees show which sessions are complete, and their own
-   * facts and times when they began; of those that are open, that is now. For how long they are
-   * complete nothing shows, as a clock may have been wrong: that counts from now on.
+   * Begins the journal of a folder that has none. The trees show which sessions are complete; their
+   * contents and file times show when these began. Open sessions without a time count as begun now.
+   * Nothing shows for how long sessions have been complete, as a clock may have been wrong, so that
+   * is counted from now on.
    *
-   * @param lsn of the log's last record: whatever was deleted up to it is not there any more
+   * @param lsn LSN of the log's last record: sessions deleted up to it no longer exist
    */
   private void beginJournal(long lsn) throws IOException {
     if (!journal.isNew()) {
@@ -259,7 +264,7 @@ final class Recovery implements WriteAheadLog.Replay {
             earlier.writeTo(
                 line -> {
                   last[0] =
-                      Math.max(last[0] + 1, JournalLine.micros(line.time())); // as none is twice
+                      Math.max(last[0] + 1, JournalLine.micros(line.time())); // begin times differ
                   to.line(JournalLine.begun(last[0], lsn, millis, line.id()));
                   long completed = Math.min(trees.reader().completed(line.id()), now);
                   if (completed >= 0) {

@@ -1,10 +1,9 @@
 package sessiontree.store.local;
 
 /**
- * Where a session's children lie in a run file: sorted, from an offset on.
+ * The location of a session's sorted children in a run file.
  *
- * @param lsn the log's records of the session up to this one are covered by this region and older
- *     ones
- * @param crc CRC32C of the bytes
+ * @param lsn the session's log records up to this LSN are covered by this region and older ones
+ * @param crc CRC32C of the region's bytes
  */
 record Region(RunFile file, long lsn, long offset, long length, int count, int crc) {}

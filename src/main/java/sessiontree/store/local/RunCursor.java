@@ -9,7 +9,7 @@ import sessiontree.sort.Cursor;
 import sessiontree.store.log.DamageException;
 import sessiontree.store.log.Disk;
 
-/** The children of a region of a {@link RunFile}; checked when the last has been passed. */
+/** Reads the children of a region of a {@link RunFile}; verifies the checksum at its end. */
 final class RunCursor implements Cursor {
   private final Path path;
   private final Disk.DiskFile file;
@@ -18,10 +18,10 @@ final class RunCursor implements Cursor {
   private final byte[] buffer;
   private int at;
   private int filled;
-  private long left; // bytes of the region that were not read yet
+  private long left; // bytes of the region not read yet
   private long key;
   private int length;
-  private byte[] large; // the child's text, if the buffer does not hold it
+  private byte[] large; // the child's text if it was read and exceeds the buffer, or null
 
   RunCursor(Path path, Disk.DiskFile file, Region region, int bufferBytes) {
     this.path = path;
@@ -57,7 +57,7 @@ final class RunCursor implements Cursor {
     return true;
   }
 
-  /** Passes over bytes, whether they were read or not. */
+  /** Skips bytes, whether they are in the buffer or not read yet. */
   private void pass(int bytes) throws IOException {
     int rest = bytes;
     while (rest > filled - at) {
@@ -68,7 +68,7 @@ final class RunCursor implements Cursor {
     at += rest;
   }
 
-  /** Has so many bytes in the buffer, which is not smaller. */
+  /** Makes at least {@code bytes} available in the buffer, whose size they do not exceed. */
   private void need(int bytes) throws IOException {
     if (filled - at >= bytes) {
       return;

@@ -5,13 +5,13 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * What a run file's index holds of one session: its state when it was spilled, and where its
- * children lie.
+ * An entry of a run file's index: the state of one session when it was spilled, and the location of
+ * its children.
  *
- * @param fromLsn its log records up to this one are in older runs
- * @param lsn the last of its log records that the state takes in
- * @param millis when that was appended, as {@link RunningTime} counts
- * @param offset where its children begin in the file
+ * @param fromLsn the session's log records up to this LSN are in older runs
+ * @param lsn the LSN of the last log record that the state includes
+ * @param millis the {@link RunningTime} at which that record was appended
+ * @param offset the offset of the session's children in the file
  */
 record RunEntry(
     String id,
@@ -28,7 +28,7 @@ record RunEntry(
     int count,
     int crc) {
 
-  /** Bytes of an entry without its writers, at most. */
+  /** Maximum size of an entry without its writers. */
   private static final int MAX_FIXED_BYTES = 4096;
 
   private static final int BYTES_A_WRITER = 1 + 128 + 8;
@@ -36,7 +36,7 @@ record RunEntry(
   private static final byte OPEN = 0;
   private static final byte ENDED = 1;
   private static final byte ABANDONED = 2;
-  private static final byte TIMED = 8; // and one of these: its start is
+  private static final byte TIMED = 8; // flag added to one of these: the start has a time
 
   RunEntry at(long offset, long length, int count, int crc) {
     return new RunEntry(
@@ -44,13 +44,13 @@ record RunEntry(
         crc);
   }
 
-  /** The entry of a run that holds the children of all older runs too. */
+  /** Returns the entry of a run that also holds the children of all older runs. */
   RunEntry withOlderRuns() {
     return new RunEntry(
         id, 0, lsn, millis, sequence, entries, start, end, writers, offset, length, count, crc);
   }
 
-  /** The entry, after its length in 4 bytes. */
+  /** Encodes the entry, preceded by its length in 4 bytes. */
   byte[] bytes() {
     ByteBuffer to = ByteBuffer.allocate(MAX_FIXED_BYTES + writers.size() * BYTES_A_WRITER);
     to.position(Integer.BYTES);
@@ -75,7 +75,7 @@ record RunEntry(
     return bytes;
   }
 
-  /** Reads an entry, without its length. */
+  /** Decodes an entry without its length. */
   static RunEntry read(ByteBuffer from) {
     String id = LogRecord.name(from);
     long fromLsn = from.getLong();

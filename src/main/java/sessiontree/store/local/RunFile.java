@@ -13,9 +13,8 @@ import sessiontree.store.log.Disk;
 import sessiontree.store.log.FileHeader;
 
 /**
- * A file of sorted runs, one a session, written at once and never changed. See the package's
- * manual. Safe for several threads; it stays readable for those that retained it when it is
- * deleted.
+ * A file of sorted runs, one a session, written once and never changed. See the package's manual.
+ * Safe for several threads. A deleted file stays readable for threads that have retained it.
  */
 final class RunFile {
   static final int HEADER_BYTES = 32;
@@ -45,27 +44,27 @@ final class RunFile {
     return path;
   }
 
-  /** Files are in order of age by their numbers. */
+  /** Returns the file's number; younger files have greater numbers. */
   long number() {
     return number;
   }
 
-  /** Whether all that was needed of the files with lesser numbers is in this one. */
+  /** Returns whether the file holds everything needed of the files with lower numbers. */
   boolean isMerged() {
     return merged;
   }
 
-  /** Bytes of children that are still needed. */
+  /** Returns the bytes of children that are still needed. */
   long liveBytes() {
     return liveBytes.get();
   }
 
-  /** Bytes of children. */
+  /** Returns the bytes of all children. */
   long bytes() {
     return bytes;
   }
 
-  /** Takes the region of an entry into use. */
+  /** Returns the region of an entry, and counts it as needed. */
   Region region(RunEntry entry) {
     live.incrementAndGet();
     liveBytes.addAndGet(entry.length());
@@ -73,23 +72,23 @@ final class RunFile {
         this, entry.lsn(), entry.offset(), entry.length(), entry.count(), entry.crc());
   }
 
-  /** A region is not needed any more; returns whether none is. */
+  /** Counts a region as not needed any more. Returns whether the file has no needed region left. */
   boolean retire(Region region) {
     liveBytes.addAndGet(-region.length());
     return live.decrementAndGet() == 0;
   }
 
-  /** Whether it holds anything that nobody needs. */
+  /** Returns whether the file has a region that nobody needs. */
   boolean hasGarbage() {
     return live.get() < sessions;
   }
 
-  /** Whether a region of it is needed. */
+  /** Returns whether the file has a region that is needed. */
   boolean isLive() {
     return live.get() > 0;
   }
 
-  /** Keeps it readable until it is released; false if it is closed already. */
+  /** Keeps the file readable until it is released. Returns false if it is already closed. */
   boolean retain() {
     return users.getAndUpdate(n -> n == 0 ? 0 : n + 1) > 0;
   }
@@ -101,9 +100,9 @@ final class RunFile {
   }
 
   /**
-   * Opens a file that was published.
+   * Opens a published file.
    *
-   * @throws DamageException if it is not whole
+   * @throws DamageException if it is incomplete or damaged
    */
   static RunFile open(Disk disk, Path path) throws IOException {
     Disk.DiskFile file = disk.open(path);
@@ -123,7 +122,7 @@ final class RunFile {
     }
   }
 
-  /** The sessions of the file, by ascending id. */
+  /** Returns a reader of the file's index, sorted by session id. */
   RunIndex index() throws IOException {
     long size = file.size();
     ByteBuffer footer = ByteBuffer.allocate(FOOTER_BYTES);
@@ -141,15 +140,16 @@ final class RunFile {
   }
 
   /**
-   * The children of a region, through a buffer of that size. What is larger is in memory only from
-   * when its text is asked for until the next move. Checked when the last has been passed.
+   * Returns a region's children, read through a buffer of at most {@code bufferBytes}. A larger
+   * child's text is in memory only from {@link Cursor#array} to the next move. The checksum is
+   * verified at the end.
    */
   Cursor read(Region region, int bufferBytes) {
     long bytes = Math.max(Children.HEADER_BYTES, Math.min(bufferBytes, region.length()));
     return new RunCursor(path, file, region, (int) bytes);
   }
 
-  /** Reads bytes from an offset on, as they are; fewer where the file ends. */
+  /** Reads raw bytes from an offset; fewer if the file ends before. */
   void read(ByteBuffer to, long offset) throws IOException {
     file.read(to, offset);
   }

@@ -7,7 +7,7 @@ import java.util.zip.CRC32C;
 import sessiontree.store.log.DamageException;
 import sessiontree.store.log.Disk;
 
-/** Reads the index of a {@link RunFile}, by ascending id, and checks it behind the last entry. */
+/** Reads a {@link RunFile}'s index, sorted by id; verifies the checksum after the last entry. */
 final class RunIndex {
   private static final int BUFFER_BYTES = 64 << 10;
 
@@ -31,17 +31,17 @@ final class RunIndex {
     this.left = end - offset;
   }
 
-  /** Where the index begins in the file, and the regions end. */
+  /** Returns the file offset at which the regions end and the index begins. */
   long offset() {
     return offset;
   }
 
-  /** How many entries it has. */
+  /** Returns how many entries the index has. */
   long sessions() {
     return sessions;
   }
 
-  /** Null behind the last. */
+  /** Returns the next entry; null after the last one. */
   RunEntry next() throws IOException {
     if (left == 0 && !buffer.hasRemaining()) {
       if ((int) crc.getValue() != expected) {
@@ -59,7 +59,7 @@ final class RunIndex {
     buffer.position(from + length);
     try {
       return RunEntry.read(buffer.slice(from, length));
-    } catch (RuntimeException e) { // its lengths make no sense
+    } catch (RuntimeException e) { // the entry's inner lengths are invalid
       throw damaged();
     }
   }

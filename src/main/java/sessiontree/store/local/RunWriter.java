@@ -13,11 +13,11 @@ import sessiontree.store.log.Checksum;
 import sessiontree.store.log.DamageException;
 import sessiontree.store.log.Disk;
 
-/** Writes a {@link RunFile}, session after session. For one thread. */
+/** Writes a {@link RunFile}, session by session. Not thread-safe. */
 final class RunWriter implements AutoCloseable {
   private static final int BUFFER_BYTES = 256 << 10;
 
-  /** Bytes between two forces: the log, which waits behind them, must not wait long. */
+  /** Bytes between two forces. The log's forces queue behind them, and must not wait long. */
   private static final int FORCED_BYTES = 4 << 20;
 
   private static final int COPIED_BYTES = 64 << 10;
@@ -27,15 +27,15 @@ final class RunWriter implements AutoCloseable {
   private final ByteArrayOutputStream index = new ByteArrayOutputStream();
   private final CRC32C crc = new CRC32C();
   private int used;
-  private int summed; // up to there the buffer is in the checksum
+  private int summed; // buffer offset up to which bytes are in the checksum
   private long position;
-  private long forced; // up to there
+  private long forced; // file offset up to which bytes are durable
   private long sessions;
 
   /**
    * Begins a file.
    *
-   * @param merged whether it is written in the place of all files with lesser numbers
+   * @param merged whether it replaces all files with lower numbers
    */
   RunWriter(Disk.DiskFile file, long number, boolean merged) {
     this.file = file;
@@ -50,7 +50,7 @@ final class RunWriter implements AutoCloseable {
     used = RunFile.HEADER_BYTES;
   }
 
-  /** Adds a session's children; returns the entry with their place. */
+  /** Adds a session's children; returns its entry with their location. */
   RunEntry add(RunEntry state, Cursor children) throws IOException {
     long offset = position + used;
     int count = 0;
@@ -67,7 +67,7 @@ final class RunWriter implements AutoCloseable {
         put(child, children.offset(), length);
         count++;
       }
-    } catch (DamageException e) { // what follows takes its place
+    } catch (DamageException e) { // the next children overwrite what was written
       used = (int) Math.max(0, offset - position);
       position = Math.min(position, offset);
       throw e;
@@ -77,9 +77,9 @@ final class RunWriter implements AutoCloseable {
   }
 
   /**
-   * Adds a session of which a region is damaged: all bytes as they are, under a checksum that is
-   * not theirs. So the damage stays, and is found by every reader. They take no less room than what
-   * {@link #add} may have written of them before.
+   * Adds a session with a damaged region: copies all bytes as they are, and stores a wrong
+   * checksum, so that every reader finds the damage. The copy is at least as long as what {@link
+   * #add} may have written of the session before.
    */
   RunEntry addDamaged(RunEntry state, List<Region> regions) throws IOException {
     long offset = position + used;
@@ -90,7 +90,7 @@ final class RunWriter implements AutoCloseable {
       count += region.count();
       for (long at = 0; at < region.length(); at += part.length) {
         int length = (int) Math.min(part.length, region.length() - at);
-        Arrays.fill(part, (byte) 0); // if the file ends before
+        Arrays.fill(part, (byte) 0); // in case the file ends early
         region.file().read(ByteBuffer.wrap(part, 0, length), region.offset() + at);
         put(part, 0, length);
       }
@@ -140,7 +140,7 @@ final class RunWriter implements AutoCloseable {
     }
   }
 
-  /** Writes the index, and makes the file durable. */
+  /** Writes the index and makes the file durable. */
   void finish() throws IOException {
     long indexOffset = position + used;
     byte[] bytes = index.toByteArray();

@@ -14,10 +14,10 @@ import sessiontree.store.log.Disk;
 import sessiontree.store.log.NumberFile;
 
 /**
- * For how long, in milliseconds, stores have been open on the folder, one after another: a clock
- * that stands still while the server does, or is stopped. It is written down now and then, and not
- * forced: after a crash it is behind by the time since, or since the last record of the log. Safe
- * for several threads.
+ * The time, in milliseconds, for which stores have been open on the folder in total: a clock that
+ * stands still while the server is stopped or suspended. It is saved now and then, but not forced:
+ * after a crash it lags by the time since it was saved or since the last log record, whichever is
+ * less. Safe for several threads.
  */
 final class RunningTime {
   private static final Logger LOG = LoggerFactory.getLogger(RunningTime.class);
@@ -28,7 +28,7 @@ final class RunningTime {
   private final RunningClock clock;
   private volatile long before;
 
-  /** The greatest that {@link #epochMicros} gave. Guarded by this. */
+  /** Latest time that {@link #epochMicros} returned, even before a restart. Guarded by this. */
   private long lastMicros;
 
   private RunningTime(Disk disk, Path file, Path temporary, LongSupplier nanoTime, long before) {
@@ -39,7 +39,7 @@ final class RunningTime {
     this.before = before;
   }
 
-  /** Goes on from what a file has, if it can be read. */
+  /** Resumes from the time saved in a file; from 0 if the file is missing or damaged. */
   static RunningTime resume(Disk disk, Path file, Path temporary, LongSupplier nanoTime)
       throws IOException {
     return new RunningTime(disk, file, temporary, nanoTime, read(disk, file));
@@ -56,32 +56,32 @@ final class RunningTime {
     }
   }
 
-  /** Moves it on to what the log has, at least. To be called before others use it. */
+  /** Advances the clock to {@code millis} if it is behind. Called before other threads use it. */
   void atLeast(long millis) {
     before = Math.max(before, millis);
   }
 
-  /** The time of day was that once. To be called before others use it. */
+  /** Makes {@link #epochMicros} exceed {@code micros}. Called before other threads use it. */
   synchronized void wasMicros(long micros) {
     lastMicros = Math.max(lastMicros, micros);
   }
 
   /**
-   * The time of day, in microseconds since the UNIX epoch, and later than it was before, also
-   * before a restart: so where the machine's clock is set back, it stands nearly still until that
-   * has caught up.
+   * Returns the time of day, in microseconds since the UNIX epoch, always later than before, even
+   * across restarts. If the machine's clock is set back, this one nearly stands still until the
+   * machine's has caught up.
    */
   synchronized long epochMicros() {
     lastMicros = Math.max(lastMicros + 1, ChronoUnit.MICROS.between(Instant.EPOCH, Instant.now()));
     return lastMicros;
   }
 
-  /** To be asked every second or so: see {@link RunningClock}. */
+  /** Returns the running time. Must be called every second or so: see {@link RunningClock}. */
   long millis() {
     return before + clock.millis();
   }
 
-  /** Writes it down. Called by one thread at a time. */
+  /** Saves the running time. Called by one thread at a time. */
   void write() throws IOException {
     NumberFile.write(disk, file, temporary.resolve(file.getFileName()), millis(), false);
   }

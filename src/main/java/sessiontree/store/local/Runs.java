@@ -18,35 +18,35 @@ import sessiontree.store.log.DamageException;
 import sessiontree.store.log.Disk;
 
 /**
- * The run files, by age. A spill adds one; when there are more than the fan-in, or less than half
- * of their bytes is needed, what is needed of all of them is rewritten into one. So a session has a
- * bounded number of runs, and deleted data goes. A file that nobody needs is deleted.
+ * The run files, ordered by age. Each spill adds one. When there are more than the fan-in, or less
+ * than half of their bytes are needed, everything needed is rewritten into one file. This bounds
+ * the number of a session's runs, and removes deleted data. A file that nobody needs is deleted.
  *
- * <p>Safe for several threads, but only the thread that spills calls {@link #write}, {@link
- * #admit}, {@link #mergeDue} and {@link #purge}: so that whenever a merge is begun, the files with
- * lesser numbers than its own are known.
+ * <p>Safe for several threads, but only the spill thread calls {@link #write}, {@link #admit},
+ * {@link #mergeDue} and {@link #purge}, so that all files with lower numbers than a merge's are
+ * known when the merge begins.
  */
 final class Runs implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Runs.class);
 
   static final String SUFFIX = ".run";
 
-  /** Files with fewer bytes together are not rewritten for the sake of their room. */
+  /** Total size up to which files are not rewritten only to reclaim space. */
   private static final long SMALL_BYTES = 1 << 20;
 
   private static final int MERGE_BUFFER_BYTES = 4 << 20;
 
-  /** A session that is to be written. */
+  /** A session to write. */
   interface Source {
     RunEntry state();
 
-    /** In order; made when it is its turn, as it takes memory to bring them into order. */
+    /** Returns the children in order. Called just before they are written: sorting takes memory. */
     Cursor children() throws IOException;
   }
 
-  /** Takes the sessions of the files that are there, the oldest file first. */
+  /** Receives the sessions in the existing files, oldest file first. */
   interface Found {
-    /** Returns the regions that it makes needless. */
+    /** Returns the regions that this one makes unnecessary. */
     List<Region> session(RunEntry entry, Region region);
   }
 
@@ -57,13 +57,13 @@ final class Runs implements AutoCloseable {
   /** A session has at most one run in each file, so this bounds the inputs of its merge. */
   private final int fanIn;
 
-  /** By number; guarded by this. */
+  /** Sorted by number. Guarded by this. */
   private final List<RunFile> files = new ArrayList<>();
 
   /** Guarded by this. */
   private long lastNumber;
 
-  /** Files that are needless, and could not be deleted. */
+  /** Files that nobody needs, and whose deletion has not succeeded yet. */
   private final Set<Path> leftovers = ConcurrentHashMap.newKeySet();
 
   /** Held while files are rewritten. */
@@ -83,7 +83,7 @@ final class Runs implements AutoCloseable {
   static Runs open(Disk disk, Path directory, Path temporary, int fanIn, Found found)
       throws IOException {
     disk.createDirectories(directory);
-    disk.sync(directory); // what is there now may have been named just before the process ended
+    disk.sync(directory); // existing files may have been renamed just before the last process ended
     Runs runs = new Runs(disk, directory, temporary, fanIn);
     for (Path path : disk.list(directory)) {
       if (path.getFileName().toString().endsWith(SUFFIX)) {
@@ -110,12 +110,12 @@ final class Runs implements AutoCloseable {
     return runs;
   }
 
-  /** A file that was written, and a region for each source. */
+  /** A file that was written, with a region for each source. */
   record Written(RunFile file, List<Region> regions) {}
 
   /**
-   * Writes a new file, the youngest. Returns when it is durable. It is merged with others only when
-   * it was admitted.
+   * Writes a new file, the youngest; returns once it is durable. Only admitted files are merged
+   * with others.
    */
   Written write(List<? extends Source> sources) throws IOException {
     List<RunEntry> entries = new ArrayList<>(sources.size());
@@ -128,12 +128,12 @@ final class Runs implements AutoCloseable {
     }
   }
 
-  /** Files that are there. */
+  /** Returns how many files there are. */
   synchronized int count() {
     return files.size();
   }
 
-  /** The sessions know their regions in the file. */
+  /** Adds a written file if any of its regions is needed. The sessions must know their regions. */
   synchronized void admit(RunFile file) {
     if (file.isLive()) {
       files.add(file);
@@ -141,7 +141,7 @@ final class Runs implements AutoCloseable {
     }
   }
 
-  /** A region is not needed any more. What made it so must be durable. */
+  /** Marks a region as not needed any more. The change that made it so must be durable. */
   void retire(Region region) {
     if (region.file().retire(region)) {
       delete(region.file());
@@ -149,7 +149,7 @@ final class Runs implements AutoCloseable {
   }
 
   private void delete(RunFile file) {
-    leftovers.add(file.path()); // first, so that a purge knows of it at any time
+    leftovers.add(file.path()); // first, so that a purge always knows of it
     synchronized (this) {
       files.remove(file);
     }
@@ -157,20 +157,20 @@ final class Runs implements AutoCloseable {
       disk.delete(file.path());
       leftovers.remove(file.path());
       file.release();
-    } catch (IOException e) { // the next start finds that nobody needs it
+    } catch (IOException e) { // the next start finds that nobody needs the file
       LOG.warn("{} cannot be deleted: {}", file.path().getFileName(), e.toString());
     }
   }
 
-  /** A merge that is to be done: its inputs are all files that are there, its number is next. */
+  /** A merge to do: its inputs are all files that exist, and its number is the next one. */
   record Merge(List<RunFile> inputs, long number) {}
 
-  /** Stops the merge that is being done, and does no more. */
+  /** Aborts the merge in progress, and refuses further ones. */
   void stop() {
     closing = true;
   }
 
-  /** Begins a merge, which {@link #merge} does; null if there is no reason for one. */
+  /** Begins a merge, to be passed to {@link #merge}; returns null if none is due. */
   synchronized Merge mergeDue() {
     long bytes = files.stream().mapToLong(RunFile::bytes).sum();
     long needed = files.stream().mapToLong(RunFile::liveBytes).sum();
@@ -187,7 +187,8 @@ final class Runs implements AutoCloseable {
   }
 
   /**
-   * Rewrites what is needed of the inputs into one file; those that were merged by now have none.
+   * Rewrites what is needed of the inputs into one file. Inputs merged and closed meanwhile have
+   * nothing left.
    */
   void merge(Merge merge, Function<String, LocalSession> sessions) throws IOException {
     synchronized (merging) {
@@ -202,13 +203,13 @@ final class Runs implements AutoCloseable {
     }
   }
 
-  /** Sees to it that nothing that nobody needs is in the directory, durably. */
+  /** Durably removes all data that nobody needs from the directory. */
   void purge(Function<String, LocalSession> sessions) throws IOException {
     synchronized (merging) {
       Merge merge = begin();
       if (merge.inputs().stream().anyMatch(RunFile::hasGarbage)) {
         merge(merge, sessions);
-        for (RunFile file : merge.inputs()) { // a deletion elsewhere may be slower
+        for (RunFile file : merge.inputs()) { // another thread may not have deleted it yet
           disk.delete(file.path());
         }
       }
@@ -220,7 +221,7 @@ final class Runs implements AutoCloseable {
     }
   }
 
-  /** An input of a merge, at one of its sessions. */
+  /** An input of a merge, positioned at one of its sessions. */
   private static final class Head {
     private final RunIndex index;
     private final int age;
@@ -280,7 +281,7 @@ final class Runs implements AutoCloseable {
       }
       merged = moved.isEmpty() ? null : out.publish();
     }
-    // All are in use before the first can be retired: a file without any is deleted.
+    // Count all regions as needed before retiring any: a file with none is deleted.
     List<Region> regions = new ArrayList<>();
     for (Moved one : moved) {
       regions.add(merged.region(one.to()));
@@ -297,7 +298,7 @@ final class Runs implements AutoCloseable {
     }
   }
 
-  /** Damage is one session's trouble: the others are merged, and it stays as it is. */
+  /** Moves a session's runs. A damaged session is copied as it is, and does not stop the merge. */
   private static RunEntry move(
       RunEntry state, List<Region> regions, LocalSession session, RunWriter to) throws IOException {
     try {
@@ -311,13 +312,13 @@ final class Runs implements AutoCloseable {
   }
 
   /**
-   * An index may also have runs that nobody needs: the entry is that of a region that is needed.
+   * Returns the entry of a region that is needed; the index may also have runs that nobody needs.
    */
   private static RunEntry entryOf(Region region, List<RunEntry> entries) {
     return entries.stream().filter(entry -> entry.lsn() == region.lsn()).findFirst().orElseThrow();
   }
 
-  /** Merges the regions, the oldest first, into one. Readers retain their files. */
+  /** Merges regions, given oldest first. The caller must have retained their files. */
   static Cursor read(List<Region> regions) throws IOException {
     int bufferBytes = Math.max(4 << 10, MERGE_BUFFER_BYTES / Math.max(1, regions.size()));
     List<Cursor> cursors = new ArrayList<>();
@@ -327,7 +328,7 @@ final class Runs implements AutoCloseable {
     return MergeIterator.of(cursors);
   }
 
-  /** A file that is being written, under another name until it is whole. */
+  /** A file being written, outside the directory until it is complete. */
   private final class Output implements AutoCloseable {
     private final Path file;
     private final Path target;

@@ -8,12 +8,12 @@ import sessiontree.event.Children;
 import sessiontree.sort.Cursor;
 
 /**
- * The regions of run files that hold a session's oldest children, ordered by age. Guarded by the
- * session, but for what is static.
+ * The regions of run files that hold a session's oldest children, ordered by age. All but the
+ * static methods are guarded by the session.
  */
 final class SessionRuns {
   private List<Region> regions = List.of();
-  private boolean follow = true; // each that was found begins where the one before it ends
+  private boolean follow = true; // whether each region found begins where its predecessor ends
 
   boolean isEmpty() {
     return regions.isEmpty();
@@ -25,10 +25,10 @@ final class SessionRuns {
   }
 
   /**
-   * Adds a region that recovery found. Returns those that it repeats, of a spill that failed when
-   * all but done.
+   * Adds a region that recovery found. Returns the regions that it makes unnecessary: those of a
+   * spill that failed after its file was in place, and was repeated.
    *
-   * @param fromLsn the session's log records up to this one are in older regions
+   * @param fromLsn the session's log records up to this LSN are in older regions
    */
   List<Region> load(long fromLsn, Region region) {
     List<Region> repeated = regions.stream().filter(older -> older.lsn() > fromLsn).toList();
@@ -38,26 +38,26 @@ final class SessionRuns {
     return repeated;
   }
 
-  /** The last log record whose effects they hold; 0 if there are none. */
+  /** Returns the LSN of the last log record whose effects the regions hold; 0 if there are none. */
   long covered() {
     return regions.isEmpty() ? 0 : regions.get(regions.size() - 1).lsn();
   }
 
   /**
-   * Whether all that were written are there, and hold so many children. The number alone would not
-   * do: in the place of one that is gone there may be one of a session that was deleted, and had
-   * the same id and as many children.
+   * Returns whether no region is missing, and the regions hold {@code children} in total. Counting
+   * alone is not enough: a missing region may be replaced by one of a deleted session with the same
+   * id and as many children.
    */
   boolean areWhole(long children) {
     return follow && children == regions.stream().mapToLong(Region::count).sum();
   }
 
-  /** The regions in the files. */
+  /** Returns the regions in the files. */
   List<Region> in(List<RunFile> files) {
     return regions.stream().filter(region -> files.contains(region.file())).toList();
   }
 
-  /** Puts a region in the place of those it was merged from. False if nobody needs it. */
+  /** Replaces regions by the one they were merged into. Returns false if nobody needs that one. */
   boolean replace(List<Region> from, Region to) {
     int at = regions.indexOf(from.get(0));
     if (at < 0) {
@@ -70,14 +70,14 @@ final class SessionRuns {
     return true;
   }
 
-  /** Leaves none; returns those that were there. */
+  /** Removes and returns all regions. */
   List<Region> forget() {
     List<Region> forgotten = regions;
     regions = List.of();
     return forgotten;
   }
 
-  /** All of them, to be read until they are released. */
+  /** Returns all regions, whose files stay readable until {@link #release} is called. */
   List<Region> retain() {
     for (Region region : regions) {
       region.file().retain();
@@ -91,7 +91,7 @@ final class SessionRuns {
     }
   }
 
-  /** The greater of a timestamp and the last of a region; reads all of it. */
+  /** Returns the greater of {@code than} and the region's last timestamp. Reads all of it. */
   static Batch.Bound latest(Region region, Batch.Bound than) throws IOException {
     Batch.Bound latest = than;
     int left = region.count();

@@ -11,9 +11,9 @@ import sessiontree.sort.MergeIterator;
 import sessiontree.sort.SessionBuffer;
 
 /**
- * What a tree is made of: what is stored of a session at one moment. To be released.
+ * A session's stored state at one moment, from which its tree is written. Must be released.
  *
- * @param end null of an open session
+ * @param end null if the session is open
  */
 record SessionSnapshot(
     LocalSession session,
@@ -23,17 +23,17 @@ record SessionSnapshot(
     List<Region> regions,
     SessionBuffer buffers) {
 
-  /** How many children it has. */
+  /** Returns how many children the session has. */
   long children() {
     return entries - 1 - (end == null ? 0 : 1);
   }
 
-  /** Whether its tree is short, so that it need not be a file. */
+  /** Returns whether the tree is small enough to be kept in memory instead of a file. */
   boolean isSmall() {
     return regions.isEmpty() && buffers.bytes() <= TreeFacts.COUNTED_BYTES;
   }
 
-  /** Its children in order. */
+  /** Returns the children in order. */
   Cursor sorted() throws IOException {
     List<Cursor> cursors = new ArrayList<>();
     if (!regions.isEmpty()) {
@@ -43,7 +43,7 @@ record SessionSnapshot(
     return MergeIterator.of(cursors);
   }
 
-  /** Writes its tree. */
+  /** Writes the session's tree. */
   void write(OutputStream out) throws IOException {
     TreeWriter writer =
         new TreeWriter(

@@ -6,18 +6,17 @@ import java.util.Map;
 import sessiontree.store.MemoryTree;
 
 /**
- * Small trees that were read, in memory, so that they can be read again without waiting for the
- * disk; the least recently read go. A tree in place is never another until it is removed. Safe for
- * several threads.
+ * An LRU cache of small trees that were read, so that reading them again does not wait for the
+ * disk. A published tree does not change until it is removed. Safe for several threads.
  */
 final class TreeCache {
-  /** What a client that is sent such a tree may keep in memory: no more than a part of others. */
+  /** Largest cached tree: a slow client holds no more memory than with a part of a larger tree. */
   static final int MAX_TREE_BYTES = 16 << 10;
 
-  /** Of larger trees, so many tags are kept: to hash a tree takes longer than to send it. */
+  /** Number of tags kept of larger trees, as hashing a tree takes longer than sending it. */
   private static final int MAX_TAGS = 10_000;
 
-  /** What one takes besides its bytes. */
+  /** Memory that a cached tree takes besides its bytes. */
   private static final int OVERHEAD_BYTES = 256;
 
   private final long maxBytes;
@@ -38,29 +37,29 @@ final class TreeCache {
     this.maxBytes = maxBytes;
   }
 
-  /** The tree, or null. */
+  /** Returns the tree, or null. */
   synchronized MemoryTree get(String id) {
     return trees.get(id);
   }
 
-  /** The tag of a tree that is too large to be kept, or null. */
+  /** Returns the tag of a tree that is too large to be cached, or null. */
   synchronized String tag(String id) {
     return tags.get(id);
   }
 
-  /** Puts the tag of a tree that was read, unless the tree may have been removed since. */
+  /** Caches the tag of a tree that was read, unless the tree may have been removed since. */
   synchronized void putTag(String id, String tag, long removals) {
     if (removals == this.removals) {
       tags.put(id, tag);
     }
   }
 
-  /** How many trees were removed so far. To be asked before a tree is read that is to be put. */
+  /** Returns how many trees were removed so far. Call it before reading a tree to cache. */
   synchronized long removals() {
     return removals;
   }
 
-  /** Puts a tree that was read, unless it may have been removed since. */
+  /** Caches a tree that was read, unless it may have been removed since. */
   synchronized void put(String id, MemoryTree tree, long removals) {
     if (removals != this.removals || size(tree) > maxBytes || trees.containsKey(id)) {
       return;
@@ -73,7 +72,7 @@ final class TreeCache {
     }
   }
 
-  /** The tree is not there any more. */
+  /** Removes a tree that was deleted. */
   synchronized void remove(String id) {
     removals++;
     tags.remove(id);

@@ -17,19 +17,19 @@ import sessiontree.store.log.Disk;
 import sessiontree.store.log.DiskStreams;
 
 /**
- * What a tree does not hold, in a file beside it, if the session has named writers or the tree is
- * large. Public members are its JSON, in this order.
+ * Facts of a session that its tree does not hold, in a file beside the tree if the session has
+ * named writers or the tree is large. The record's components are its JSON members, in this order.
  *
- * @param lsn the number of the log record that ended the session; 0 in facts of earlier versions
+ * @param lsn the LSN of the log record that ended the session; 0 in facts of earlier versions
  */
 record TreeFacts(long lsn, long entries, Map<String, Long> writers) {
-  /** Of a tree up to this size the entries are counted, as it is read whole in any case. */
+  /** Size up to which a tree's entries are counted, as it is read whole in any case. */
   static final int COUNTED_BYTES = 64 << 10;
 
-  /** Reads trees, whatever their members are: messages had their limits. */
+  /** Reads trees without limits: their messages were limited when they were taken. */
   private static final JsonFactory TREES =
       JsonFactory.builder()
-          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES) // the factory would keep them
+          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES) // the factory would keep the names
           .streamReadConstraints(
               StreamReadConstraints.builder()
                   .maxNumberLength(Integer.MAX_VALUE)
@@ -40,14 +40,14 @@ record TreeFacts(long lsn, long entries, Map<String, Long> writers) {
 
   private static final String LSN = "lsn";
 
-  /** Made when it is first needed, which a start does not: it takes a tenth of a second. */
+  /** Initialized on first use, which is not during a start: it takes a tenth of a second. */
   private static final class Json {
-    /** The same facts have the same bytes. */
+    /** Equal facts have equal bytes. */
     private static final ObjectMapper MAPPER =
         new ObjectMapper().enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS);
   }
 
-  /** Whether they are written, beside a tree of that size. */
+  /** Returns whether the facts are written beside a tree of that size. */
   boolean areWritten(long treeBytes) {
     return !writers.isEmpty() || treeBytes > COUNTED_BYTES;
   }
@@ -57,10 +57,10 @@ record TreeFacts(long lsn, long entries, Map<String, Long> writers) {
   }
 
   /**
-   * Reads the facts beside a tree; null if there are none.
+   * Reads the facts beside a tree; returns null if there are none.
    *
-   * @throws DamageException if they are JSON, and not what was written
-   * @throws JsonProcessingException if they are no JSON
+   * @throws DamageException if the facts are incomplete
+   * @throws JsonProcessingException if the facts cannot be parsed
    */
   static TreeFacts read(Disk disk, Path tree) throws IOException {
     try (InputStream in = input(disk, tree)) {
@@ -74,7 +74,7 @@ record TreeFacts(long lsn, long entries, Map<String, Long> writers) {
     }
   }
 
-  /** The record's number alone; 0 if the facts of the tree do not have it. */
+  /** Reads only the LSN; returns 0 if the tree has no facts, or they have no LSN. */
   static long lsn(Disk disk, Path tree) throws IOException {
     try (JsonParser facts = TREES.createParser(input(disk, tree))) {
       facts.nextToken();
@@ -89,7 +89,7 @@ record TreeFacts(long lsn, long entries, Map<String, Long> writers) {
     return new DiskStreams.Input(file, file.size());
   }
 
-  /** The facts of a tree that has none beside it. */
+  /** Returns the facts of a tree without a facts file, by counting its entries. */
   static TreeFacts count(InputStream tree) throws IOException {
     long objects = 0;
     try (JsonParser json = TREES.createParser(tree)) {
@@ -97,7 +97,7 @@ record TreeFacts(long lsn, long entries, Map<String, Long> writers) {
       for (JsonToken token; (token = json.nextToken()) != null; ) {
         if (token.isStructStart()) {
           depth++;
-          objects += depth == 3 ? 1 : 0; // the session, its children, a child
+          objects += depth == 3 ? 1 : 0; // levels: session, children, child
         } else if (token.isStructEnd()) {
           depth--;
         }

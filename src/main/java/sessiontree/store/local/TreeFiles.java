@@ -21,11 +21,11 @@ import sessiontree.store.log.DiskStreams;
 
 /**
  * The trees of complete sessions, a file each, forced and then published by rename: a tree that has
- * its name is whole and durable. The name itself is durable when {@link #syncFolders} has returned.
- * Safe for several threads, one a session.
+ * its name is whole and durable. The name is durable once {@link #syncFolders} has returned. Safe
+ * for several threads, but only one at a time for each session.
  *
- * <p>What a tree does not hold (its writers' numbers, and how many entries it has without counting
- * them) stands in a second file beside it, if it has named writers or is large.
+ * <p>If the session has named writers or its tree is large, a second file beside the tree holds the
+ * writers' last numbers, and the number of entries, which need not be counted then.
  */
 final class TreeFiles {
   private static final Logger LOG = LoggerFactory.getLogger(TreeFiles.class);
@@ -40,7 +40,7 @@ final class TreeFiles {
   private final Path temporary;
   private final TreeReader reader;
 
-  /** Folders in which names were made or removed since they were synced. */
+  /** Folders with names added or removed since they were last synced. */
   private final Set<Path> changed = ConcurrentHashMap.newKeySet();
 
   private final AtomicLong temporaries = new AtomicLong();
@@ -53,9 +53,9 @@ final class TreeFiles {
   }
 
   /**
-   * Opens the trees of a directory, and removes what was being written when the process ended.
+   * Opens the trees of a directory, and deletes the temporary files that the last process left.
    *
-   * @param cachedBytes of small trees that are kept in memory once they were read
+   * @param cachedBytes memory for small trees that were read
    */
   static TreeFiles open(Disk disk, Path directory, Path temporary, long cachedBytes)
       throws IOException {
@@ -72,13 +72,13 @@ final class TreeFiles {
     return reader;
   }
 
-  /** The relative paths of a folder's trees, in order. Files that are none are passed over. */
+  /** Returns the relative paths of a folder's trees, in order. Skips other files. */
   List<String> list(int folder) throws IOException {
     String prefix = TreePath.folder(folder);
     List<String> paths = new ArrayList<>();
     for (Path file : disk.list(directory.resolve(prefix))) {
       String path = prefix + file.getFileName();
-      if (path.endsWith(TreePath.SUFFIX) && TreePath.id(path) != null) { // or it is a stray file
+      if (path.endsWith(TreePath.SUFFIX) && TreePath.id(path) != null) { // skips stray files
         paths.add(path);
       }
     }
@@ -90,10 +90,10 @@ final class TreeFiles {
   }
 
   /**
-   * Writes the session's tree and its facts, forces both, and gives them their names. When one step
-   * fails, what was written is thrown away: a second force of it might succeed and mean nothing.
+   * Writes the session's tree and its facts, forces both, and renames them into place. If a step
+   * fails, both files are discarded: a second force might succeed without making them durable.
    *
-   * @param completed in microseconds since the UNIX epoch
+   * @param completed when the session was completed, in microseconds since the UNIX epoch
    */
   void publish(String id, long completed, TreeFacts facts, Content content) throws IOException {
     Path path = path(id);
@@ -109,7 +109,7 @@ final class TreeFiles {
           place(beside, TreePath.facts(path));
         }
         place(tree, path);
-      } finally { // not before: a folder is taken for durable when it is synced
+      } finally { // after the renames: a sync before them would clear the mark
         changed.add(path.getParent());
       }
     } catch (IOException | RuntimeException e) {
@@ -119,7 +119,7 @@ final class TreeFiles {
     }
   }
 
-  /** Puts a file in place; makes the folder, if it was not needed before, or was removed. */
+  /** Renames a file into place. Creates its folder if it is new or was removed. */
   private void place(Path file, Path target) throws IOException {
     try {
       disk.rename(file, target);
@@ -132,15 +132,15 @@ final class TreeFiles {
   }
 
   /**
-   * Whether the tree of a session that recovery knows to have ended is there, with its facts. It is
-   * whole then; its name is durable when the folders are synced. Another session's of the same id
-   * it cannot be, or a tombstone that is replayed later removes it, and it is made anew.
+   * Returns whether the tree of a session that recovery knows to have ended exists, with its facts.
+   * Then it is whole; its name is durable once the folders are synced. If it is another session's
+   * with the same id, a tombstone replayed later removes it, and it is written again.
    */
   boolean isPublished(String id, TreeFacts facts) throws IOException {
     Path path = path(id);
     try (Disk.DiskFile tree = disk.open(path)) {
       if (facts.areWritten(tree.size()) && !facts.equals(TreeFacts.read(disk, path))) {
-        return false; // of two names, loss of power may leave one
+        return false; // loss of power may leave only one of the two names
       }
       found(path);
       return true;
@@ -152,13 +152,13 @@ final class TreeFiles {
     }
   }
 
-  /** What was there at the start may have been named just before the process before it ended. */
+  /** Marks a tree's folders to be synced: the last process may have ended just after its rename. */
   private void found(Path tree) {
     changed.add(tree.getParent());
     changed.add(directory);
   }
 
-  /** Removes a tree; for good, when the folders are synced. */
+  /** Removes a tree and its facts; durable once the folders are synced. */
   void delete(String id) throws IOException {
     Path path = path(id);
     try {
@@ -170,7 +170,7 @@ final class TreeFiles {
     }
   }
 
-  /** Makes the names of all trees durable, and their removal. By one thread at a time. */
+  /** Makes new and removed names of all trees durable. Called by one thread at a time. */
   void syncFolders() throws IOException {
     for (Path folder : List.copyOf(changed)) {
       changed.remove(folder);
@@ -188,26 +188,26 @@ final class TreeFiles {
   /** Makes the name of one tree durable. */
   void syncFolder(String id) throws IOException {
     disk.sync(path(id).getParent());
-    disk.sync(directory); // for the folder itself
+    disk.sync(directory); // for the folder's own name
   }
 
   private Path nextTemporary() {
     return temporary.resolve(Long.toString(temporaries.incrementAndGet()));
   }
 
-  /** Writes a file, sets its time, and forces it. Returns its length. */
+  /** Writes a file, sets its modification time and forces it. Returns its length. */
   private long write(Path file, Content content, long modified) throws IOException {
     try (DiskStreams.Output out = new DiskStreams.Output(disk.createTemporary(file))) {
       content.write(out);
-      disk.setModified(file, modified); // before: file systems that force a length force it as well
+      disk.setModified(file, modified); // first: some file systems force it along with the length
       out.force();
       return out.position();
     }
   }
 
   /**
-   * Writes a tree that nobody needs when it is closed: a file without a name, and not forced; or in
-   * memory, if it is small.
+   * Writes a tree that lives only until it is closed: in memory if it is small, otherwise in a file
+   * without a name, which is not forced.
    */
   Tree unnamed(Content content, boolean small) throws IOException {
     if (small) {
@@ -231,12 +231,12 @@ final class TreeFiles {
   private void delete(Path file, Exception cause) {
     try {
       disk.delete(file);
-    } catch (IOException e) { // the next start does
+    } catch (IOException e) { // the next start deletes it
       cause.addSuppressed(e);
     }
   }
 
-  /** Whether the tree is there. Its name is durable when the folders are synced. */
+  /** Returns whether the tree exists. Its name is durable once the folders are synced. */
   boolean exists(String id) throws IOException {
     try {
       disk.open(path(id)).close();

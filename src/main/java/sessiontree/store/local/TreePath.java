@@ -7,9 +7,9 @@ import java.util.Locale;
 import sessiontree.event.SessionId;
 
 /**
- * Where a session's tree lies in the directory of all trees: as {@code 5c/id.json}. The folder, one
- * of 256, spreads files out; the name is the id in lower case and, if that is another, "+" and
- * which characters are in upper case, as file systems may not tell them apart.
+ * The path of a session's tree in the directory of all trees, such as {@code 5c/id.json}. The 256
+ * folders spread the files. The name is the id in lower case; if the id has upper-case letters, "+"
+ * and the hex bit mask of their positions follow, as some file systems ignore case.
  */
 final class TreePath {
   static final String SUFFIX = ".json";
@@ -18,7 +18,7 @@ final class TreePath {
 
   private TreePath() {}
 
-  /** The session's, relative to the directory. */
+  /** Returns the path of a session's tree, relative to the directory. */
   static String of(String id) {
     int hash = id.hashCode();
     String folder = folder((hash ^ hash >>> 8 ^ hash >>> 16 ^ hash >>> 24) & 0xff);
@@ -35,17 +35,17 @@ final class TreePath {
     return folder + lower + "+" + upper.toString(16) + SUFFIX;
   }
 
-  /** The folder of that number, as relative paths begin. */
+  /** Returns the folder with that number, as the prefix of relative paths. */
   static String folder(int number) {
     return HEX.toHexDigits((byte) number) + "/";
   }
 
-  /** The number of a relative path's folder. */
+  /** Returns the number of the folder in a relative path. */
   static int folder(String path) {
     return HexFormat.fromHexDigits(path, 0, 2);
   }
 
-  /** The session whose tree has that relative path, which ends as all do; null if none has. */
+  /** Returns the id whose tree has a path, which must end in {@link #SUFFIX}; null if none has. */
   static String id(String path) {
     String name = path.substring(3, path.length() - SUFFIX.length());
     int plus = name.indexOf('+');
@@ -62,13 +62,13 @@ final class TreePath {
           id.setCharAt(i, Character.toUpperCase(id.charAt(i)));
         }
       }
-    } catch (NumberFormatException e) { // then no tree's path is that
+    } catch (NumberFormatException e) { // then it is not the path of a tree
       return lower;
     }
     return id.toString();
   }
 
-  /** The file beside a tree. */
+  /** Returns the path of the facts beside a tree. */
   static Path facts(Path tree) {
     return tree.resolveSibling(tree.getFileName().toString().replaceFirst("json$", "facts"));
   }

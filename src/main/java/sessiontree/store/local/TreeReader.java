@@ -29,10 +29,10 @@ import sessiontree.store.log.DiskStreams;
 final class TreeReader {
   private static final Logger LOG = LoggerFactory.getLogger(TreeReader.class);
 
-  /** Of a hash, that are enough to tell trees apart. */
+  /** Bytes of a tree's hash that are enough to tell trees apart. */
   private static final int HASH_BYTES = 12;
 
-  /** How a tree begins; a timestamp has at most a thousand characters. */
+  /** The beginning of a tree. A timestamp has at most a thousand characters. */
   private static final Pattern HEAD =
       Pattern.compile("\\{\"type\":\"SESSION\",\"start\":([^,]+),\"end\":([^,]+),");
 
@@ -42,7 +42,7 @@ final class TreeReader {
   private final Path directory;
   private final TreeCache cache;
 
-  /** Sessions whose trees are damaged, and that the log names. */
+  /** Sessions whose trees are damaged, and whose damage was logged. */
   private final Set<String> damaged = ConcurrentHashMap.newKeySet();
 
   TreeReader(Disk disk, Path directory, TreeCache cache) {
@@ -55,7 +55,7 @@ final class TreeReader {
     return directory.resolve(TreePath.of(id));
   }
 
-  /** The tree is not there any more. */
+  /** Forgets a tree that was deleted. */
   void removed(String id) {
     cache.remove(id);
     damaged.remove(id);
@@ -82,14 +82,14 @@ final class TreeReader {
         if (removals == cache.removals()) {
           return Optional.of(tagged);
         }
-        tree.close(); // it may have been replaced before its tag was read
+        tree.close(); // the tree may have been replaced before its tag was read
       }
     } catch (NoSuchFileException e) {
       return Optional.empty();
     }
   }
 
-  /** The tree, if it is in memory; or null. For tests. */
+  /** Returns the tree if it is cached, otherwise null. For tests. */
   Tree cached(String id) {
     return cache.get(id);
   }
@@ -150,7 +150,7 @@ final class TreeReader {
     }
   }
 
-  /** The tag of the tree that is there, be it damaged or not; null if there is none. */
+  /** Returns the tag of a tree, whether it is damaged or not; null if there is no tree. */
   String tag(String id) throws IOException {
     Path path = path(id);
     try (Disk.DiskFile file = disk.open(path)) {
@@ -166,7 +166,7 @@ final class TreeReader {
     }
   }
 
-  /** A small tree's: two that differ have different hashes, whatever the clock does. */
+  /** Returns the tag of a small tree: hashes of different trees differ, whatever the clock does. */
   private String tag(Path path, byte[] json) throws IOException {
     try {
       byte[] hash = MessageDigest.getInstance("SHA-256").digest(json);
@@ -177,8 +177,9 @@ final class TreeReader {
   }
 
   /**
-   * A large tree's: its facts have the number of the record that ended it, which has fewer digits
-   * than a hash. Those that an earlier version wrote do not; then its size must do.
+   * Returns the tag of a large tree: the LSN of the record that ended the session, from its facts,
+   * which has fewer digits than a hash. Facts of an earlier version have no LSN; the tree's size is
+   * used then.
    */
   private String tag(Path path, long bytes) throws IOException {
     long lsn = TreeFacts.lsn(disk, path);
@@ -186,14 +187,14 @@ final class TreeReader {
     return tag + modified(path);
   }
 
-  /** Tells trees apart that have the same bytes, where the clock goes on. */
+  /** Returns a suffix that tells trees with the same bytes apart, if the clock was not set back. */
   private String modified(Path path) throws IOException {
     return "-" + Long.toHexString(disk.modified(path));
   }
 
-  // --- What a tree holds.
+  // --- Contents.
 
-  /** What a page has of a complete session; null if it is none, or its tree cannot be read. */
+  /** Returns a complete session as a page lists it; null if there is none, or it cannot be read. */
   Listing.Listed listed(String id, Instant begun) {
     try (OpenTree tree = open(id, path(id))) {
       ByteBuffer head = ByteBuffer.allocate((int) Math.min(MAX_HEAD_BYTES, tree.bytes));
@@ -206,7 +207,7 @@ final class TreeReader {
             id, true, begun, completed, bounds.group(1), bounds.group(2), 0, tree.bytes);
       }
       throw damage(id, path(id), "expected to begin as a tree does, at offset 0");
-    } catch (NoSuchFileException | DamageException e) { // the others can be listed
+    } catch (NoSuchFileException | DamageException e) { // the other sessions can be listed
       return null;
     } catch (IOException e) {
       LOG.warn("a tree is not listed: {}", e.toString());
@@ -214,7 +215,7 @@ final class TreeReader {
     }
   }
 
-  /** When the session was complete, in microseconds since the UNIX epoch; -1 if it is not. */
+  /** Returns when a session completed, in microseconds since the UNIX epoch; -1 if it has not. */
   long completed(String id) throws IOException {
     try {
       return disk.modified(path(id));
@@ -224,8 +225,8 @@ final class TreeReader {
   }
 
   /**
-   * When a complete session was begun, as far as its tree says: by the client's clock, but not
-   * after it was complete, nor after now. In microseconds since the UNIX epoch.
+   * Returns when a complete session was begun, in microseconds since the UNIX epoch: the start in
+   * its tree, which is from the client's clock, but no later than its completion and {@code now}.
    */
   long began(String id, long now) throws IOException {
     Listing.Listed tree = listed(id, null);
@@ -235,7 +236,7 @@ final class TreeReader {
         : Math.min(latest, (long) (Double.parseDouble(tree.start()) * 1_000_000));
   }
 
-  /** What stands beside a complete session's tree, or would; null if it is not complete. */
+  /** Returns a complete session's facts, from their file or its tree; null if not complete. */
   TreeFacts facts(String id) throws IOException {
     Path path = path(id);
     try (OpenTree tree = open(id, path)) {
@@ -252,7 +253,7 @@ final class TreeReader {
 
   // --- Damage.
 
-  /** The sessions whose trees were found damaged. */
+  /** Returns the sessions whose trees were found damaged. */
   Set<String> damaged() {
     return damaged;
   }
@@ -261,7 +262,7 @@ final class TreeReader {
     return damage(id, new DamageException(file, what));
   }
 
-  /** Names it in the log, once. */
+  /** Logs the damage, once a session. */
   private DamageException damage(String id, DamageException damage) {
     if (damaged.add(id)) {
       LOG.error("session={} is damaged, and can only be deleted: {}", id, damage.toString());

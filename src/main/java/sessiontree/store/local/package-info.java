@@ -1,63 +1,68 @@
 /**
- * Sessions kept in a folder, on one write-ahead log. This is the manual of what lies on the disk.
+ * Sessions kept in a folder, on one write-ahead log. This is the manual of the on-disk format:
+ * files, byte layouts, invariants, what a crash can leave, and how recovery handles it.
  *
  * <h2>Files</h2>
  *
  * <pre>
- *   lock                              held by the process that uses the folder
- *   log/0000000000000001.wal          a segment of the log; the name is the number of its first record, in hex
- *   log/checkpoint                    records before this number may be missing from the log
- *   runs/0000000000000001.run         sorted runs that one spill wrote, or one merge; the name is its number, in hex
- *   sessions/5c/ID.json               a tree: the bytes that GET answers
- *   sessions/5c/ID.facts              beside a tree that has named writers, or more than 64 KiB: the number of the
- *                                     record that ended it, its entries, its writers
- *   journal/20260301T091244.021337Z.txt  lines of sessions that were begun or completed; the name is a time: all lines of
- *                                     files before it are earlier
- *   journal/begun                     when the journal was begun, in microseconds since 1970: 8 bytes, checksum
- *   clock                             for how many milliseconds servers have run on the folder: 8 bytes, checksum
+ *   lock                              locked by the process that uses the folder
+ *   log/0000000000000001.wal          a segment of the log; the name is the LSN of its first record, in hex
+ *   log/checkpoint                    the LSN before which log records may be missing: 8 bytes, checksum
+ *   runs/0000000000000001.run         sorted runs, written by one spill or one merge; the name is its number, in hex
+ *   sessions/5c/ID.json               a tree file: the bytes that GET returns
+ *   sessions/5c/ID.facts              beside a tree file that is over 64 KiB or has named writers: the LSN of the record
+ *                                     that ended the session, its number of entries, and its writers
+ *   journal/20260301T091244.021337Z.txt  lines of sessions that began or completed; the name is a time that is later than
+ *                                     every line of the files before it
+ *   journal/begun                     when the journal was begun, a time of day: 8 bytes, checksum
+ *   clock                             the running time: 8 bytes, checksum
  *   tmp/                              files that are being written; emptied at every start
  * </pre>
  *
- * <p>Numbers are big-endian. A checksum is CRC32C. A <em>bound</em> (SESSION_START or SESSION_END)
- * is 8 bytes of key, 2 of length, and the timestamp's characters. Children lie as {@link
- * sessiontree.event.Children} says.
+ * <p>Integers are big-endian. A checksum is a CRC32C of 4 bytes. <em>LSN</em> is the log sequence
+ * number of a record. <em>Running time</em> is the number of milliseconds for which servers have
+ * run on the folder. <em>Time of day</em> is in microseconds since 1970. {@code 1+n} is a byte with
+ * the length of a text, and its ASCII characters. A <em>bound</em> (SESSION_START or SESSION_END)
+ * is 8 bytes of key, 2 of length, and the timestamp's characters. {@link
+ * sessiontree.event.Children} defines the layout of children.
  *
  * <h2>Segment</h2>
  *
  * <pre>
+ *  header:
  *   16  "sessiontree.wal3"
- *    8  number of the first record
- *    4  checksum of these 24 bytes
+ *    8  LSN of the first record
+ *    4  checksum of the 24 bytes above
  *    4  zero
- *  then records, one after another:
+ *  then records, each:
  *    4  length of the body
  *    4  checksum of the body
- *    body:
- *    8  log sequence number; each record has that of the one before it and one more, across segments
- *    8  synced: the offset in this segment before which all was durable when the record was written
- *       so far the log knows; the rest is the store's:
- *    1  1: an append, 2: a probe, which finds out whether the disk takes anything again and changes nothing,
- *       3: a tombstone, which deletes a session: its records before this one count no more
- *    8  when it was appended, in milliseconds that servers have run on the folder
+ *    body, as the log defines it:
+ *    8  LSN: that of the record before it plus one, across segments
+ *    8  synced: the offset up to which this segment was durable when the record was written
+ *    body, as the store defines it:
+ *    1  type. 1: append; 2: probe, which tests whether the disk accepts writes again, and changes nothing;
+ *       3: tombstone, which deletes a session and makes its earlier records void
+ *    8  running time at which the record was appended
  *  1+n  session id
- *    8  how many records the session had before this one
- *  1+n  writer; empty for none
- *    8  the message's number of that writer
- *    1  1: a SESSION_START follows, 2: an end follows, 3: both; and 4 if the end is the server's, 8 if the start has a time
- *       the start's bound, and 8 bytes of microseconds since 1970: when it was appended; none of an earlier version's
- *       the end's bound, and 8 bytes of microseconds since 1970: when it was appended
+ *    8  number of records that the session had before this one
+ *  1+n  writer; empty if none
+ *    8  number of the message among those of that writer
+ *    1  flags, added up. 1: a SESSION_START follows; 2: an end follows; 4: the end is the server's; 8: the start has a time
+ *       start: its bound, and 8 bytes of time of day when it was appended, which earlier versions left out
+ *       end: its bound, and 8 bytes of time of day when it was appended
  *    4  number of children
  *       children, to the end of the body
  * </pre>
  *
- * <p>Behind the records of the newest segment stand up to 256 KiB of zeros, so that a force need
- * not make the file longer; none where the disk has no room for them. Records take their place.
- * What is left of them is cut off before another segment is made, and when the store closes.
+ * <p>The newest segment is preallocated: up to 256 KiB of zeros follow its records, so that a force
+ * need not extend the file. There are none if the disk has no room for them. New records overwrite
+ * the zeros. The rest of them is cut off before the next segment is created, and when the store
+ * closes.
  *
- * <p>The log of a store that took one message, {@code
- * [{"type":"SESSION_START","timestamp":1569972082,
- * "session_id":"a"},{"type":"EVENT","timestamp":1569972083,"name":"cart_loaded"}]}, as number 1 of
- * writer w, in the sixth second:
+ * <p>Example: the log of a store that has taken one message, as number 1 of writer {@code w}, at a
+ * running time of 5,000 ms. The message was {@code [{"type":"SESSION_START","timestamp":1569972082,
+ * "session_id":"a"},{"type":"EVENT","timestamp":1569972083,"name":"cart_loaded"}]}.
  *
  * <pre>
  *   0000: 73 65 73 73 69 6f 6e 74 72 65 65 2e 77 61 6c 33  sessiontree.wal3
@@ -76,129 +81,140 @@
  * <h2>Run file</h2>
  *
  * <pre>
+ *  header:
  *   16  "sessiontree.run3"
- *    8  its number: the files' order of age
- *    4  0: a spill, 1: a merge of all files with lesser numbers, which are not needed any more
- *    4  checksum of these 28 bytes
- *       a run a session: its children by key, equal keys in the order stored
- *       index, an entry a session, by id: 4 bytes of length, then
- *         1+n id · 8 its log records up to this one are in older runs · 8 and up to this one in this run
- *         8 when that was appended · 8 records · 8 entries
- *         1 0: open, 1: ended, 2: ended by the server; and 8 if the start has a time · bounds as above
- *         4 writers, each 1+n name and 8 number
- *         8 offset, 8 length, 4 children, 4 checksum of its run
+ *    8  number of the file; a newer file has a greater one
+ *    4  0: written by a spill; 1: a merge of all files with lesser numbers, which are no longer needed
+ *    4  checksum of the 28 bytes above
+ *  runs, one for each session: its children by key, equal keys in the order stored
+ *  index, one entry for each session, by id:
+ *    4  length of the rest of the entry
+ *  1+n  session id
+ *    8  LSN up to which the session's log records are in older runs
+ *    8  LSN up to which they are in this run or an older one
+ *    8  running time at which the record of the latter LSN was appended
+ *    8  number of records · 8  number of entries
+ *    1  0: open; 1: ended; 2: ended by the server; plus 8 if the start has a time
+ *       start, and end if it has one, as in a log record
+ *    4  number of writers, and for each: 1+n  name · 8  number of its last message
+ *    8  offset of the run · 8  its length · 4  its number of children · 4  its checksum
+ *  footer:
  *    8  offset of the index
- *    8  entries of the index
+ *    8  number of index entries
  *    4  checksum of the index
  *    8  zero
- *    4  checksum of these 28 bytes
+ *    4  checksum of the 28 bytes above
  * </pre>
  *
  * <h2>Journal</h2>
  *
- * <p>Lines of ASCII, one for each session that was begun, in their order, and one for each that was
- * completed, in the order in which they were finished:
+ * <p>The journal is ASCII text. It has a line for each session that began, in that order, and a
+ * line for each session that completed, in the order in which they were finished:
  *
  * <pre>
  *   2026-03-01T09:12:44.021337Z begun 1 5000 a 4f1c2a90
  *   2026-03-01T09:12:44.141201Z completed 2 5120 a 63069746
  * </pre>
  *
- * <p>When that was by the clock; the number of the log record that did it; when it was, in
- * milliseconds that servers have run on the folder; the session's id; and the checksum of all this,
- * in hex. What is no such line is passed over. The times of beginnings ascend, also where the clock
- * was set back. A line is of what is stored unless a tombstone of its id has a greater number, or
- * there is neither an open session nor a tree. Pages are made of beginnings; what is due is read
- * from completions, from the oldest file on. Files that a purge leaves without lines go, but not
- * the newest.
+ * <p>A line has the time of day, the LSN of the record that began or ended the session, the running
+ * time of that record, the session's id, and the checksum of all this in hex. Anything else is
+ * skipped. Times of begun lines ascend, even if the clock was set back. A line is void if a
+ * tombstone of its id has a greater LSN, or if the id has neither an open session nor a tree. Pages
+ * of a listing are made of begun lines. Sessions that are due for deletion are found in completed
+ * lines, from the oldest file on. A purge deletes the files in which it leaves no lines, except the
+ * newest.
  *
  * <h2>Invariants</h2>
  *
  * <ul>
- *   <li>An append has its result when its record has been forced. Then the session changes, and
- *       nothing else ever changes it.
- *   <li>Runs, trees and facts are written under tmp/, forced, and only then renamed: a file that
- *       has its name is whole and durable. Facts are renamed before their tree. SESSION_END has its
- *       result when the tree has its name.
- *   <li>What a log record holds is in a run, or in a tree, whose name is durable, before its
- *       segment is deleted: the folders in which trees were named or removed are synced before
- *       that.
- *   <li>A run is needed until the name of its session's tree is durable. A run file that nobody
- *       needs is deleted.
- *   <li>A line is durable before the last segment or run goes that holds its beginning or its end:
- *       until then it waits in memory, and recovery adds it again, unless it is there. The lines of
- *       a session leave the journal, durably, before its tombstone leaves the log.
- *   <li>A deletion has its result when its tombstone has been forced and the tree is unlinked. All
- *       that is stored under its id later lies behind the tombstone in the log. So the tombstone's
- *       segment is deleted only when the unlinking is durable, and the run files, if they have
- *       anything that nobody needs, were rewritten without it.
- *   <li>A session's runs are ordered by age. The thread that spills begins each merge, between two
- *       spills: so a merge takes in all files with lesser numbers than its own, and the order
- *       stored is kept.
+ *   <li>A session changes only after a record of it has been forced, and only then does the append
+ *       have its result.
+ *   <li>Runs, trees and facts are written under tmp/, forced, and only then renamed: a file with
+ *       its final name is complete and durable. Facts are renamed before their tree. SESSION_END
+ *       has its result when the tree has its final name.
+ *   <li>A segment is deleted only when everything in its records is also in a run or tree whose
+ *       name is durable. So the folders in which trees were named or removed are synced before.
+ *   <li>A run is needed until the name of its session's tree is durable. A run file without a
+ *       needed run is deleted.
+ *   <li>A journal line is durable before the last segment or run that holds the session's start or
+ *       end is deleted. Until then the line waits in memory, and recovery adds it again if it is
+ *       missing. The lines of a deleted session are durably removed from the journal before its
+ *       tombstone leaves the log.
+ *   <li>A deletion has its result when its tombstone has been forced and the tree is unlinked.
+ *       Everything that is stored under the id later follows the tombstone in the log. So the
+ *       tombstone's segment is deleted only when the unlinking is durable, and when the run files
+ *       have been rewritten without the runs that are no longer needed, if they had any.
+ *   <li>A session's runs are ordered by age. The spill thread begins each merge, between two
+ *       spills. So a merge takes in all files with lesser numbers than its own, and children keep
+ *       the order stored.
  * </ul>
  *
- * <p>A tree's tag is what identifies it to everybody. Of a tree of more than 64 KiB it is the
- * number of the record that ended the session, of a smaller one a hash of its bytes: so two trees
- * that differ never share a tag, whatever the clock does. The time of the file follows, so that a
- * tree that was made anew, byte for byte, has another where the clock goes on.
+ * <p>A tree's tag is its version, as clients see it. It begins with the LSN of the record that
+ * ended the session if the tree is over 64 KiB, or else with a hash of the tree. So two different
+ * trees never share a tag, whatever the clock does. The tree file's time follows, so that a later
+ * tree of the same bytes has another tag, provided that the clock has advanced.
  *
  * <h2>What a crash can leave, and what recovery does</h2>
  *
  * <table>
  *   <caption>In the order of the steps</caption>
- *   <tr><td>while a segment is made<td>a newest segment without a whole header, and so without records: deleted
- *   <tr><td>while a group is written<td>a torn tail of the newest segment, and zeros: cut off, as nothing in it was acknowledged. It
- *       is no torn tail, but damage, if a sound record stands behind it that was written when it was durable
- *   <tr><td>after a force<td>records whose sessions were not changed: replayed
- *   <tr><td>while a run file is written<td>a file in tmp/: deleted
- *   <tr><td>after its rename<td>a run file, and the same in the log: the log's records up to the entry's number are passed
- *       over. If the spill seemed to fail, and came again, the later run covers the earlier one, which goes
- *   <tr><td>after run files were merged<td>the merged file, and some with lesser numbers: these are deleted
- *   <tr><td>while a tree is written or forced<td>files in tmp/: deleted, and the tree is made anew from log and runs. The same
- *       if only the facts have their name
- *   <tr><td>after the rename of a tree<td>a tree, and all its records in log and runs: the session is complete, and the records
- *       are passed over. Loss of power may take the name back, or that of the facts alone: then it is made anew
- *   <tr><td>after its folder was synced<td>a tree, and some of its runs and log records: passed over, as there is a tree
- *   <tr><td>while lines are added<td>some lines, the last of them torn: the newest file is written anew, with those that are whole.
- *       Those that are missing are added when their ends are found in log and runs
- *   <tr><td>while a file of the journal is rewritten<td>a file in tmp/: deleted
- *   <tr><td>while segments are deleted<td>any of those before the checkpoint: deleted
+ *   <tr><td>while a segment is created<td>A newest segment with an incomplete header, so without records: it is deleted.
+ *   <tr><td>while a group is written<td>A torn tail of the newest segment, or zeros: cut off, as nothing in it was acknowledged.
+ *       If a later valid record says that this offset was already durable, it is not a torn tail but damage.
+ *   <tr><td>after a force<td>Records whose sessions were not changed: they are replayed.
+ *   <tr><td>while a run file is written<td>A file in tmp/: deleted.
+ *   <tr><td>after a run file is renamed<td>A run file, and the same data in the log: log records up to the LSN of the index entry
+ *       are skipped. If the spill seemed to fail and was repeated, the later run covers the earlier one, which is dropped.
+ *   <tr><td>after run files are merged<td>The merged file, and some files with lesser numbers: these are deleted.
+ *   <tr><td>while a tree is written or forced<td>Files in tmp/: deleted, and the tree is made anew from log and runs. The same
+ *       happens if only the facts have their final name.
+ *   <tr><td>after a tree is renamed<td>A tree, and all its records in log and runs: the session is complete, and the records are
+ *       skipped. Loss of power may undo the rename of both, or of the facts alone: then the tree is made anew.
+ *   <tr><td>after the tree's folder is synced<td>A tree, and some of its runs and log records: they are skipped, as the tree exists.
+ *   <tr><td>while journal lines are added<td>Some of the lines, the last one torn: the newest file is rewritten with its complete
+ *       lines. Missing lines are added again from log and runs.
+ *   <tr><td>while a journal file is rewritten<td>A file in tmp/: deleted.
+ *   <tr><td>while segments are deleted<td>Some of the segments before the checkpoint: deleted.
  * </table>
  *
- * <p>A folder whose journal was not begun is an earlier version's, or new. The trees that it has
- * are the first lines of its journal: begun when their start says, but not after their file's time;
- * complete from now on. Sessions that are open were begun now. Trees of sessions that ended in its
- * log are removed, and made anew, as that version may have named trees before they were durable.
+ * <p>Anything else stops the start with a message that names the file and, if there is one, the
+ * offset: a damaged record; a missing segment, run file or record; a damaged index. Then a person
+ * must look.
  *
- * <p>Anything else stops the start with a message that names the file and, where there is one, the
- * offset: a damaged record, a segment, a run file or a record that is missing, a damaged index.
- * Then a person must look.
+ * <p>Before recovery derives anything from the files, it syncs the directories of log and runs, and
+ * writes and forces the bytes of the newest segment again: if the last process ended just after a
+ * rename or a failed force, names and bytes can be read although they are not on disk. A tree that
+ * can be read is on disk, but its name may not be: its folder is synced before any data is deleted
+ * that the tree replaces. Recovery reads the indexes of the run files, the log, and the facts of
+ * sessions whose end is in the log. It reads neither runs nor trees.
  *
- * <p>A damaged run, tree or facts file is the trouble of one session, which the log names once. Its
- * tree is not served, it is not listed, takes nothing, and can be deleted; nothing else waits for
- * it, and it does not change the health. A damaged run is noticed when its session is finished, or
- * when run files are merged: its bytes are copied as they are, and its checksum stays wrong. A
- * session that has ended and is damaged stays in the log or, spilled as any other, in run files, so
- * the log need not wait for it; each start finds the damage again. What is damaged is repaired by
- * nobody but a person, who puts the file of a backup there while no server runs.
+ * <p>Replaying a tombstone removes whatever was found of its id so far: in runs, in the log, and as
+ * a tree, whichever session made it; records of a later session of the id all follow the tombstone.
+ * So a tree that exists when an end is replayed is either the tree of that session, or the log has
+ * a tombstone between the two sessions. If that tombstone comes before the end, it has already
+ * removed the older tree. If it comes after the end, it will remove the newer tree, which is then
+ * made anew from its own records. If a session lacks some of its runs or its first log records, its
+ * tree must exist or a tombstone must follow; otherwise the start is refused.
  *
- * <p>Recovery reads the indexes of the run files, the log, and the facts of sessions that ended in
- * it; not the runs, and no tree. Before anything is made of them, the directories of log and runs
- * are synced, and the bytes of the newest segment are written and forced once more: what was named,
- * or what a force failed for, just before the process ended can be read, and is yet not on the
- * disk. A tree that can be read is on the disk, but perhaps not its name: its folder is synced
- * before anything goes that the tree stands for.
+ * <p>A folder without {@code journal/begun} is new, or was written by an earlier version. Its trees
+ * make the first lines of the journal: each session began at the timestamp of its SESSION_START,
+ * but not after its file's time, and is complete from now on. Open sessions without a start time
+ * count as begun now. Trees of sessions whose end is in the log are removed and made anew, as the
+ * earlier version may have named trees before they were durable.
  *
- * <p>A tombstone in the log removes what was found of its session so far, in runs, in the log and
- * as a tree, whatever session made that tree: what the id may be now is all behind it. So the tree
- * that is there when an end is replayed is that session's, or there is a tombstone between the two,
- * which is replayed as well: one before the end has removed an older tree by then, one behind it
- * will remove a younger one, which is then made anew from its own records. Of a session that the
- * runs have only in part, or that the log has only later records of, the tree must be there, unless
- * a tombstone comes; or the start is refused.
+ * <h2>Damage and purges</h2>
  *
- * <p>Five minutes after the first tombstone the active segment is sealed, and a checkpoint made up
- * to it; after a start with tombstones in the log at once. So what was deleted leaves the disk.
+ * <p>A damaged run, tree or facts file affects one session, which the server's log names once. That
+ * session's tree is not served, the session is not listed and takes no messages, but it can be
+ * deleted. Nothing else waits for it, and health does not change. A damaged run is noticed when its
+ * session is finished or when run files are merged; a merge copies its bytes as they are, under a
+ * checksum that stays wrong. An ended session that is damaged stays in the log, or is spilled like
+ * any other, so the log need not wait for it; each start finds the damage again. Only a person
+ * repairs damage, by putting a file from a backup in place while no server runs.
+ *
+ * <p>Five minutes after the first tombstone, the active segment is sealed and a checkpoint is made
+ * up to its end, so that deleted data leaves the disk. After a start with tombstones in the log
+ * this happens at once.
  *
  * <h2>Threads</h2>
  *
@@ -206,14 +222,14 @@
  *   <caption>Each thread, and what it alone may do</caption>
  *   <tr><td>log<td>writes and forces the log, changes sessions, seals segments
  *   <tr><td>spill<td>writes run files and begins their merges, makes checkpoints, deletes segments, purges deleted data
- *   <tr><td>finish<td>writes, forces and names trees, up to 32 at a time; removes the trees of deleted sessions
+ *   <tr><td>finish<td>writes, forces and publishes trees, on up to 32 threads; removes the trees of deleted sessions
  *   <tr><td>merge<td>finishes sessions that have runs, and merges run files, one after another
- *   <tr><td>callbacks<td>runs the callbacks of appends; where these are few at a time, the threads log, finish and merge
- *       do it in its place
- *   <tr><td>retry<td>starts again what failed, looks for the log's file, writes the clock
+ *   <tr><td>callbacks<td>runs the callbacks of appends; a few at a time are run by log, finish and merge themselves
+ *   <tr><td>retry<td>retries failed tasks, checks that the log is in its place, writes the clock
  * </table>
  *
- * <p>A thread that holds a lock takes only one that stands behind it here, and calls back nobody:
+ * <p>A thread that holds a lock in the left column takes no locks but those to the right of it, and
+ * runs no callback:
  *
  * <pre>
  *   Runs.merging     while run files are merged      then LocalSession, or Runs
@@ -225,34 +241,39 @@
  *
  * <h2>Failures</h2>
  *
- * <p>A write that fails, on a full disk say, changes nothing: the log is cut back to the last
- * commit, durably, and only then the group is refused, as a crash might bring back what was refused
- * and sent again. After a failed force the segment is opened anew, and its records verified, before
- * that. Until the log can be cut back, results wait. A tree of which a force failed is thrown away
- * before it has a name, and made anew from what log, buffers and runs hold: another force of the
- * same file might succeed, and mean nothing.
+ * <p>A failed write, for example on a full disk, changes nothing. The log is durably cut back to
+ * the last commit, and only then is the group refused: otherwise a crash could bring back records
+ * that were refused and sent again. After a failed force, the segment is first reopened and its
+ * records are verified. Results wait until the log can be cut back. A tree whose force failed is
+ * deleted before it has its final name, and made anew from log, buffers and runs: a second force of
+ * the same file might succeed and mean nothing.
  *
  * <h2>Bounds</h2>
  *
- * <p>Children in memory: {@code memoryBytes}, and one group of appends, of an eighth of that unless
- * it is one append; the log thread waits at the bound. What runs are read through: 4 MiB for each
- * session that is read or merged, and one child. Spills begin at three quarters of it. To bring a
- * buffer into order takes 32 bytes a child more, for the one that is being spilled and each one
- * that is being finished. Small trees that were read: an eighth of {@code memoryBytes}. Sealed
- * segments: {@code logBytes}; checkpoints begin at three quarters of it, and leave half. Ids of
- * deleted sessions: one for each KiB of {@code memoryBytes}, or 1,000; then the journal is
- * rewritten without them. A session has at most one run in each run file. When there are more of
- * these than the fan-in, all that is needed of them is rewritten into one; so it is if they have
- * more than 1 MiB together, and less than half is needed. What is needed is so written once more
- * for each fan-in of spills.
+ * <ul>
+ *   <li>Children in memory: {@code memoryBytes}, plus one group of appends, which is at most an
+ *       eighth of that or one append. Spills begin at three quarters of it. At the bound the log
+ *       thread waits.
+ *   <li>Sorting a buffer: another 32 bytes a child, for the buffer that is being spilled and for
+ *       each one that is being finished.
+ *   <li>Reading runs: 4 MiB, and one child, for each session that is being read or merged.
+ *   <li>Cache of small trees: an eighth of {@code memoryBytes}.
+ *   <li>Sealed segments: {@code logBytes}. Checkpoints begin at three quarters of it, and leave
+ *       half.
+ *   <li>Ids of deleted sessions in memory: one for each KiB of {@code memoryBytes}, or 1,000.
+ *       Beyond that the journal is rewritten without them.
+ *   <li>Runs of a session: one in each run file. If there are more run files than the fan-in, or if
+ *       they have over 1 MiB in all and less than half of it is needed, everything needed is
+ *       rewritten into one. So needed data is rewritten once for each fan-in of spills.
+ * </ul>
  *
  * <h2>Assumptions</h2>
  *
- * <p>fdatasync(2) makes a file's bytes and length durable. rename(2) is atomic; it and the making
- * of a file are durable when their directory was synced. What was made durable stays what it was
- * while the disk is sound. What could not be written back makes the next fdatasync fail, of the
- * file, if none before did (Linux since 4.17, while it has the inode in memory). One process at a
- * time: a lock of the file system ensures it.
+ * <p>fdatasync(2) makes a file's bytes and length durable. rename(2) is atomic. A rename or a new
+ * file is durable once its directory has been synced. Durable data does not change as long as the
+ * disk is sound. A failed write-back makes the file's next fdatasync fail, unless an earlier one
+ * did (Linux since 4.17, while the inode is in memory). Only one process at a time uses the folder;
+ * a file lock ensures it.
  *
  * <p>Sources: the log follows LevelDB's and etcd's; on what a failed force means, see Rebello and
  * others, "Can Applications Recover from fsync Failures?" (USENIX ATC 2020); runs and their merges
