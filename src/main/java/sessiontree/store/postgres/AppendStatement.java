@@ -12,9 +12,9 @@ import java.util.stream.Stream;
 import sessiontree.store.postgres.Group.Change;
 
 /**
- * The one statement that stores a group: it takes the lane's row, changes each session that is what
- * was expected, and writes into the lane's row which were not. So the holder of the lane's row
- * later knows all, whatever became of the connection.
+ * The statement that stores a group. It locks the lane's row, changes each session that is at the
+ * expected sequence, and writes into the lane's row which changes were outdated. So whoever locks
+ * the lane's row later knows the whole outcome, whatever became of the connection.
  */
 final class AppendStatement implements AutoCloseable {
   private static final String SQL =
@@ -74,12 +74,12 @@ final class AppendStatement implements AutoCloseable {
   /**
    * Stores a group.
    *
-   * @return the borns of those that were outdated; null if the lane's epoch is over, and nothing
-   *     was stored
+   * @return {@code born} of each change that was outdated; null if the lane's epoch is over, so
+   *     nothing was stored
    * @throws SQLException also if it is not known whether the group is stored
    */
   Set<Long> store(String lane, long epoch, long number, List<Change> changes) throws SQLException {
-    changes.sort(Comparator.comparing(change -> change.id)); // all servers lock in this order
+    changes.sort(Comparator.comparing(change -> change.id)); // all servers lock rows in this order
     statement.clearParameters();
     statement.clearWarnings();
     parameter = 1;
@@ -139,7 +139,7 @@ final class AppendStatement implements AutoCloseable {
     set("int8", writers.stream().map(Numbered::number));
   }
 
-  /** The numbers of an array that may be null. */
+  /** Returns the numbers of an array; none if it is null. */
   static Set<Long> borns(Array array) throws SQLException {
     return array == null ? Set.of() : Set.of((Long[]) array.getArray());
   }
@@ -149,7 +149,7 @@ final class AppendStatement implements AutoCloseable {
     statement.close();
   }
 
-  /** Makes the lane's row. */
+  /** Inserts the lane's row unless it exists. */
   static void register(Connection connection, String lane) throws SQLException {
     try (PreparedStatement insert =
         connection.prepareStatement(
@@ -161,16 +161,16 @@ final class AppendStatement implements AutoCloseable {
   }
 
   /**
-   * What the lane's row says after nothing of an earlier epoch can be stored any more.
+   * The lane's row once nothing of an earlier epoch can be stored any more.
    *
    * @param done the number of the last group that was stored
    */
   record Fenced(long epoch, long done, Set<Long> missed) {}
 
   /**
-   * Ends the epoch. Waits for a statement of it that still runs, as that holds the row; and its own
-   * commit waits for the standbys, so what it returns is not lost any more. Null if the row is
-   * gone.
+   * Ends the epoch and returns the lane's row; null if the row is gone. It waits for a running
+   * statement of that epoch, which holds the row, and its own commit waits for the standbys, so
+   * what it returns cannot be lost.
    */
   static Fenced fence(Connection connection, String lane) throws SQLException {
     try (PreparedStatement update =
@@ -187,13 +187,13 @@ final class AppendStatement implements AutoCloseable {
     }
   }
 
-  /** For messages of the log, without what the statement holds. */
+  /** Describes the failure for a log line, without the values in the statement. */
   static String message(SQLException e) {
     String message = e.getMessage() == null ? e.toString() : e.getMessage();
     return e.getSQLState() + " " + message.lines().findFirst().orElse("");
   }
 
-  /** Takes so many numbers for new sessions, which no other takes; returns the first. */
+  /** Reserves {@code count} numbers for new sessions, and returns the first. */
   static long takeBorns(Connection connection, int count) throws SQLException {
     try (PreparedStatement update =
         connection.prepareStatement(
@@ -207,7 +207,7 @@ final class AppendStatement implements AutoCloseable {
     }
   }
 
-  /** A warning such as that it did not wait for the standbys: then it may be lost with this one. */
+  /** Throws on a warning, such as an unreplicated commit, which may be lost with this primary. */
   static void check(PreparedStatement done) throws SQLException {
     if (done.getWarnings() != null) {
       throw new SQLException("it may not be replicated", "01000", done.getWarnings());

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The sessions of this server that have ended, and whose results wait for the tree, whichever
- * server makes it. Safe for several threads.
+ * The sessions in use at this server that have ended, and whose results wait for the tree,
+ * whichever server makes it. Safe for several threads.
  */
 final class Awaiting {
   private record One(PostgresSession session, long born) {}
@@ -26,7 +26,7 @@ final class Awaiting {
     waiting.computeIfAbsent(session.id(), id -> new ArrayList<>(1)).add(new One(session, born));
   }
 
-  /** The tree of that session can be read. */
+  /** Releases the results of the session, whose tree can be read. */
   void completed(String id, long born) {
     results.give(() -> take(id, born).forEach(session -> session.completed(born)));
   }
@@ -41,7 +41,7 @@ final class Awaiting {
     return taken;
   }
 
-  /** Asks the database what became of all that wait. */
+  /** Reads the rows of all waiting sessions, and releases the results whose wait is over. */
   void look() throws IOException {
     Map<String, List<One>> asked = new HashMap<>();
     synchronized (this) {

@@ -24,9 +24,9 @@ import sessiontree.store.DaemonThreads;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**
- * Sees what other servers do to the sessions that somebody watches here, and notifies the others of
- * what this one does. Notifications come soon and may be lost; that what is watched is looked up
- * again and again is what counts.
+ * Detects what other servers do to the sessions that are watched at this server, and notifies them
+ * of what this server does. Notifications come soon but may be lost, so detection relies on looking
+ * up the watched sessions regularly.
  */
 final class Changes {
   private static final Logger LOG = LoggerFactory.getLogger(Changes.class);
@@ -55,7 +55,7 @@ final class Changes {
     thread.start();
   }
 
-  /** Knows what is watched, and takes notice of changes. */
+  /** Sets the source of watched sessions, and the listener that gets the id of each changed one. */
   void follow(Supplier<List<StoredSession>> sessions, Consumer<String> listener) {
     watched = sessions;
     changed = listener;
@@ -90,7 +90,7 @@ final class Changes {
     }
   }
 
-  /** The ids that were notified of, as soon as there are some; none after a while. */
+  /** Waits for notifications, and returns their ids; none if none come within the poll interval. */
   private Set<String> notified(Connection connection) throws SQLException {
     PGNotification[] notifications =
         connection.unwrap(PGConnection.class).getNotifications((int) pollMillis);
@@ -131,7 +131,7 @@ final class Changes {
         });
   }
 
-  /** Tells other servers, if they hear it. */
+  /** Notifies other servers of changed sessions. A notification may be lost. */
   void publish(Collection<String> ids) {
     List<String> all = List.copyOf(ids);
     try {
@@ -148,7 +148,7 @@ final class Changes {
     }
   }
 
-  /** Its commit waits for nothing, as nothing depends on it. */
+  /** Notifies without waiting for a durable commit, as nothing depends on it. */
   private static boolean publish(Connection connection, List<String> ids) throws SQLException {
     try (PreparedStatement notify =
         connection.prepareStatement(

@@ -15,20 +15,20 @@ import org.postgresql.Driver;
 
 /**
  * Connections to the primary. Each owner has its own; readers share a few. A connection on which
- * anything failed is closed, and nobody asks what became of it: what was written is either only
- * done where it was not before, or the fence decides. Safe for several threads.
+ * anything failed is closed, and its outcome is not looked up: a write is either idempotent, or the
+ * fence decides what became of it. Safe for several threads.
  */
 final class Connections implements AutoCloseable {
   private static final int READERS = 8;
   private static final long WAIT_SECONDS = 5;
 
-  /** After one that could not be made, others are not tried so long, so that nobody waits long. */
+  /** How long readers fail at once after a failed attempt to connect, so that none waits long. */
   private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
-  /** Holds the driver's own logger, which would quote what clients sent. */
+  /** The driver's logger, which would quote what clients sent. Held so that its level stays off. */
   private static final Logger DRIVER = Logger.getLogger("org.postgresql");
 
-  /** What is done with a connection; what it reads is all read when it returns. */
+  /** A task for a connection. All that it reads is read when it returns. */
   interface Work<T> {
     T with(Connection connection) throws SQLException, IOException;
   }
@@ -47,12 +47,12 @@ final class Connections implements AutoCloseable {
     DRIVER.setLevel(Level.OFF);
   }
 
-  /** A new connection to the primary, whose commits wait for what the database is set to. */
+  /** Opens a connection to the primary, whose commits wait for the configured standbys. */
   Connection connect() throws SQLException {
     Properties properties = uri.properties();
     properties.setProperty("targetServerType", "primary");
     properties.setProperty("hostRecheckSeconds", "0");
-    properties.setProperty("loadBalanceHosts", "true"); // one that is a primary no more is left
+    properties.setProperty("loadBalanceHosts", "true"); // random order, to get off an old primary
     properties.setProperty("connectTimeout", "3");
     properties.setProperty("loginTimeout", "5");
     properties.setProperty("socketTimeout", "10");
@@ -77,7 +77,7 @@ final class Connections implements AutoCloseable {
   }
 
   /**
-   * Reads. One that is in the way of an outage is tried once more by a new connection.
+   * Runs a task on an idle connection; on a new one if none is idle, or the idle one was lost.
    *
    * @throws IOException if the database does not respond
    */
@@ -141,7 +141,7 @@ final class Connections implements AutoCloseable {
       return connect();
     } catch (SQLException e) {
       failedNanos = System.nanoTime();
-      synchronized (this) { // the others are no better
+      synchronized (this) { // the idle ones are no better
         while (!idle.isEmpty()) {
           close(idle.poll());
         }
@@ -150,25 +150,25 @@ final class Connections implements AutoCloseable {
     }
   }
 
-  /** Whether it may be the connection's fault, or that of the server at its other end. */
+  /** Returns whether the connection, or the server at its other end, may be at fault. */
   static boolean isLost(SQLException e) {
     String state = e.getSQLState();
     return state == null || state.startsWith("08") || state.startsWith("57");
   }
 
-  /** Closes it, whatever state it is in; null is none. */
+  /** Closes the connection, whatever state it is in; null is ignored. */
   static void close(Connection connection) {
     if (connection == null) {
       return;
     }
     try {
-      connection.abort(Runnable::run); // says no farewell, which could take long
+      connection.abort(Runnable::run); // sends no termination message, which could block
     } catch (SQLException e) {
       DRIVER.log(Level.FINE, "not closed", e);
     }
   }
 
-  /** The first column of the only row; 0 if there is none. */
+  /** Returns the first column of the only row; 0 if there is none. */
   static long number(Connection connection, String sql) throws SQLException {
     try (Statement query = connection.createStatement();
         ResultSet row = query.executeQuery(sql)) {

@@ -13,13 +13,13 @@ import sessiontree.event.TreeWriter;
 import sessiontree.sort.Cursor;
 import sessiontree.sort.ExternalSort;
 
-/** The children of a session that is open or has ended: in the order stored, or as a tree. */
+/** Reads the children of a session that is open or has ended, in the order stored or as a tree. */
 final class Entries {
   private Entries() {}
 
   /**
-   * The children stored after the first so many; null if there are fewer, or their rows are not
-   * there any more. Read as they are asked for.
+   * Returns a cursor over the children stored after the first {@code children}; null if there are
+   * fewer, or their rows are gone. The cursor reads the rows as it moves.
    */
   static Cursor since(Connections connections, String id, long born, long children) {
     try {
@@ -27,16 +27,16 @@ final class Entries {
       return children > total
           ? null
           : new Since(new EntryReader(connections, born, children, total));
-    } catch (IOException e) { // the reader of the whole tree sees it
+    } catch (IOException e) { // the reader of the whole tree will see the failure
       return null;
     }
   }
 
-  /** How many children there are; -1 if the session is not open, nor its tree being made. */
+  /** Returns the number of children; -1 if the session is neither open nor waiting for its tree. */
   private static long children(Connection connection, String id, long born) throws SQLException {
     try (PreparedStatement query =
         connection.prepareStatement(
-            "SELECT entries - phase FROM sessiontree.session" // START, and END if it has ended
+            "SELECT entries - phase FROM sessiontree.session" // minus START, and END if it ended
                 + " WHERE id = ? AND born = ? AND phase IN (1, 2)")) {
       query.setString(1, id);
       query.setLong(2, born);
@@ -109,7 +109,7 @@ final class Entries {
     }
   }
 
-  /** Writes the tree of what was sorted. */
+  /** Writes a tree of the sorted children. */
   static void write(
       ExternalSort sort, OutputStream out, String start, String end, boolean abandoned)
       throws IOException {

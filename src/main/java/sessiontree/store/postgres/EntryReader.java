@@ -8,8 +8,8 @@ import java.sql.SQLException;
 import java.util.ArrayDeque;
 
 /**
- * Reads the rows of a session's entries in the order stored, a mebibyte or so at a time. They never
- * change, so it needs no transaction; they can only be gone. Of one thread.
+ * Reads the rows of a session's entries in the order stored, about 1 MiB at a time. It needs no
+ * transaction, as the rows never change; they can only be deleted. Not safe for several threads.
  */
 final class EntryReader {
   private static final int ROWS = 500;
@@ -24,9 +24,9 @@ final class EntryReader {
       """;
 
   /**
-   * A row.
+   * A row of the table.
    *
-   * @param skipped how many of its children were read before
+   * @param skipped how many of its first children were already read
    */
   record Rows(int skipped, int count, byte[] children) {}
 
@@ -34,10 +34,10 @@ final class EntryReader {
   private final long born;
   private final long total;
   private final ArrayDeque<Rows> rows = new ArrayDeque<>();
-  private long seq = -1; // of the last row that was read
+  private long seq = -1; // of the last row read
   private long read; // children
 
-  /** Reads behind the first children, to the total; both where a row may be cut, or not. */
+  /** Starts after {@code children} children, maybe inside a row; ends at {@code total}. */
   EntryReader(Connections connections, long born, long children, long total) {
     this.connections = connections;
     this.born = born;
@@ -45,7 +45,7 @@ final class EntryReader {
     this.total = total;
   }
 
-  /** The next row; null if there is none. */
+  /** Returns the next row; null if there is none. */
   Rows next() throws IOException {
     if (rows.isEmpty() && read < total) {
       long before = read;
@@ -72,7 +72,7 @@ final class EntryReader {
         while (row.next()) {
           long before = row.getLong(2);
           if (before > at || (before < at && !rows.isEmpty())) {
-            break; // one is missing
+            break; // a row is missing
           }
           last = row.getLong(1);
           rows.add(new Rows((int) (at - before), row.getInt(3), row.getBytes(4)));

@@ -23,10 +23,10 @@ import sessiontree.sort.ExternalSort;
 import sessiontree.store.DaemonThreads;
 
 /**
- * Makes the trees of sessions that have ended: of small ones many at a time, by one statement; of a
- * large one part by part, by another thread. Whatever fails is tried again, and what two servers do
- * at once is the same: the entries of an ended session do not change, and its row is complete once.
- * When many fail together they are tried one by one, so that none waits for one that is damaged.
+ * Makes the trees of ended sessions: one thread publishes many small trees by one statement,
+ * another writes large ones part by part. Whatever fails is retried. Two servers may finish the
+ * same session, with the same effect: its entries do not change, and its row becomes complete once.
+ * Sessions that fail together are retried one by one, so that none waits for a damaged one.
  */
 final class Finisher {
   private static final Logger LOG = LoggerFactory.getLogger(Finisher.class);
@@ -35,7 +35,7 @@ final class Finisher {
   /** A session that has ended. */
   record Ended(String id, long born) {}
 
-  /** Called with what was finished by this server, by its threads. */
+  /** Called by the finisher's threads with the sessions that this server has completed. */
   interface Effects {
     void completed(List<Ended> completed, long nanos);
   }
@@ -55,10 +55,9 @@ final class Finisher {
 
   // All guarded by this.
   private final Set<Ended> queue = new LinkedHashSet<>();
-  private final Set<Ended> large = new LinkedHashSet<>(); // one that fails goes last
+  private final Set<Ended> large = new LinkedHashSet<>(); // a session that fails goes last
   private final Set<Ended> working = new HashSet<>();
-  private final Set<Ended> suspects =
-      new LinkedHashSet<>(); // one of them has failed all: one by one
+  private final Set<Ended> suspects = new LinkedHashSet<>(); // a batch failed: taken one by one
   private boolean closing;
 
   Finisher(
@@ -88,7 +87,7 @@ final class Finisher {
     }
   }
 
-  /** The trees that this server makes, or will. */
+  /** Returns the sessions whose trees this server makes or will make. */
   synchronized List<Ended> claimed() {
     List<Ended> all = new ArrayList<>(queue);
     all.addAll(suspects);
@@ -122,7 +121,7 @@ final class Finisher {
     }
   }
 
-  /** Returns false if it was interrupted. */
+  /** Returns false if the thread must end: if interrupted, or on a failure while closing. */
   private boolean tryFinish(List<Ended> taken, boolean one) {
     boolean done = false;
     try {
@@ -145,7 +144,7 @@ final class Finisher {
     synchronized (this) {
       taken.forEach(working::remove);
       if (!done && (one || taken.size() == 1)) {
-        large.addAll(taken); // where the others do not wait for it
+        large.addAll(taken); // so that the small ones do not wait for it
         notifyAll();
       } else if (!done) {
         suspects.addAll(taken);
@@ -154,7 +153,7 @@ final class Finisher {
     }
   }
 
-  // --- Small ones
+  // --- Small sessions
 
   private void finish(List<Ended> taken) throws SQLException, IOException {
     Map<Long, Facts> batch = new LinkedHashMap<>();
@@ -237,7 +236,7 @@ final class Finisher {
     Publication publication = new Publication();
     for (Facts one : batch.values()) {
       ExternalSort sort = sorts.get(one.ended.born);
-      if (sort.count() == one.children) { // else another was faster
+      if (sort.count() == one.children) { // otherwise another server was faster
         ByteArrayOutputStream tree = new ByteArrayOutputStream();
         Entries.write(sort, tree, one.start, one.end, one.abandoned);
         publication.add(one.ended, tree.toByteArray());
@@ -246,7 +245,7 @@ final class Finisher {
     return publication.publish(connection);
   }
 
-  // --- A large one
+  // --- Large sessions
 
   private void finishLarge(Ended ended) throws SQLException, IOException {
     long began = System.nanoTime();
@@ -266,7 +265,7 @@ final class Finisher {
     }
   }
 
-  /** Makes the trees that are queued, as far as that is possible within the time. */
+  /** Stops the finisher after making as many of the queued trees as possible within the time. */
   void close(long millis) throws InterruptedException {
     synchronized (this) {
       closing = true;

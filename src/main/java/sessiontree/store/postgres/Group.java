@@ -13,9 +13,9 @@ import sessiontree.event.Children;
 import sessiontree.store.Append;
 
 /**
- * Appends that go in one statement: those of a session that follow each other are one {@link
- * Change} of its row. What a session cannot have in the same statement is left for the next. Owned
- * by the lane.
+ * Appends that are stored by one statement: successive appends to a session become one {@link
+ * Change} of its row. An append that cannot be in the same statement is left for the next group.
+ * Owned by the lane.
  */
 final class Group {
   /** A row that the statement inserts, updates or deletes. */
@@ -92,20 +92,20 @@ final class Group {
     }
   }
 
-  /** What the group has of a session. */
+  /** The group's appends to one session. */
   static final class Part {
     final PostgresSession session;
     final List<Queued> queued = new ArrayList<>(1);
-    Change change; // null if nothing is to be written
-    Row row; // when all so far is stored
-    boolean broken; // some expect what is not there
+    Change change; // null if the appends write nothing
+    Row row; // as it will be once the appends so far are stored
+    boolean broken; // some appends expect another sequence
 
     Part(PostgresSession session) {
       this.session = session;
       this.row = session.known;
     }
 
-    /** Whether the row has to be read to give results. */
+    /** Returns whether the row must be read before the results can be given. */
     boolean asks() {
       return change == null || broken;
     }
@@ -117,7 +117,7 @@ final class Group {
 
   final List<Queued> queued = new ArrayList<>();
   final List<Queued> later = new ArrayList<>(0);
-  boolean given; // its results are, though it is not known what they are
+  boolean given; // the results were given, as unknown
 
   Group(LongSupplier borns) {
     this.borns = borns;
@@ -141,7 +141,7 @@ final class Group {
     return changes;
   }
 
-  /** Takes an append, in the order queued; or leaves it, and all behind it of its session. */
+  /** Adds the next append, or leaves it and its session's later ones for the next group. */
   void add(Queued one) {
     PostgresSession session = one.session;
     Part part = parts.get(session.id());

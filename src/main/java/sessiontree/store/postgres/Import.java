@@ -30,12 +30,12 @@ import sessiontree.store.Listing.Listed;
 import sessiontree.store.Tree;
 
 /**
- * Writes sessions of another store into the database, many in one transaction. Their rows come last
- * in it, so no server waits for them long; and only when what was written has been read back. Of
- * one thread.
+ * Writes sessions of another store into the database, many in one transaction. The session rows
+ * come last, after what was written has been read back, so servers are not blocked on them for
+ * long. Not safe for several threads.
  */
 public final class Import implements AutoCloseable {
-  /** A transaction that has so much is to be committed. */
+  /** Bytes at which a transaction should be committed. */
   private static final int MAX_BYTES = 4 << 20;
 
   private static final int MAX_SESSIONS = 1_000;
@@ -47,11 +47,11 @@ public final class Import implements AutoCloseable {
   private final PreparedStatement session;
   private final List<Added> added = new ArrayList<>();
   private long nextBorn;
-  private long lastBorn; // of those that were taken
-  private long bytes; // of the transaction
-  private int queued; // parts that were not sent, in bytes
+  private long lastBorn; // end of the reserved numbers, exclusive
+  private long bytes; // in the transaction
+  private int queued; // bytes of parts that were not sent
 
-  /** What the transaction has of a session; the check is what reading it back must give. */
+  /** A session in the transaction; reading it back must give {@code check}. */
   private record Added(
       Listed listed,
       long born,
@@ -64,10 +64,10 @@ public final class Import implements AutoCloseable {
       String check) {}
 
   /**
-   * What became of a transaction's sessions.
+   * The outcome of a transaction.
    *
    * @param conflicts ids that servers took meanwhile
-   * @param different ids of which something else was read back; they are left out
+   * @param different ids whose data differed when it was read back; they are left out
    */
   public record Outcome(List<Listed> copied, Set<String> conflicts, Set<String> different) {}
 
@@ -88,9 +88,9 @@ public final class Import implements AutoCloseable {
   }
 
   /**
-   * Opens the database; makes its tables if there are none.
+   * Opens the database, and creates its tables if there are none.
    *
-   * @throws IOException if it does not respond, or nothing can be promised there
+   * @throws IOException if it does not respond, or cannot keep the store's promises
    */
   public static Import open(String given, String password) throws IOException {
     try {
@@ -107,7 +107,7 @@ public final class Import implements AutoCloseable {
     }
   }
 
-  /** Which ids the database has, and whether it is that session: it was begun at the same time. */
+  /** Returns the ids in the database, and whether each is the same session, by its begin time. */
   public Map<String, Boolean> known(List<Listed> sessions) throws SQLException {
     Map<String, Listed> byId = new HashMap<>();
     sessions.forEach(one -> byId.put(one.id(), one));
@@ -121,7 +121,7 @@ public final class Import implements AutoCloseable {
         while (row.next()) {
           Listed one = byId.get(row.getString(1));
           boolean same = row.getObject(2, OffsetDateTime.class).toInstant().equals(one.begun());
-          boolean older = one.complete() && row.getInt(3) == Row.OPEN; // the folder went on
+          boolean older = one.complete() && row.getInt(3) == Row.OPEN; // completed since its copy
           known.put(one.id(), same && !older);
         }
       }
@@ -137,7 +137,7 @@ public final class Import implements AutoCloseable {
   /**
    * Adds a complete session, which must not be known.
    *
-   * @throws IOException if the tree cannot be read; then nothing of it will be there
+   * @throws IOException if the tree cannot be read; nothing of the session will then be stored
    */
   public void add(Listed listed, long entries, Map<String, Long> writers, Tree tree)
       throws SQLException, IOException {
@@ -174,10 +174,10 @@ public final class Import implements AutoCloseable {
   }
 
   /**
-   * Adds an open session, which must not be known. Its children are kept in order: those that
-   * follow come behind equal ones, as they do behind the order stored.
+   * Adds an open session, which must not be known. Its children are stored in sorted order: those
+   * appended later still sort after equal keys, as they do after the original order.
    *
-   * @throws IOException if it cannot be read; then nothing of it will be there
+   * @throws IOException if it cannot be read; nothing of the session will then be stored
    */
   public void add(Listed listed, Contents contents) throws SQLException, IOException {
     long born = nextBorn++;
@@ -216,7 +216,7 @@ public final class Import implements AutoCloseable {
       all += row.size();
     }
     bytes += all;
-    long sequence = Math.max(seq, contents.sequence()); // the next row's is greater
+    long sequence = Math.max(seq, contents.sequence()); // so the next entry row has a greater seq
     added.add(
         new Added(
             listed,
@@ -245,7 +245,7 @@ public final class Import implements AutoCloseable {
     queued = 0;
   }
 
-  /** Whether there is enough to be committed. */
+  /** Returns whether the transaction should be committed now. */
   public boolean isFull() {
     return bytes >= MAX_BYTES || added.size() >= MAX_SESSIONS;
   }
@@ -253,7 +253,7 @@ public final class Import implements AutoCloseable {
   /**
    * Reads back what was added, and commits it.
    *
-   * @throws SQLException also if it is not known whether that is stored; to be tried again later
+   * @throws SQLException also if it is not known whether the transaction is stored; try again later
    */
   public Outcome commit() throws SQLException {
     sendParts();
@@ -321,7 +321,7 @@ public final class Import implements AutoCloseable {
     session.addBatch();
   }
 
-  /** A null has one, too, so that all rows go by the same statement. */
+  /** Returns a value's SQL type. Nulls are typed too, so that all rows use the same statement. */
   private static int type(int value) {
     return switch (value) {
       case 0, 7, 9, 10, 11, 12 -> Types.VARCHAR;
@@ -334,7 +334,7 @@ public final class Import implements AutoCloseable {
     return time == null ? null : time.toString();
   }
 
-  /** What the transaction has of each session. */
+  /** Reads back each session of the transaction, for comparison with its check. */
   private Map<Long, String> checks() throws SQLException {
     Array borns =
         connection.createArrayOf("int8", added.stream().map(Added::born).toArray(Long[]::new));
@@ -375,7 +375,7 @@ public final class Import implements AutoCloseable {
     }
   }
 
-  /** Leaves the rows of a session that is not there to a server's sweeper. */
+  /** Marks the rows of a session that is left out as garbage, for a server's sweeper to delete. */
   private void discard(long born) throws SQLException {
     try (PreparedStatement insert =
         connection.prepareStatement(
@@ -385,7 +385,7 @@ public final class Import implements AutoCloseable {
     }
   }
 
-  /** What was not committed is not there. */
+  /** Closes the connection. What was not committed is dropped. */
   @Override
   public void close() {
     Connections.close(connection);

@@ -16,9 +16,9 @@ import sessiontree.store.DaemonThreads;
 import sessiontree.store.postgres.Queued.Outcome;
 
 /**
- * Some of a server's sessions, a thread, and a connection: takes all that is queued, sends it as
- * one statement, and gives the results; what is queued meanwhile is the next group. A group of
- * which it is not known whether it is stored stays where it is until the fence has decided.
+ * A thread and a connection that store the appends of some of a server's sessions. The lane sends
+ * everything queued as one statement and gives the results; what is queued meanwhile is the next
+ * group. A group in doubt stays in the lane until the fence has decided.
  */
 final class Lane {
   private static final Logger LOG = LoggerFactory.getLogger(Lane.class);
@@ -29,7 +29,7 @@ final class Lane {
   private static final int ATTEMPTS = 3;
   private static final int DEADLOCKS = 20;
 
-  /** Told of each group that was stored. */
+  /** Listener for stored groups. */
   interface Groups {
     void stored(int appends, int conflicts, long nanos);
   }
@@ -46,21 +46,21 @@ final class Lane {
 
   // Guarded by lock.
   private ArrayDeque<Queued> queue = new ArrayDeque<>();
-  private boolean refusing; // what is not doubted is refused at once
+  private boolean refusing; // appends to sessions that are not in doubt are refused at once
   private boolean closing;
 
-  /** Whether the last statement failed. Set by the thread. */
+  /** Whether the last statement failed. Written by the lane's thread. */
   private volatile boolean failing;
 
   private volatile boolean doubting;
 
   // Owned by the thread.
-  private volatile Connection connection; // which close() may cut
+  private volatile Connection connection; // volatile, as join() may close it
   private AppendStatement statement;
   private long nextTryNanos;
   private boolean registered;
   private long epoch;
-  private long number; // of the last group
+  private long number; // of the last group sent
   private long nextBorn;
   private long bornsLeft;
 
@@ -95,7 +95,7 @@ final class Lane {
     synchronized (lock) {
       Queued one = new Queued(session, append);
       boolean first = !session.doubted && session.queued == 0;
-      if (refusing && first && append.changes()) { // one that only asks waits for the next attempt
+      if (refusing && first && append.changes()) { // one that stores nothing waits for a retry
         refuse(List.of(one));
         return;
       }
@@ -107,7 +107,7 @@ final class Lane {
     }
   }
 
-  /** Certainly not stored, as they were not sent. Guarded by lock. */
+  /** Refuses appends that are certainly not stored, as they were not sent. Guarded by lock. */
   private void refuse(List<Queued> refused) {
     refused.forEach(one -> one.outcome = Outcome.FAILED);
     outcomes.give(refused);
@@ -139,7 +139,7 @@ final class Lane {
       }
       try {
         store(group);
-      } catch (RuntimeException e) { // a fault of ours: OPEN will say what is stored
+      } catch (RuntimeException e) { // a bug: OPEN will say what is stored
         LOG.error("a group failed", e);
         failAll(group, Outcome.UNKNOWN);
       }
@@ -154,7 +154,7 @@ final class Lane {
     Connections.close(connection);
   }
 
-  /** Something is queued; or, where the last statement failed, it is time to try. */
+  /** Waits for an append or, if the last statement failed, for the time of the next attempt. */
   private void awaitWork() throws InterruptedException {
     while (!closing && (failing ? System.nanoTime() < nextTryNanos : queue.isEmpty())) {
       lock.wait(failing ? RETRY_MILLIS / 10 : 0);
@@ -184,7 +184,7 @@ final class Lane {
     return nextBorn++;
   }
 
-  /** Returns whether there is a connection; if not, all that waits is refused. */
+  /** Connects, and returns whether that succeeded; if not, refuses the queued appends. */
   private boolean connect() {
     try {
       connection = connections.connect();
@@ -196,7 +196,7 @@ final class Lane {
     }
   }
 
-  /** The connection can store. */
+  /** Prepares a new connection for storing, and ends the refusals. */
   private void prepare() throws SQLException {
     if (!registered) {
       AppendStatement.register(connection, name);
@@ -214,7 +214,7 @@ final class Lane {
     }
   }
 
-  /** As many as a group can need. */
+  /** Reserves numbers for new sessions if fewer are left than a group can need. */
   private void takeBorns() throws SQLException {
     if (bornsLeft < MAX_APPENDS) {
       nextBorn = AppendStatement.takeBorns(connection, BORNS);
@@ -257,7 +257,7 @@ final class Lane {
         missed = storeChanges(changes);
       } catch (SQLException e) {
         cause = e;
-        missed = resolve(group, e); // what is not stored is sent anew
+        missed = resolve(group, e); // if it is not stored, the loop sends it again
       } catch (RuntimeException e) {
         cause = new SQLException(e);
         missed = resolve(group, cause);
@@ -275,7 +275,7 @@ final class Lane {
     }
   }
 
-  /** Returns which were outdated. */
+  /** Stores the changes. Returns the {@code born} of each that was outdated. */
   private Set<Long> storeChanges(List<Group.Change> changes) throws SQLException {
     number++;
     for (int attempt = 0; ; attempt++) {
@@ -284,7 +284,7 @@ final class Lane {
         if (missed != null) {
           return missed;
         }
-        if (fence() == null) { // a fence that was late ended the epoch, or the row was swept
+        if (fence() == null) { // a late fence ended the epoch, or the row was purged
           AppendStatement.register(connection, name);
           registered = true;
           fence();
@@ -301,8 +301,8 @@ final class Lane {
   // --- In doubt
 
   /**
-   * Finds out whether a group is stored of which the statement failed, however long that takes.
-   * Returns which of it were outdated; null if nothing of it is stored, or its results are given.
+   * Finds out whether a group whose statement failed is stored, however long that takes. Returns
+   * its outdated changes; null if nothing of it is stored, or its results were given.
    */
   private Set<Long> resolve(Group group, SQLException cause) {
     synchronized (lock) {
@@ -336,7 +336,7 @@ final class Lane {
     return null;
   }
 
-  /** Says that it is not known what is stored, when that takes too long. True if the lane ends. */
+  /** Gives the results as unknown if late or closing. Returns whether the lane is closing. */
   private boolean givesUp(Group group, long began) {
     boolean late = System.nanoTime() - began > TimeUnit.MILLISECONDS.toNanos(doubtMillis);
     synchronized (lock) {
@@ -349,7 +349,7 @@ final class Lane {
     }
   }
 
-  /** The group has its results; what waited behind it is refused if all is. */
+  /** Clears a group's doubt after its results; if refusing, refuses what waited behind it. */
   private void clearDoubt(Group group) {
     synchronized (lock) {
       group.parts().forEach(part -> part.session.doubted = false);
@@ -379,8 +379,8 @@ final class Lane {
   // --- Results
 
   /**
-   * The group is stored, but for those changes: reads what must be known besides, and gives the
-   * results.
+   * Gives the results of a group that is stored except for the {@code missed} changes, after
+   * reading the rows and writers that the results need.
    */
   private void settle(Group group, Set<Long> missed) {
     Set<String> asked = new LinkedHashSet<>();
@@ -402,12 +402,12 @@ final class Lane {
       }
     }
     outcomes.give(group, missed, unread == null ? rows : null, writers);
-    if (unread != null) { // what waits behind the group is refused after its results
+    if (unread != null) { // after the group's results, so that later appends are refused after them
       fail(unread);
     }
   }
 
-  /** Stores what is queued, with its results, and ends. Takes nothing any more. */
+  /** Makes the lane end once everything queued is stored. Nothing may be queued afterwards. */
   void close() {
     synchronized (lock) {
       closing = true;
@@ -415,7 +415,7 @@ final class Lane {
     }
   }
 
-  /** Waits for its end, but not long for a database that does not respond. */
+  /** Waits for the lane's end, but not long if the database does not respond. */
   void join() throws InterruptedException {
     thread.join(CLOSE_MILLIS);
     if (thread.isAlive()) {

@@ -11,22 +11,22 @@ import sessiontree.store.Append;
 import sessiontree.store.postgres.Queued.Outcome;
 
 /**
- * What follows from a group that was stored, or was not: its results, and what others are notified
- * of.
+ * Derives the outcome of a group, stored or not: gives the results, and reports what other
+ * components and servers must know.
  */
 final class Outcomes {
-  /** What follows from rows that are stored or read. */
+  /** Receives what follows from rows that are stored or read. */
   interface Effects {
-    /** The session has its end: its tree is to be made. */
+    /** The session's SESSION_END is stored, so its tree must be made. */
     void ended(PostgresSession session, Row row);
 
-    /** Results wait until somebody has made the tree. */
+    /** The session's results wait until this or another server has made the tree. */
     void awaits(PostgresSession session, Row row);
 
-    /** Other servers should know. */
+    /** These sessions were deleted, so other servers should be notified. */
     void deleted(List<String> ids);
 
-    /** By how many the open sessions have grown. */
+    /** The number of open sessions has grown by {@code more}, which may be negative. */
     void opened(int more);
   }
 
@@ -38,16 +38,16 @@ final class Outcomes {
     this.effects = effects;
   }
 
-  /** Gives results that need no look at the database. */
+  /** Gives results that were decided without reading the database. */
   void give(List<Queued> all) {
     results.give(() -> callBack(all, Map.of(), Map.of()));
   }
 
   /**
-   * A group is stored. By the lane's thread.
+   * Gives the results of a stored group. Called by the lane's thread.
    *
-   * @param missed the changes that were outdated
-   * @param rows those that had to be read; null if they could not be
+   * @param missed {@code born} of each change that was outdated
+   * @param rows the rows that had to be read; null if they could not be read
    */
   void give(
       Group group, Set<Long> missed, Map<String, Row> rows, Map<Long, List<Row.Writer>> writers) {
@@ -73,7 +73,7 @@ final class Outcomes {
       effects.opened(opened);
     }
     results.give(() -> callBack(all, loaded, writers));
-    for (Group.Part part : group.parts()) { // the results come first, so that they wait for it
+    for (Group.Part part : group.parts()) { // last, so that results already wait for the tree
       if (part.change != null && part.change.end != null && !missed.contains(part.change.born)) {
         effects.ended(part.session, part.row);
       }
@@ -83,7 +83,7 @@ final class Outcomes {
     }
   }
 
-  /** The sessions whose writers have to be read: of rows that are not what was known. */
+  /** Returns the sessions whose writers must be read, as their rows are not what was known. */
   static Set<Long> changedBorns(Group group, Map<String, Row> rows) {
     Set<Long> borns = new LinkedHashSet<>();
     for (Group.Part part : group.parts()) {
@@ -95,7 +95,7 @@ final class Outcomes {
     return borns;
   }
 
-  /** A change is stored. Returns by how many the open sessions grew. */
+  /** Applies a stored change. Returns by how many the open sessions grew. */
   private int stored(Group.Part part, List<String> deleted) {
     Group.Change change = part.change;
     Row before = part.session.known;
@@ -108,7 +108,7 @@ final class Outcomes {
   }
 
   /**
-   * What expects the row that is there is stored; what expects another is outdated.
+   * Decides outcomes by the session's row: appends that expect it are stored, others outdated.
    *
    * @param row null if it could not be read
    */
@@ -140,9 +140,9 @@ final class Outcomes {
   }
 
   /**
-   * Gives a group's results, by the thread that does.
+   * Calls the callbacks of a group. Called by the callback thread.
    *
-   * @param loaded what is there of those of which some are outdated
+   * @param loaded the rows of sessions with outdated appends, by id
    */
   private void callBack(
       List<Queued> all, Map<String, Row> loaded, Map<Long, List<Row.Writer>> writers) {

@@ -15,16 +15,16 @@ import java.util.regex.Pattern;
 import sessiontree.store.Listing;
 
 /**
- * Pages of the list, by when sessions were begun, those of the same microsecond by their id: each a
- * range of an index, wherever it begins.
+ * Reads pages of the session list, ordered by begin time, in microseconds, and then by id. Each
+ * page is one range of an index, wherever it begins.
  */
 final class Pages {
-  /** Where a page begins: behind a session that was begun then, in microseconds, of that id. */
+  /** A cursor: begin time, in microseconds, and id of the session before the page. */
   private static final Pattern CURSOR = Pattern.compile("(\\d{1,18}) ([\\w.~-]+)");
 
   private Pages() {}
 
-  /** What {@link sessiontree.store.Listable#list} returns. */
+  /** Reads the page for {@link sessiontree.store.Listable#list}. */
   static Listing read(Connection connection, Listing.Query query) throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(sql(query))) {
       int parameter = 1;

@@ -8,8 +8,8 @@ import java.sql.SQLException;
 import java.util.Arrays;
 
 /**
- * Writes a large tree part by part, each with a commit of its own, and publishes it at the end. A
- * part that is there already, as another server died after it, is the same. Of one thread.
+ * Writes a large tree part by part, each with its own commit, and publishes it at the end. A part
+ * left by a server that died has the same bytes. Not safe for several threads.
  */
 final class PartWriter extends OutputStream {
   private final Connection connection;
@@ -61,7 +61,7 @@ final class PartWriter extends OutputStream {
     used = 0;
   }
 
-  /** Returns whether the session became complete by it; it may be, or be deleted, already. */
+  /** Publishes the tree. Returns false if the session was already complete, or deleted. */
   boolean publish() throws IOException {
     long bytes = (long) number * part.length + used;
     if (used > 0) {

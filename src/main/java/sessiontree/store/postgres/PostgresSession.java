@@ -16,8 +16,8 @@ import sessiontree.store.SessionState;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**
- * A session in use at this server. It has two views of its row: that of its lane, which is as new
- * as the last statement, and that of its user, which moves on with the results of appends.
+ * A session in use at this server. It keeps two views of its row: the lane's, as of the last
+ * statement, and the user's, which follows the results of appends.
  */
 final class PostgresSession implements StoredSession {
   private final String id;
@@ -25,7 +25,7 @@ final class PostgresSession implements StoredSession {
   private final Lane lane;
   private final Connections connections;
 
-  /** Counts the resumptions; appends of an earlier era are stored no more once one was not. */
+  /** Counts resumptions. Once an append is not stored, none of its era or an earlier one is. */
   private volatile int era;
 
   // Owned by the lane's thread; before the first append by the thread that opened the session.
@@ -33,15 +33,15 @@ final class PostgresSession implements StoredSession {
   int brokenEra = -1;
 
   // Guarded by the lane's lock.
-  boolean doubted; // appends are sent of which nobody knows whether they are stored
-  int queued; // appends
+  boolean doubted; // a group with appends of this session is in doubt
+  int queued; // appends in the lane's queue
 
-  /** A result that waits for the tree; one that is not stored only waits for those before it. */
+  /** A result that waits for the tree; if not stored, only for the results before it. */
   private record Held(Append.Callback callback, boolean stored, Runnable result) {}
 
-  // Owned by the thread that gives results.
-  private List<Held> held; // null unless they wait; that of the append which ended it comes first
-  private boolean ended; // by an append of this server's
+  // Owned by the callback thread.
+  private List<Held> held; // null if no results wait; the ending append's comes first
+  private boolean ended; // whether an append at this server ended the session
 
   // Guarded by this.
   private Row seen = Row.NONE;
@@ -65,14 +65,14 @@ final class PostgresSession implements StoredSession {
     return seen;
   }
 
-  /** Takes what was read, for those that use it. */
+  /** Replaces the user's view by a row and writers that were read. */
   synchronized void load(Row row, List<Row.Writer> all) {
     seen = row;
     writers.clear();
     all.forEach(writer -> writers.put(writer.name(), writer.number()));
   }
 
-  /** An append is stored that made the row what is given. */
+  /** Moves the user's view to {@code row}, which a stored append led to. */
   synchronized void moveOn(Row row, Append append) {
     boolean older = seen.phase() == Row.COMPLETE && row.seq() == seen.seq();
     seen = older ? seen : row;
@@ -92,7 +92,7 @@ final class PostgresSession implements StoredSession {
   }
 
   @Override
-  @SuppressWarnings("NonAtomicVolatileUpdate") // of one thread at a time, as appends are
+  @SuppressWarnings("NonAtomicVolatileUpdate") // called by one thread at a time, like append()
   public SessionState resume() {
     era++;
     return state();
@@ -144,16 +144,16 @@ final class PostgresSession implements StoredSession {
     lane.queue(this, append);
   }
 
-  // --- Results that wait for the tree. Owned by the thread that gives results.
+  // --- Results that wait for the tree. Owned by the callback thread.
 
   boolean holds() {
     return held != null;
   }
 
   /**
-   * From now on results wait for the tree.
+   * Makes results wait for the tree from now on.
    *
-   * @param ending of the append that ended the session; null if that was another server's
+   * @param ending callback of the append that ended the session; null if another server's did
    */
   void hold(Append.Callback ending) {
     held = new ArrayList<>(1);
@@ -163,7 +163,7 @@ final class PostgresSession implements StoredSession {
     }
   }
 
-  /** One more result that waits. */
+  /** Adds a result that waits. */
   void hold(Append.Callback callback, boolean stored, Runnable result) {
     held.add(new Held(callback, stored, result));
     if (stored) {
@@ -171,7 +171,7 @@ final class PostgresSession implements StoredSession {
     }
   }
 
-  /** The tree can be read. */
+  /** Releases the results once the tree can be read. */
   void completed(long born) {
     synchronized (this) {
       if (seen.born() == born && seen.phase() == Row.ENDED) {
@@ -181,7 +181,7 @@ final class PostgresSession implements StoredSession {
     release((one, first) -> one.result.run());
   }
 
-  /** An append that is stored has removed the session, so there never is a tree. */
+  /** Releases the results after a stored append deleted the session: there will be no tree. */
   void deletedHere() {
     release(
         (one, first) -> {
@@ -193,7 +193,7 @@ final class PostgresSession implements StoredSession {
         });
   }
 
-  /** Another server has removed the session. */
+  /** Releases the results after another server deleted the session. */
   void deletedElsewhere(long born) {
     synchronized (this) {
       seen = seen.born() == born ? seen.deleted() : seen;

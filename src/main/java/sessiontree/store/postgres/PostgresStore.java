@@ -24,21 +24,21 @@ import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
 
 /**
- * Keeps sessions in a PostgreSQL that any number of servers share. What is acknowledged is as
- * durable as that database's commits; a server keeps nothing but what is in flight.
+ * A store on a PostgreSQL database that any number of servers share. What is acknowledged is as
+ * durable as the database's commits; a server keeps only what is in flight.
  */
 public final class PostgresStore implements SessionStore, Listable, Expirable {
   private static final int LANES = 2;
 
   /**
-   * What can be set.
+   * The store's settings.
    *
-   * @param memoryBytes that the children of a session take at most while they are sorted
-   * @param smallBytes of children of the sessions that are finished together
+   * @param memoryBytes maximum bytes of a session's children while they are sorted
+   * @param smallBytes maximum bytes of children of the sessions that are finished together
    * @param folder for temporary files
    * @param periodMillis between two rounds of upkeep
    * @param pollMillis after which watched sessions are looked up again
-   * @param doubtMillis after which a sender gets the result that it is not known what is stored
+   * @param doubtMillis after which the results of a group in doubt are given as unknown
    * @param treesAfterMillis how long the tree of a deleted session can still be sent to its end
    */
   public record Options(
@@ -49,14 +49,14 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
       long pollMillis,
       long doubtMillis,
       long treesAfterMillis) {
-    /** The defaults, within that much memory. */
+    /** Returns the defaults for that much memory. */
     public static Options of(long memoryBytes) {
       Path folder = Path.of(System.getProperty("java.io.tmpdir"));
       long part = memoryBytes / 8;
       return new Options(part, Math.min(8 << 20, part), folder, 2_000, 1_000, 8_000, 300_000);
     }
 
-    /** Bytes of messages that a lane sends at a time, unless it is one message. */
+    /** Maximum bytes of messages that a lane sends at a time, unless it is one message. */
     int groupBytes() {
       return (int) Math.min(4 << 20, memoryBytes / 2);
     }
@@ -117,11 +117,11 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
   }
 
   /**
-   * Opens the store; makes its tables if there are none.
+   * Opens the store, and creates its tables if there are none.
    *
-   * @param given as for {@code --store}
-   * @param password null if it stands there, or none is needed
-   * @throws IOException if the database does not respond, or nothing can be promised there
+   * @param given the value of {@code --store}
+   * @param password null if it is in {@code given}, or none is needed
+   * @throws IOException if the database does not respond, or cannot keep the store's promises
    */
   public static PostgresStore open(String given, String password, Options options, Metrics metrics)
       throws IOException {
@@ -147,15 +147,15 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
   }
 
   /**
-   * Looks whether that can be given for {@code --store}.
+   * Checks a value of {@code --store}.
    *
-   * @throws IllegalArgumentException if not; its message holds no password
+   * @throws IllegalArgumentException if it is not valid; the message holds no password
    */
   public static void check(String given) {
     StoreUri.parse(given, null);
   }
 
-  /** What was given for {@code --store}, as it may stand in a log. */
+  /** Returns the value of {@code --store} without the password, for logs. */
   public static String withoutPassword(String given) {
     return StoreUri.parse(given, null).toString();
   }
@@ -188,7 +188,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
     upkeep.opened(more);
   }
 
-  /** From now on changes of what is watched are passed on there. */
+  /** Starts calling {@code changed} with the ids of watched sessions changed by other servers. */
   public void follow(Supplier<List<StoredSession>> watched, Consumer<String> changed) {
     changes.follow(watched, changed);
   }
@@ -254,7 +254,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
               + " (SELECT running FROM sessiontree.clock) - ? ORDER BY begun, id LIMIT ?",
           time,
           limit);
-    } catch (IOException e) { // looked for again soon
+    } catch (IOException e) { // the next round looks again
       return List.of();
     }
   }

@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Trees that are published by one statement: their rows become complete, their parts are there, and
- * their entries gone. Of one thread.
+ * Trees that one statement publishes: it completes their sessions, inserts their parts, and deletes
+ * their entries. Not safe for several threads.
  */
 final class Publication {
   private static final String SQL =
@@ -48,7 +48,7 @@ final class Publication {
     }
   }
 
-  /** Returns those that became complete by it. */
+  /** Publishes the trees. Returns the {@code born} of each session that this completed. */
   Set<Long> publish(Connection connection) throws SQLException {
     Set<Long> done = new HashSet<>();
     if (ids.isEmpty()) {

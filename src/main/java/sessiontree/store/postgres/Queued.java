@@ -2,9 +2,9 @@ package sessiontree.store.postgres;
 
 import sessiontree.store.Append;
 
-/** An append in a lane: queued, then in a group, then with its result. Owned by the lane. */
+/** An append in a lane: first queued, then in a group, then with its result. Owned by the lane. */
 final class Queued {
-  /** What became of an append. */
+  /** The result of an append. */
   enum Outcome {
     STORED,
     OUTDATED,
@@ -16,7 +16,7 @@ final class Queued {
   final Append append;
   final int era;
 
-  /** The row when it is stored. */
+  /** The session's row once the append is stored. */
   Row after;
 
   Outcome outcome;

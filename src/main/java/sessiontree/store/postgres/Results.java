@@ -7,7 +7,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.store.DaemonThreads;
 
-/** Gives the results of all appends, one after another, by a thread of its own. */
+/** Calls the callbacks of all appends, one after another, on its own thread. */
 final class Results implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Results.class);
 
@@ -18,7 +18,7 @@ final class Results implements AutoCloseable {
     thread.execute(() -> guard(results));
   }
 
-  /** One result's failure is not the others'. */
+  /** Runs a callback, and logs its failure, so that the others still run. */
   static void guard(Runnable result) {
     try {
       result.run();
@@ -27,7 +27,7 @@ final class Results implements AutoCloseable {
     }
   }
 
-  /** Gives what there is. */
+  /** Runs the queued callbacks, waiting at most a minute. */
   @Override
   public void close() {
     thread.shutdown();

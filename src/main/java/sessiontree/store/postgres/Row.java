@@ -13,9 +13,9 @@ import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 
 /**
- * What the database has of a session, as it was read, or as it must be after an append.
+ * A session's row, as it was read or as it will be after an append.
  *
- * @param born sets it apart from all others that had its id; 0 if nothing is stored
+ * @param born distinguishes the session from all others that had its id; 0 if nothing is stored
  * @param phase as in the table; 0 if nothing is stored
  */
 record Row(long born, int phase, long seq, long entries, long startKey) {
@@ -26,7 +26,7 @@ record Row(long born, int phase, long seq, long entries, long startKey) {
   /** Nothing is stored under the id. */
   static final Row NONE = new Row(0, 0, 0, 0, 0);
 
-  /** What is left of a session whose row is not there any more: it keeps its sequence. */
+  /** Returns the state after the row's deletion: nothing is stored, but the sequence goes on. */
   Row deleted() {
     return new Row(0, 0, seq + 1, 0, 0);
   }
@@ -46,7 +46,7 @@ record Row(long born, int phase, long seq, long entries, long startKey) {
     return new SessionState(of, seq, entries, startKey);
   }
 
-  /** Tells one of all that will ever be stored, and of an open one how far it has come. */
+  /** Identifies this session among all ever stored and, until it is complete, its sequence. */
   String version() {
     if (born == 0) {
       return null;
@@ -54,12 +54,12 @@ record Row(long born, int phase, long seq, long entries, long startKey) {
     return phase == COMPLETE ? tag(born) : tag(born) + "." + seq;
   }
 
-  /** The tag of that session's tree. */
+  /** Returns the tag of the session's tree. */
   static String tag(long born) {
     return Long.toString(born, Character.MAX_RADIX);
   }
 
-  /** Reads the sessions of those ids that are there. */
+  /** Reads the rows of those sessions that exist, by id. */
   static Map<String, Row> read(Connection connection, Collection<String> ids) throws SQLException {
     Map<String, Row> rows = new HashMap<>();
     try (PreparedStatement query =
@@ -83,7 +83,7 @@ record Row(long born, int phase, long seq, long entries, long startKey) {
   record Writer(String name, long number) {}
 
   /**
-   * Reads the writers of sessions. To be asked for after their rows, so none is older than those.
+   * Reads the writers of sessions. Call it after reading their rows, so none is older than those.
    */
   static Map<Long, List<Writer>> writers(Connection connection, Collection<Long> borns)
       throws SQLException {

@@ -10,7 +10,7 @@ import java.sql.Statement;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The tables, which the first server makes; and what the database must be like. */
+/** Creates the store's tables, and checks that the database can keep the store's promises. */
 final class Schema {
   private static final Logger LOG = LoggerFactory.getLogger(Schema.class);
   private static final int VERSION = 1;
@@ -19,9 +19,9 @@ final class Schema {
   private Schema() {}
 
   /**
-   * Looks at the database's settings, and makes the tables if there are none.
+   * Checks the database's settings, and creates the tables if there are none.
    *
-   * @throws IOException if nothing can be promised there
+   * @throws IOException if the database cannot keep the store's promises
    */
   static void prepare(Connection connection) throws SQLException, IOException {
     int server = connection.getMetaData().getDatabaseMajorVersion();
@@ -59,7 +59,7 @@ final class Schema {
   private static void create(Connection connection) throws SQLException, IOException {
     connection.setAutoCommit(false);
     try (Statement statement = connection.createStatement()) {
-      statement.execute("SELECT pg_advisory_xact_lock(7265377375)"); // servers that start together
+      statement.execute("SELECT pg_advisory_xact_lock(7265377375)"); // servers may start together
       if (Connections.number(
               connection, "SELECT count(*) FROM pg_tables WHERE schemaname = 'sessiontree'")
           == 0) {

@@ -7,22 +7,22 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Where the database is: {@code postgresql://user:password@host:5432,host:5432/database?sslmode=…}.
- * The password, which may also be given apart, is in no text that this makes.
+ * A database's address: {@code postgresql://user:password@host:5432,host:5432/database?sslmode=…}.
+ * The password, which may also be given separately, is in no text that this class produces.
  *
  * @param url for the driver, without user and password
  * @param user null for the driver's default
- * @param password null for none, or the driver's {@code PGPASSFILE}
+ * @param password null for none, or for the driver's {@code PGPASSFILE}
  */
 record StoreUri(String url, String user, String password) {
   private static final Pattern URI =
       Pattern.compile("postgres(?:ql)?://(?:([^:@/]*)(?::([^@/]*))?@)?([^@/?]+)/([^?]+)(\\?.*)?");
 
   /**
-   * Reads what is given for {@code --store}.
+   * Parses the value of {@code --store}.
    *
-   * @param password beats that of the URI; null for none
-   * @throws IllegalArgumentException if it is none; the message does not repeat it
+   * @param password takes precedence over the URI's; null if not given separately
+   * @throws IllegalArgumentException if the value is not such a URI; the message does not repeat it
    */
   static StoreUri parse(String given, String password) {
     Matcher uri = URI.matcher(given);
@@ -46,7 +46,7 @@ record StoreUri(String url, String user, String password) {
         : URLDecoder.decode(part.replace("+", "%2B"), StandardCharsets.UTF_8);
   }
 
-  /** For the driver. What the URL says beats what stands here, but for user and password. */
+  /** Returns the driver's properties. The URL takes precedence, except for user and password. */
   Properties properties() {
     Properties properties = new Properties();
     if (user != null) {
@@ -58,7 +58,7 @@ record StoreUri(String url, String user, String password) {
     return properties;
   }
 
-  /** As it may stand in a log. */
+  /** Returns the URI without user, password and parameters, for logs. */
   @Override
   public String toString() {
     return url.replaceFirst("^jdbc:", "").replaceFirst("\\?.*", "");

@@ -19,12 +19,12 @@ import sessiontree.store.MemoryTree;
 import sessiontree.store.PartialTree;
 import sessiontree.store.Tree;
 
-/** Reads the trees of complete sessions, part by part, and makes those of open ones. */
+/** Reads the trees of complete sessions, part by part, and makes trees of open sessions. */
 final class Trees {
-  /** Bytes of all parts of a tree but the last. */
+  /** Size of each part of a tree except the last. */
   static final int PART_BYTES = 256 << 10;
 
-  /** How many trees of open sessions are made at a time, as each takes memory. */
+  /** Maximum number of trees of open sessions that are made at a time, as each takes memory. */
   private static final int PARTIAL = 2;
 
   private final Semaphore making = new Semaphore(PARTIAL);
@@ -38,7 +38,7 @@ final class Trees {
     this.memoryBytes = memoryBytes;
   }
 
-  /** The tree of a complete session: one look at its row, which also brings the first part. */
+  /** Returns the tree of a complete session. One query reads its row and the first part. */
   Optional<Tree> tree(String id) throws IOException {
     return connections.read(
         connection -> {
@@ -63,10 +63,10 @@ final class Trees {
         });
   }
 
-  /** What is there of a session without a tree. */
+  /** The row of a session that has no tree yet. */
   private record Facts(long born, long entries, long children, String start) {}
 
-  /** The tree of one that is open or has ended, of one moment. */
+  /** Returns the tree so far of a session that is open or has ended, as of one moment. */
   Optional<PartialTree> partial(String id) throws IOException {
     for (long gone = 0; ; ) {
       Facts facts = connections.read(connection -> facts(connection, id));
@@ -75,7 +75,7 @@ final class Trees {
       }
       try {
         return Optional.of(partial(facts));
-      } catch (IOException e) { // it may have become complete meanwhile
+      } catch (IOException e) { // the session may have become complete meanwhile
         if (gone == facts.born) {
           throw e;
         }
@@ -110,7 +110,7 @@ final class Trees {
     }
   }
 
-  /** A tree in parts of the database. */
+  /** A tree whose parts are read from the database. */
   private final class Parts implements Tree {
     private final long born;
     private final long bytes;
@@ -169,10 +169,10 @@ final class Trees {
     public void close() {}
   }
 
-  /** Keeps a tree in memory, or in a temporary file if it is more than a part. */
+  /** Collects a tree in memory, or in a temporary file if it is larger than a part. */
   private final class Spool extends OutputStream {
     private final ByteArrayOutputStream memory = new ByteArrayOutputStream();
-    private FileChannel file; // null while it is in memory
+    private FileChannel file; // null while the tree is in memory
     private boolean taken;
 
     @Override
@@ -218,7 +218,7 @@ final class Trees {
     }
   }
 
-  /** A tree in a temporary file, which goes when it is closed. */
+  /** A tree in a temporary file, which is deleted on close. */
   private record FileTree(FileChannel file, String tag, long bytes) implements Tree {
     FileTree(FileChannel file, String tag) throws IOException {
       this(file, tag, file.size());

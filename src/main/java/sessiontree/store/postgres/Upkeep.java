@@ -19,14 +19,14 @@ import sessiontree.store.DaemonThreads;
 import sessiontree.store.postgres.Finisher.Ended;
 
 /**
- * What is done every few seconds: the cluster's clock goes on, which also shows whether commits
- * return; open sessions are counted; ended ones that nobody finishes are taken; and the server that
- * has the lease takes away what was deleted.
+ * Periodic maintenance: advances the cluster's clock, which also shows whether commits return;
+ * counts open sessions; takes over ended sessions that nobody finishes; and purges deleted data, on
+ * the server that holds the lease for that.
  */
 final class Upkeep {
   private static final Logger LOG = LoggerFactory.getLogger(Upkeep.class);
 
-  /** A server that says nothing for so long finishes nothing any more, and holds no lease. */
+  /** How long a silent server keeps its claims on sessions that it finishes, and its leases. */
   private static final String LOST = "interval '10 seconds'";
 
   private static final int ROWS = 5_000;
@@ -72,7 +72,7 @@ final class Upkeep {
     open.addAndGet(more);
   }
 
-  /** Whether a commit has returned lately. */
+  /** Returns whether a commit has returned lately, and no round has failed since. */
   boolean isHealthy() {
     return !failing && System.nanoTime() - beatNanos < TimeUnit.SECONDS.toNanos(7);
   }
@@ -111,7 +111,7 @@ final class Upkeep {
       connection = null;
     } catch (RuntimeException e) {
       LOG.error("upkeep failed, tried again", e);
-    } catch (Error e) { // such as want of memory, which the scheduler would keep to itself
+    } catch (Error e) { // such as OutOfMemoryError, which the scheduler would swallow
       Thread current = Thread.currentThread();
       current.getUncaughtExceptionHandler().uncaughtException(current, e);
     }
@@ -123,7 +123,7 @@ final class Upkeep {
     }
   }
 
-  /** Says which sessions this server finishes, and takes those of servers that say nothing. */
+  /** Renews the claims on sessions that this server finishes, and takes over expired ones. */
   private void claim() throws SQLException {
     List<Ended> mine = finisher.claimed();
     if (!mine.isEmpty()) {
@@ -149,7 +149,7 @@ final class Upkeep {
     }
   }
 
-  /** Takes or keeps what one server of all has. */
+  /** Takes or renews a lease, which one server holds at a time. Returns whether this one does. */
   boolean lease(String name) throws SQLException {
     return lease(connection, name);
   }
@@ -167,7 +167,7 @@ final class Upkeep {
     }
   }
 
-  // --- What was deleted
+  // --- Purging deleted data
 
   private void purge() throws SQLException, IOException {
     delete(1, null, List.of("entry"));
@@ -176,7 +176,7 @@ final class Upkeep {
     update("DELETE FROM sessiontree.lane WHERE touched < clock_timestamp() - interval '1 day'");
   }
 
-  /** Deletes rows of a kind of garbage; of a deleted session, the tree is left for later. */
+  /** Deletes garbage of one kind; of a deleted session (kind 2), the tree is left as kind 3. */
   private void delete(int kind, String due, List<String> tables) throws SQLException {
     List<Long> borns = new ArrayList<>();
     try (Statement query = connection.createStatement();
