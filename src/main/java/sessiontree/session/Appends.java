@@ -14,10 +14,10 @@ import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**
- * The appends of a session that are in flight, what follows from their results, and what waits
- * where another server was first. Its lock is the session's: it guards {@link Expected} and the
- * watchers too. It is not held while replies and watchers are called; it is held while an append is
- * queued in the store.
+ * The in-flight appends of a session, and the tasks that wait because another server changed the
+ * session first. Its monitor is the session's lock, which also guards {@link Expected} and the
+ * watchers. The lock is held while an append is queued in the store, but not while replies and
+ * watchers are called.
  */
 final class Appends {
   private static final Reply IGNORED = Reply.of(() -> {});
@@ -31,13 +31,13 @@ final class Appends {
   final Expected expected;
   private final List<Session.Watcher> watchers = new ArrayList<>(1);
   private int inFlight; // appends without a result
-  private int era; // counts the fallbacks; an append of an earlier era makes it fall back no more
-  private boolean endStored; // it cannot fail any more, though its tree may take long
-  private final List<Runnable> outdated = new ArrayList<>(0); // to be checked again, in order
-  private final ArrayDeque<Runnable> waiting = new ArrayDeque<>(0); // behind the outdated
-  private boolean resuming; // a thread runs what waits
+  private int era; // counts fallbacks; a failed append of an earlier era causes none
+  private boolean endStored; // the session's end cannot fail any more, but its tree may take long
+  private final List<Runnable> outdated = new ArrayList<>(0); // tasks to run again, in order
+  private final ArrayDeque<Runnable> waiting = new ArrayDeque<>(0); // tasks to run after those
+  private boolean resuming; // whether a thread runs these tasks
 
-  /** The deletion is done. Set once. */
+  /** Whether the session's deletion is done. Set once. */
   private volatile boolean gone;
 
   Appends(Session session, StoredSession stored, Sessions sessions, Counters counters) {
@@ -50,8 +50,8 @@ final class Appends {
   }
 
   /**
-   * The store has a result when the tree of a session that has ended can be read, whichever server
-   * makes it.
+   * If the session has ended, queues an append of nothing, whose result comes when the tree can be
+   * read, whichever server makes the tree.
    */
   private void awaitTree() {
     endStored = expected.phase == Phase.ENDED;
@@ -60,7 +60,7 @@ final class Appends {
     }
   }
 
-  /** Adds a watcher; false if the session's end has come. Guarded by this. */
+  /** Adds a watcher; returns false if the session's end has come. Guarded by this. */
   boolean watch(Session.Watcher watcher) {
     boolean ended = gone || expected.phase == Phase.COMPLETE || expected.phase == Phase.DAMAGED;
     return !ended && watchers.add(watcher);
@@ -76,7 +76,7 @@ final class Appends {
     return !watchers.isEmpty();
   }
 
-  /** Whether the deletion is done. */
+  /** Returns whether the session's deletion is done. */
   boolean isGone() {
     return gone;
   }
@@ -86,7 +86,7 @@ final class Appends {
     return endStored || expected.phase == Phase.COMPLETE || expected.phase == Phase.DAMAGED;
   }
 
-  /** The watchers to notify of the session's end; none if it has not come. Guarded by this. */
+  /** Removes and returns the watchers to notify if the session has ended. Guarded by this. */
   private List<Session.Watcher> taken(boolean ended) {
     if (!ended) {
       return List.of();
@@ -96,7 +96,7 @@ final class Appends {
     return taken;
   }
 
-  /** Notifies of the end that has come. */
+  /** Notifies the watchers of the session's end. */
   void notifyOfEnd(List<Session.Watcher> ended) {
     if (ended.isEmpty()) {
       return;
@@ -123,21 +123,21 @@ final class Appends {
     return expected.phase == Phase.OPEN && inFlight == 0 && !isParking() && !expected.deleted;
   }
 
-  // --- In flight. All but resume() guarded by this.
+  // --- Appends in flight. All methods but resume() are guarded by this.
 
-  /** Asks the store, which another server may have changed. */
+  /** Asks the store for the session's state, which another server may have changed. */
   void lookAtStore() {
     if (!expected.deleted && !isParking()) {
       await(new Result(IGNORED, null, false, () -> {}));
     }
   }
 
-  /** Whether a reply may not come before the store was asked. */
+  /** Returns whether a reply has to wait for a result from the store. */
   boolean asksStore() {
     return inFlight > 0 || !outdated.isEmpty() || (stored.shared() && !expected.deleted);
   }
 
-  /** The result of an append, or of a message, that is to come. See {@link Result}. */
+  /** Creates the callback for the result of an append or a message. See {@link Result}. */
   Result result(Reply reply, ProblemException problem, boolean ends, Runnable again) {
     return new Result(reply, problem, ends, again);
   }
@@ -156,8 +156,8 @@ final class Appends {
   }
 
   /**
-   * Queues a task that would overtake outdated ones, and returns true; false if it may run now, as
-   * when it is being resumed itself.
+   * Queues a task that would overtake outdated ones, and returns true. Returns false if the task
+   * may run now, for example because it is {@code resumed}.
    */
   boolean parks(boolean resumed, Runnable task) {
     boolean parks = !resumed && isParking();
@@ -177,7 +177,7 @@ final class Appends {
     endStored = expected.phase == Phase.ENDED;
   }
 
-  /** Checks again what is outdated, and then what waits, when nothing is in flight. */
+  /** Once nothing is in flight, runs the outdated tasks again, and then those that wait. */
   private void resume() {
     synchronized (this) {
       if (resuming || !isParking()) {
@@ -191,7 +191,7 @@ final class Appends {
       List<Session.Watcher> behind = List.of();
       synchronized (this) {
         if (!outdated.isEmpty() && inFlight > 0) {
-          resuming = false; // the last result resumes
+          resuming = false; // the last result in flight resumes
           return;
         }
         if (!outdated.isEmpty()) {
@@ -224,7 +224,7 @@ final class Appends {
     return taken(gone || expected.phase == Phase.COMPLETE || expected.phase == Phase.DAMAGED);
   }
 
-  /** The result of an append, or of a message of which nothing is to be stored. */
+  /** The callback of an append, or of a message of which nothing is to be stored. */
   final class Result implements Append.Callback {
     private final Reply reply;
     private final ProblemException problem;
@@ -232,10 +232,10 @@ final class Appends {
     private final Runnable again;
     private final long sinceNanos = System.nanoTime();
 
-    // Set before the store sees it.
-    int messages; // 0 if it is of none
-    Batch batch; // of the messages; null if they could not be read
-    boolean stores; // the batch
+    // Set before the append is queued.
+    int messages; // 0 if the append is for no message
+    Batch batch; // the messages' entries; null if they could not be parsed
+    boolean stores; // whether the append stores the batch
     boolean known;
     boolean starts;
     boolean deletes;
@@ -244,14 +244,14 @@ final class Appends {
     private int era;
 
     boolean complete;
-    private boolean parked; // it has no result yet; of the thread that gives results
+    private boolean parked; // to be checked again. Owned by the thread that runs callbacks
 
     /**
-     * Passes the result on when the append has it.
+     * Creates a callback that passes the append's result on to {@code reply}.
      *
-     * @param problem the result when all before it have theirs, or null
+     * @param problem the refusal to send once all earlier appends have their results, or null
      * @param ends whether the session is complete when the append is stored
-     * @param again does the same anew when it is outdated; null if the store is not shared
+     * @param again repeats the operation if the append is outdated; null if the store is not shared
      */
     Result(Reply reply, ProblemException problem, boolean ends, Runnable again) {
       this.reply = reply;
@@ -284,7 +284,7 @@ final class Appends {
       settled();
     }
 
-    /** Passes on its result, when all before it have theirs. */
+    /** Replies with the result, after all earlier appends have theirs. */
     void reply() {
       count();
       if (problem != null) {
@@ -329,7 +329,7 @@ final class Appends {
       synchronized (Appends.this) {
         why = expected.deleted ? Expected.deletion() : Expected.damage();
         expected.phase = expected.deleted ? expected.phase : Phase.DAMAGED;
-        ended = taken(!expected.deleted); // else they are notified when it is
+        ended = taken(!expected.deleted); // else they are notified of the deletion
       }
       refuse(problem == null ? why : problem, reply::refused);
       notifyOfEnd(ended);
@@ -345,7 +345,9 @@ final class Appends {
       settled();
     }
 
-    /** Whether it is to be checked again: what was in flight when another was first. */
+    /**
+     * Queues {@code again} and returns true if another server was first while this was in flight.
+     */
     private boolean parks() {
       synchronized (Appends.this) {
         parked = again != null && era == Appends.this.era;
@@ -362,7 +364,7 @@ final class Appends {
       synchronized (Appends.this) {
         behind = !outdated.isEmpty();
       }
-      if (behind && parks()) { // its sender's messages before it may be outdated
+      if (behind && parks()) { // earlier messages of its sender may be outdated
         settled();
         return;
       }
@@ -398,7 +400,7 @@ final class Appends {
       }
     }
 
-    /** Called after the reply: until then it counts as in flight, so that no other overtakes it. */
+    /** Takes the append out of flight, after the reply, so that no other append overtakes it. */
     private void settled() {
       boolean last;
       synchronized (Appends.this) {

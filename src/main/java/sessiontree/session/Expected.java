@@ -19,8 +19,8 @@ import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**
- * What a session will be when all appends in flight are stored, and the rules of what may come
- * next. Guarded by its {@link Session}.
+ * The state that a session will have when all its in-flight appends are stored, and the rules for
+ * what may come next. Guarded by the session's {@link Appends}.
  */
 final class Expected {
   private final StoredSession stored;
@@ -30,15 +30,15 @@ final class Expected {
   long sequence;
   long entries;
 
-  /** A deletion is in flight, or done: nothing is stored in this session behind it. */
+  /** Whether a deletion is in flight or done: nothing is stored in this session after it. */
   boolean deleted;
 
   private long startKey;
 
-  /** Numbers that were taken since the session was loaded, as nobody knows what is asked for. */
+  /** Last number by writer, for writers with messages taken since the state was loaded. */
   private final Map<String, Long> numbers = new HashMap<>(0);
 
-  /** Named writers, those in flight included. */
+  /** Number of named writers, including those in flight. */
   private int writers;
 
   Expected(StoredSession stored, Sessions sessions) {
@@ -47,7 +47,7 @@ final class Expected {
     load();
   }
 
-  /** Forgets what is in flight. */
+  /** Loads what is stored, and forgets what is in flight. */
   void load() {
     SessionState state = stored.resume();
     phase = state.phase();
@@ -59,7 +59,7 @@ final class Expected {
     numbers.clear();
   }
 
-  /** The number of the writer's last message; 0 when there is none. */
+  /** Returns the number of the writer's last message; 0 if there is none. */
   long lastNumber(String writer) {
     if (writer == null) {
       return 0;
@@ -73,9 +73,9 @@ final class Expected {
   }
 
   /**
-   * Whether the message's SESSION_START is to be stored.
+   * Checks a message that is not known yet; returns whether its SESSION_START is to be stored.
    *
-   * @throws ProblemException if the message, which is not known, may not come now
+   * @throws ProblemException if the message is not allowed now
    */
   boolean check(String writer, boolean consecutive, Message message) throws ProblemException {
     checkWriter(writer, message.number(), consecutive);
@@ -102,7 +102,7 @@ final class Expected {
     }
   }
 
-  /** Whether the batch's SESSION_START is to be kept; throws if the batch may not come now. */
+  /** Returns whether the batch's SESSION_START is to be stored; throws if it is not allowed now. */
   private boolean check(Batch batch) throws ProblemException {
     if (deleted) {
       throw deletion();
@@ -145,7 +145,7 @@ final class Expected {
     return new ProblemException(SESSION_DELETED, "the session was deleted; connect anew");
   }
 
-  /** A message is to be stored. */
+  /** Updates the state for a message that is to be stored. */
   void take(String writer, Message message, boolean starts) {
     if (starts) {
       phase = Phase.OPEN;
@@ -160,7 +160,7 @@ final class Expected {
     }
   }
 
-  /** An append is in flight. */
+  /** Updates the state for an append that is now in flight. */
   void add(Append append) {
     sequence += append.changes() ? 1 : 0;
     entries += append.entries();

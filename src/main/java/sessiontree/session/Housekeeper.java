@@ -19,18 +19,18 @@ import sessiontree.store.Expirable.Seen;
 import sessiontree.store.SessionStore;
 
 /**
- * Ends sessions that nothing is appended to any more, and deletes those that completed long ago;
- * each some seconds after its time. Both are appends as all others, made only if the session is
- * what it was when it was found to be due: so no client can come between.
+ * A background task that ends sessions to which nothing is appended any more, and deletes those
+ * that completed long ago, some seconds after they are due. Both are ordinary appends, made only if
+ * the session is unchanged since it was found to be due: so no client can come between.
  */
 public final class Housekeeper implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Housekeeper.class);
   private static final long ROUND_SECONDS = 2;
 
-  /** Sessions that are dealt with at a time. */
+  /** Maximum number of sessions handled at a time. */
   private static final int AT_A_TIME = 1_000;
 
-  /** Null if there is nothing to do. */
+  /** Null only if there is nothing to do. */
   private final Expirable store;
 
   private final Sessions sessions;
@@ -48,12 +48,12 @@ public final class Housekeeper implements AutoCloseable {
   }
 
   /**
-   * Starts its thread.
+   * Starts the housekeeper's thread.
    *
-   * @param abandonAfter how long after its last message an open session is ended, in time that the
-   *     server runs; or null for never
-   * @param deleteAfter how long after its completion a session is deleted, in time that the server
-   *     runs; or null for never
+   * @param abandonAfter how long after its last message an open session is ended, counting only
+   *     time in which the server runs; null for never
+   * @param deleteAfter how long after its completion a session is deleted, counted likewise; null
+   *     for never
    * @throws IOException if either is given, and the store is not {@link Expirable}
    */
   public static Housekeeper start(
@@ -92,7 +92,7 @@ public final class Housekeeper implements AutoCloseable {
       LOG.warn("old sessions cannot be dealt with, tried again: {}", e.toString());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // the server stops
-    } catch (Error e) { // such as want of memory, which the scheduler would keep to itself
+    } catch (Error e) { // such as OutOfMemoryError, which the scheduler would hide
       Thread thread = Thread.currentThread();
       thread.getUncaughtExceptionHandler().uncaughtException(thread, e);
     }
@@ -102,12 +102,12 @@ public final class Housekeeper implements AutoCloseable {
     void on(Session session, String version, Reply reply);
   }
 
-  /** What the log says of one that was dealt with. */
+  /** What the log says of a session that was ended or deleted. */
   private static final String ABANDONED = "abandoned";
 
   private static final String EXPIRED = "expired";
 
-  /** Returns for how many it was done, when it is known for all. */
+  /** Runs an action on each session, waits for all results, and returns how many succeeded. */
   private int each(List<Seen> seen, Action action, Counter counter, String what)
       throws InterruptedException {
     Semaphore known = new Semaphore(0);
@@ -117,7 +117,7 @@ public final class Housekeeper implements AutoCloseable {
       Session session;
       try {
         session = sessions.acquire(one.id());
-      } catch (IOException | ProblemException e) { // the others do not wait for it
+      } catch (IOException | ProblemException e) { // goes on with the others
         LOG.warn("session={} cannot be dealt with, tried again: {}", one.id(), e.toString());
         continue;
       }

@@ -4,10 +4,10 @@ import sessiontree.event.Batch;
 import sessiontree.event.ProblemException;
 
 /**
- * A message that a sender has sent.
+ * A message from a sender.
  *
- * @param number its number of that sender, from 1
- * @param batch what it holds; null if it could not be read
- * @param unreadable why it could not be read, or null
+ * @param number the sender's number of the message, from 1
+ * @param batch the entries; null if the message could not be parsed
+ * @param unreadable why the message could not be parsed, or null
  */
 public record Message(long number, Batch batch, ProblemException unreadable) {}

@@ -3,43 +3,43 @@ package sessiontree.session;
 import sessiontree.event.ProblemException;
 
 /**
- * Takes the results of a message, or of several that were submitted together: one for each message,
- * in the order in which the sender sent them. Called by the sender's thread or a store's, so it
- * must not wait for anything.
+ * A callback for the results of a message, or of several that were submitted together: one result
+ * for each, in the order in which the sender sent them. Called by the sender's thread or a store's,
+ * so it must not block.
  */
 public interface Reply {
   /**
-   * The next of the messages are stored, or were before.
+   * Called when the next messages are stored, or were stored before.
    *
-   * @param messages how many of them
-   * @param entries how many the session has with them
+   * @param messages the number of these messages
+   * @param entries the number of the session's entries, these included
    * @param complete whether the session has ended, and its tree can be read
    */
   void stored(int messages, long entries, boolean complete);
 
-  /** The next message was refused, and changed nothing. */
+  /** Called when the next message was refused, and changed nothing. */
   void refused(ProblemException problem);
 
-  /** It is not known whether the next message is stored; as the problem says. */
+  /** Called when it is not known whether the next message is stored, as the problem says. */
   default void unknown(ProblemException problem) {
     refused(problem);
   }
 
   /**
-   * The messages have a result that survives loss of power; but it waits until the tree of the
-   * session, which has ended, can be read or is removed.
+   * Called when the messages have a durable result that waits until the tree of the ended session
+   * can be read, or is removed.
    *
-   * @param problem why the message is refused then; null if it is not
+   * @param problem why the message will be refused; null if it will not be
    */
   default void held(ProblemException problem) {}
 
   /**
-   * Called after one of the above, when no other results are at hand: the time to send what was
+   * Called after the methods above, once no further results are ready: the time to send what was
    * gathered.
    */
   void flush();
 
-  /** Runs a task when the message has its result, whichever it is. */
+  /** Returns a reply that runs a task when the message has its result, whatever it is. */
   static Reply of(Runnable task) {
     return new Reply() {
       @Override

@@ -16,56 +16,58 @@ import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**
- * A session that clients stream to, post to, or watch: stores what comes, if the rules of {@link
- * Expected} allow it, and notifies its watchers of the session's end.
+ * A session that clients stream to, post to, or watch. It stores messages that the rules of {@link
+ * Expected} allow, and notifies its watchers of the session's end.
  *
- * <p>The rules are checked against what the session will be when all that is in flight has been
- * stored, so no thread waits for the disk. If the store fails, the session falls back to what is
- * stored; the store refuses what was checked against more than that, as it expects another
- * sequence.
+ * <p>The rules are checked against the state that the session will have when all in-flight appends
+ * are stored, so no thread waits for the disk. If the store fails, the session falls back to its
+ * stored state; the store refuses appends that were checked against a later state, because they
+ * expect another sequence.
  *
- * <p>Where several servers share the store, another server may be first. Then the appends in flight
- * come back as outdated, and what comes meanwhile waits. When nothing is in flight, the state is
- * loaded, and all of it is checked again in its order, as if it came now. With such a store every
- * result, a refusal too, comes from the store. Safe for several threads.
+ * <p>If several servers share the store, another server may append first. Then the appends in
+ * flight come back as outdated, and new ones wait. When nothing is in flight, the state is loaded,
+ * and all of them are checked again in their order, as if they came now. With such a store every
+ * result, even of a refused message, comes from the store. Safe for several threads.
  */
 public final class Session {
-  /** Named writers that a session takes. */
+  /** Maximum number of named writers of a session. */
   public static final int MAX_WRITERS = 10_000;
 
-  /** What messages that become one append have of children at most, unless it is one message. */
+  /** Maximum bytes of children that become one append, unless they are of one message. */
   private static final int MAX_GROUP_BYTES = 64 << 10;
 
-  /** Notified of what is stored in the session and, once, of its end; then of nothing more. */
+  /** A listener for what is stored in the session and, once, for its end. Nothing follows that. */
   public interface Watcher {
     /**
-     * Messages are stored. Called in the order stored, by a thread that must not wait.
+     * Called when messages are stored, in the order stored, by a thread that must not block.
      *
-     * @param before how many children the session had before those of the batch
+     * @param before the number of children that the session had before those of the batch
      */
     default void stored(long before, Batch batch) {}
 
-    /** Another server has stored messages of which no call comes; the store has them. */
+    /**
+     * Called when another server stored messages; the store has them, but they are not passed here.
+     */
     default void missed() {}
 
-    /** Its tree can be read, and nothing is stored in it any more. */
+    /** Called when the session's tree can be read. Nothing is stored in the session any more. */
     void completed(long entries);
 
-    /** Nothing of it can be read any more. What is sent to it is refused. */
+    /** Called when nothing of the session can be read any more; messages to it are refused. */
     void deleted();
 
-    /** What is stored of it is damaged: it cannot be read, and takes nothing any more. */
+    /** Called when what is stored is damaged: it cannot be read, and takes nothing any more. */
     default void damaged() {
       deleted();
     }
   }
 
-  /** Gets what is stored of a session. */
+  /** A callback for what is stored of a session. */
   public interface Synced {
     /**
-     * Called as a {@link Reply} is.
+     * Called like a {@link Reply}.
      *
-     * @param messages the number of the writer's last message; 0 when there is none
+     * @param messages the number of the writer's last message; 0 if there is none
      */
     void synced(long entries, long messages);
   }
@@ -73,8 +75,8 @@ public final class Session {
   private final String id;
   private final StoredSession stored;
   private final Counters counters;
-  private final Appends appends; // its lock is the session's
-  private final Expected expected; // guarded by it
+  private final Appends appends; // its monitor is the session's lock
+  private final Expected expected; // guarded by appends
 
   Session(String id, StoredSession stored, Sessions sessions) {
     this.id = id;
@@ -88,7 +90,7 @@ public final class Session {
     return id;
   }
 
-  /** From now on the watcher is notified of the session's end; at once if it has come. */
+  /** Adds a watcher. If the session's end has already come, the watcher is notified at once. */
   public void watch(Watcher watcher) {
     synchronized (appends) {
       if (appends.watch(watcher)) {
@@ -104,7 +106,7 @@ public final class Session {
     }
   }
 
-  /** What is stored of it, if somebody watches; null if nobody does. */
+  /** Returns the stored session if somebody watches it, otherwise null. */
   StoredSession watched() {
     synchronized (appends) {
       return appends.isWatched() ? stored : null;
@@ -112,21 +114,21 @@ public final class Session {
   }
 
   /**
-   * The children that were stored after the first so many, in the order stored; null if that order
-   * is not known any more.
+   * Returns the children stored after the first {@code children}, in the order stored; null if that
+   * order is not known any more.
    */
   public Cursor since(long children) {
     return stored.since(children);
   }
 
-  /** The number of the writer's last message, those in flight included; 0 when there is none. */
+  /** Returns the number of the writer's last message, in flight or stored; 0 if there is none. */
   public long lastNumber(String writer) {
     synchronized (appends) {
       return expected.lastNumber(writer);
     }
   }
 
-  /** Another server may have changed it: asks the store, and notifies the watchers of its end. */
+  /** Asks the store what another server changed, and notifies the watchers of the session's end. */
   void changed() {
     synchronized (appends) {
       appends.lookAtStore();
@@ -134,10 +136,10 @@ public final class Session {
   }
 
   /**
-   * Asks what is stored when all that is in flight now is. No call comes of a session that has
-   * ended or is deleted then: its watchers are notified.
+   * Reports what is stored, once all that is in flight now has been stored. If the session has
+   * ended or is deleted by then, only its watchers are notified.
    *
-   * @param writer a name, or null
+   * @param writer the writer's name, or null
    */
   public void sync(String writer, Synced synced) {
     sync(writer, synced, false);
@@ -187,7 +189,7 @@ public final class Session {
     }
 
     @Override
-    public void refused(ProblemException problem) { // what was in flight failed: less is stored
+    public void refused(ProblemException problem) { // an append in flight failed: less is stored
       sync(writer, synced);
     }
 
@@ -196,12 +198,12 @@ public final class Session {
   }
 
   /**
-   * Stores messages that a sender has sent together. Those that follow each other and can be stored
-   * become one append, which costs hardly more than one message.
+   * Stores messages that a sender has sent together. Consecutive messages that can be stored become
+   * one append, which costs hardly more than one message.
    *
    * @param writer the sender's name, or null
-   * @param consecutive whether a number that skips one is refused
-   * @param messages in the order sent
+   * @param consecutive whether to refuse a message whose number skips one
+   * @param messages the messages in the order sent
    */
   public void submit(String writer, boolean consecutive, List<Message> messages, Reply reply) {
     counters.received(messages);
@@ -221,10 +223,9 @@ public final class Session {
         result = new Group(writer, consecutive, left, reply).append();
         next += result.messages;
         if (result.stores) {
-          continue; // what follows is looked at again, for itself
+          continue; // the messages after them are checked anew
         }
-        if (appends
-            .asksStore()) { // nothing is to be stored, but its turn comes after what is in flight
+        if (appends.asksStore()) { // nothing is to be stored, but the reply keeps its turn
           appends.await(result);
           continue;
         }
@@ -240,8 +241,8 @@ public final class Session {
   }
 
   /**
-   * Messages that become one append, or one of which nothing is to be stored. Guarded by the
-   * appends.
+   * Messages that become one append, or one message of which nothing is to be stored. Guarded by
+   * {@code appends}.
    */
   private final class Group {
     private final String writer;
@@ -251,7 +252,7 @@ public final class Session {
     private final List<Batch> batches = new ArrayList<>();
     private long bytes;
     private boolean keepsStart;
-    private ProblemException problem; // of the message behind
+    private ProblemException problem; // of the message after the batches
 
     Group(String writer, boolean consecutive, List<Message> messages, Reply reply) {
       this.writer = writer;
@@ -290,9 +291,9 @@ public final class Session {
     }
 
     /**
-     * Adds a message, unless nothing of it is to be stored, or there are enough.
+     * Adds a message; returns false if nothing of it is to be stored, or the group is full.
      *
-     * @throws ProblemException if it may not come now
+     * @throws ProblemException if the message is not allowed now
      */
     private boolean tryAdd(Message message) throws ProblemException {
       if (expected.phase == Phase.DAMAGED && !expected.deleted) {
@@ -317,19 +318,19 @@ public final class Session {
   }
 
   /**
-   * Removes the session, when all that is in flight for it is stored. One that has ended need not
-   * have its tree.
+   * Deletes the session once all that is in flight for it is stored. A session that has ended can
+   * be deleted before it has its tree.
    *
-   * @param reply stored() means that nothing of the session can be read any more
+   * @param reply gets {@code stored} when nothing of the session can be read any more
    */
   public void delete(Reply reply) {
     delete(null, reply);
   }
 
   /**
-   * Removes the session, but only if it is complete with a tree of that tag, unless the tag is
-   * null. What is stored under the id changes by appends to this session alone, in their order: so
-   * the condition holds when the deletion is stored, or that is refused.
+   * Deletes the session, but only if it is complete and its tree has the expected tag, unless that
+   * is null. Only appends to this session, in their order, change what is stored under the id. So
+   * the condition holds when the deletion is stored; otherwise the deletion is refused.
    */
   public void delete(String expectedTag, Reply reply) {
     delete(expectedTag, reply, false);
@@ -374,8 +375,8 @@ public final class Session {
   }
 
   /**
-   * Ends the session in its client's place, with the greatest timestamp that is stored; unless it
-   * is of another version than the one that was seen, or something is appended meanwhile.
+   * Ends the session on its client's behalf, with the greatest stored timestamp. Refused if the
+   * session's version is not {@code seenVersion}, or if something is appended meanwhile.
    */
   public void abandon(String seenVersion, Reply reply) {
     ProblemException problem = new ProblemException(SESSION_IN_PROGRESS, "the session is not idle");

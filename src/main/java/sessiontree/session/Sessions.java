@@ -13,8 +13,8 @@ import sessiontree.store.SessionStore;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**
- * The sessions in use: one {@link Session} for an id, from the first user that asks for it until
- * the last has done, or it is deleted. Safe for several threads.
+ * The sessions in use: one {@link Session} for each id, from the first caller that acquires it
+ * until the last has released it, or it is deleted. Safe for several threads.
  */
 public final class Sessions {
   private final ConcurrentHashMap<String, Use> inUse = new ConcurrentHashMap<>();
@@ -23,9 +23,9 @@ public final class Sessions {
   private final Metrics metrics;
 
   /**
-   * The sessions of a store.
+   * Creates the registry of a store's sessions.
    *
-   * @param maxOpen how many may be open; a few more are, when many begin at once
+   * @param maxOpen maximum number of open sessions; a few more when many begin at once
    */
   public Sessions(SessionStore store, int maxOpen, Metrics metrics) {
     this.store = store;
@@ -40,11 +40,11 @@ public final class Sessions {
   }
 
   /**
-   * The session of that id; to be given back by {@link #release}. The first caller that asks for it
-   * opens it, and others of that id wait for that; those of other ids do not.
+   * Returns the session of an id; the caller must {@link #release} it. The first caller for an id
+   * opens the session, and other callers for that id wait for it; those for other ids do not.
    *
    * @throws ProblemException if the id is not valid
-   * @throws IOException if the store cannot read what it has of it; the next caller tries anew
+   * @throws IOException if the store cannot read the session; the next caller tries again
    */
   public Session acquire(String id) throws ProblemException, IOException {
     SessionId.check(id);
@@ -70,7 +70,7 @@ public final class Sessions {
   private void open(String id, Use use) {
     try {
       use.session.complete(new Session(id, store.open(id), this));
-    } catch (IOException e) { // passed on to those that wait
+    } catch (IOException e) { // passed on to the waiting callers
       fail(id, use, e);
     } catch (RuntimeException | Error e) {
       fail(id, use, e);
@@ -83,18 +83,18 @@ public final class Sessions {
     use.session.completeExceptionally(cause);
   }
 
-  /** A caller with messages under way releases the session after their replies. */
+  /** Releases a session. A caller with messages in flight releases it after their replies. */
   public void release(Session session) {
     inUse.computeIfPresent(
         session.id(), (id, use) -> use.is(session) && --use.users == 0 ? null : use);
   }
 
-  /** The next caller that asks for its id gets another. */
+  /** Removes a deleted session: the next caller for its id gets a new one. */
   void forget(Session deleted) {
     inUse.computeIfPresent(deleted.id(), (id, use) -> use.is(deleted) ? null : use);
   }
 
-  /** Another server has ended or deleted that session: its users here are notified. */
+  /** Notifies the users of a session here that another server has ended or deleted it. */
   public void changed(String id) {
     Use use = inUse.get(id);
     if (use != null) {
@@ -102,7 +102,7 @@ public final class Sessions {
     }
   }
 
-  /** What is stored of the sessions that somebody watches: others may change it. */
+  /** Returns the stored sessions that somebody watches, as other servers may change them. */
   public List<StoredSession> watched() {
     List<StoredSession> watched = new ArrayList<>();
     for (Use use : inUse.values()) {
@@ -122,7 +122,7 @@ public final class Sessions {
   /** A session that somebody uses, or waits for. */
   private static final class Use {
     private final CompletableFuture<Session> session = new CompletableFuture<>();
-    private int users; // guarded by the map
+    private int users; // changed only in the map's compute methods
 
     boolean is(Session one) {
       return session.getNow(null) == one;

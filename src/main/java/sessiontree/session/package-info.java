@@ -1,2 +1,2 @@
-/** What may happen to a session, said once, for every store and for every way in. */
+/** The rules for sessions, in one place for every store and every transport. */
 package sessiontree.session;

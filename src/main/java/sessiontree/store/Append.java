@@ -3,17 +3,16 @@ package sessiontree.store;
 import sessiontree.event.Batch;
 
 /**
- * What is to be done to a session. It is done whole or not at all, and only if the session is what
- * its sender thought it would be: the same idea as an expected sequence of NATS JetStream or a
+ * An operation on a session. It is done completely or not at all, and only if the session is in the
+ * state that its sender expects: the same idea as an expected sequence of NATS JetStream or a
  * conditional PUT.
  *
- * @param expected the session's sequence (see {@link SessionState}) when this is next to be stored;
- *     if it is another then, as when something before it failed, the append is refused
- * @param batch what to store; null to store nothing
- * @param keepsStart whether the batch's SESSION_START is to be stored; false where it repeats the
- *     stored one
+ * @param expected the sequence (see {@link SessionState}) that the session must have when it is
+ *     this append's turn; otherwise, as after an earlier append that failed, the append is refused
+ * @param batch the entries to store; null to store nothing
+ * @param keepsStart whether to store the batch's SESSION_START; false if it repeats the stored one
  * @param writer the name under which the number is kept, or null
- * @param number the message's number of that writer, from 1
+ * @param number the writer's number of the message, from 1
  */
 public record Append(
     Kind kind,
@@ -28,15 +27,17 @@ public record Append(
   public enum Kind {
     /** Stores its batch. */
     ENTRIES,
-    /** Stores nothing, and has its result when all before it have theirs. */
+    /** Stores nothing; its result comes after those of all earlier appends. */
     NOTHING,
-    /** Ends a session that has been left alone. Its batch is only the end. */
+    /** Ends an abandoned session. Its batch is only the end. */
     ABANDONMENT,
-    /** Removes the session: what was stored of it cannot be read any more, and its id is new. */
+    /**
+     * Deletes the session: what was stored of it can no longer be read, and its id is unused again.
+     */
     DELETION
   }
 
-  /** An append that stores a message. */
+  /** Returns an append that stores a message. */
   public static Append entries(
       long expected,
       Batch batch,
@@ -47,77 +48,78 @@ public record Append(
     return new Append(Kind.ENTRIES, expected, batch, keepsStart, writer, number, callback);
   }
 
-  /** An append that stores nothing. */
+  /** Returns an append that stores nothing. */
   public static Append nothing(long expected, Callback callback) {
     return new Append(Kind.NOTHING, expected, null, false, null, 0, callback);
   }
 
-  /** An append that ends the session in its client's place. */
+  /** Returns an append that ends the session on its client's behalf. */
   public static Append abandonment(long expected, Batch.Bound end, Callback callback) {
     Batch batch = new Batch(new byte[0], 0, null, -1, -1, end);
     return new Append(Kind.ABANDONMENT, expected, batch, false, null, 0, callback);
   }
 
-  /** An append that removes the session. */
+  /** Returns an append that deletes the session. */
   public static Append deletion(long expected, Callback callback) {
     return new Append(Kind.DELETION, expected, null, false, null, 0, callback);
   }
 
-  /** Whether anything is to be written for it, so that the session's sequence is one more then. */
+  /** Returns whether the append writes anything, and so increments the session's sequence. */
   public boolean changes() {
     return kind != Kind.NOTHING;
   }
 
-  /** Whether it has its result when the session's tree can be read. */
+  /** Returns whether the append ends the session, so that its result waits for the tree. */
   public boolean ends() {
     return batch != null && batch.end() != null;
   }
 
-  /** How many entries it adds to what is stored. */
+  /** Returns how many entries the append adds to those stored. */
   public int entries() {
     return batch == null ? 0 : batch.count() + (keepsStart ? 1 : 0) + (batch.end() == null ? 0 : 1);
   }
 
   /**
-   * Called with the result of an append. A store makes all these calls one after another, so they
-   * must not wait for anything.
+   * A callback for the result of an append. A store makes all these calls one after another, so
+   * they must not block.
    */
   public interface Callback {
     /**
-     * It survives loss of power. For an append that ends the session: and its tree can be read; for
-     * a deletion: and nothing of the session can be.
+     * Called when the append is durable. If it ends the session, the tree can also be read; if it
+     * deletes the session, nothing of the session can be read any more.
      */
     void stored();
 
-    /** Nothing of it was stored. It may be sent again. */
+    /** Called when nothing of the append was stored. It may be sent again. */
     void failed();
 
     /**
-     * Nothing of it was stored, as the session was not at the expected sequence: another was first.
-     * What is there, {@link SessionStore.StoredSession#resume} returns.
+     * Called when nothing of the append was stored, as the session was not at the expected
+     * sequence: another was first. {@link SessionStore.StoredSession#resume} returns what is
+     * stored.
      */
     void outdated();
 
     /**
-     * Nobody can say yet whether it was stored, as when the connection to a database broke during a
-     * commit. Once the store knows, so does the session's state.
+     * Called when it is not known yet whether the append was stored, as when the connection to a
+     * database broke during a commit. Once the store knows, the session's state shows it.
      */
     void unknown();
 
     /**
-     * Its record survives loss of power, but its result waits until the session's tree can be read,
-     * or is removed. Called before the result, and only where it has to wait.
+     * Called when the append's record is durable, but its result waits until the session's tree can
+     * be read, or is removed. Called before the result, and only if that has to wait.
      */
     default void held() {}
 
     /**
-     * In the place of {@link #stored}: the session has its end, and never will have a tree, as what
-     * is stored of it is damaged, or as it was deleted meanwhile.
+     * Called instead of {@link #stored} if the session has its end but will never have a tree,
+     * because what is stored of it is damaged, or because it was deleted meanwhile.
      */
     void noTree();
 
     /**
-     * Called after one of the above, when no other results are at hand: the time to send what was
+     * Called after the methods above, once no further results are ready: the time to send what was
      * gathered.
      */
     void flush();

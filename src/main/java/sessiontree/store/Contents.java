@@ -7,12 +7,12 @@ import sessiontree.event.Batch;
 import sessiontree.sort.Cursor;
 
 /**
- * All that is stored of an open session at one moment. The caller closes it.
+ * A snapshot of all that is stored of an open session. The caller closes it.
  *
- * @param sequence how many appends made it what it is
- * @param entries how many, SESSION_START included
+ * @param sequence the number of appends that changed the session
+ * @param entries the number of entries, SESSION_START included
  * @param writers the last number of each named writer
- * @param children sorted; to be read once
+ * @param children the children in key order, to be read once
  * @param source what the children are read from
  */
 public record Contents(

@@ -25,13 +25,13 @@ import sessiontree.sort.Cursor;
 import sessiontree.sort.SessionBuffer;
 
 /**
- * Keeps sessions in memory, for trying things out and for tests: nothing survives the process, and
- * its memory is the only limit. Otherwise it keeps the promises of a {@link SessionStore}.
+ * A store in memory, for trying things out and for tests: nothing survives the process, and its
+ * memory is the only limit. Otherwise it keeps the promises of a {@link SessionStore}.
  */
 public final class MemoryStore implements SessionStore, Listable, Expirable {
   private final ConcurrentHashMap<String, MemorySession> sessions = new ConcurrentHashMap<>();
 
-  /** By when they were begun, in microseconds since the UNIX epoch. */
+  /** Sessions by the time when they were begun, in microseconds since the UNIX epoch. */
   private final ConcurrentSkipListMap<Long, MemorySession> inOrder = new ConcurrentSkipListMap<>();
 
   private final AtomicLong lastMicros = new AtomicLong();
@@ -102,7 +102,7 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
     return ChronoUnit.MICROS.between(Instant.EPOCH, time);
   }
 
-  /** The time of day in microseconds since the UNIX epoch, later at each call. */
+  /** Returns the current time to the microsecond, later at each call. */
   private Instant now() {
     long now = micros(Instant.now());
     return Instant.EPOCH.plus(
@@ -186,7 +186,7 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
       return writers.size();
     }
 
-    /** Null if it was deleted. */
+    /** Returns what a page has of the session; null if it was deleted. */
     synchronized Listing.Listed listed() {
       if (start == null) {
         return null;
@@ -197,7 +197,7 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
               id, true, begun, completed, start.text(), end.text(), 0, tree.bytes());
     }
 
-    /** Null unless it is complete, or is not, and nothing was appended for that long. */
+    /** Returns null if {@code complete} differs, or something was appended within that time. */
     synchronized Seen quietFor(Duration time, boolean complete) {
       boolean quiet = clock.millis() - appendedMillis >= time.toMillis();
       return quiet && start != null && (tree != null) == complete ? new Seen(id, version()) : null;

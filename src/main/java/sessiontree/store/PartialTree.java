@@ -1,11 +1,11 @@
 package sessiontree.store;
 
 /**
- * The tree of an open session as it was at one moment, without an end. What is appended later is
- * not in it. The caller closes its tree.
+ * The tree of an open session at one moment, without an end. It does not have what is appended
+ * later. The caller closes {@code tree}.
  *
- * @param tree to be read; its tag says nothing
- * @param entries how many were stored, SESSION_START included
- * @param children how many the tree has
+ * @param tree the tree; its tag has no meaning
+ * @param entries the number of stored entries, SESSION_START included
+ * @param children the number of children in the tree
  */
 public record PartialTree(Tree tree, long entries, long children) {}

@@ -4,10 +4,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 
 /**
- * Counts the time in which the process runs. Between two readings at most five seconds are counted:
- * if more went by, the process was stopped, or its machine was suspended, and could hear of
- * nothing; so nobody has been silent or slow for that long. Somebody must read the clock every few
- * seconds. Safe for several threads, and monotonic.
+ * A monotonic clock that counts the time during which the process runs. It counts at most five
+ * seconds between two readings: if more passed, the process was stopped or its machine suspended,
+ * and could receive nothing, so nobody counts as silent or slow for that long. The clock must be
+ * read every few seconds. Safe for several threads.
  */
 public final class RunningClock {
   private static final long MAX_STEP_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -18,13 +18,13 @@ public final class RunningClock {
   private long readNanos;
   private long nanos;
 
-  /** A clock at 0. */
+  /** Creates a clock at 0. */
   public RunningClock(LongSupplier nanoTime) {
     this.nanoTime = nanoTime;
     this.readNanos = nanoTime.getAsLong();
   }
 
-  /** Nanoseconds since the clock was made. */
+  /** Returns the nanoseconds counted since the clock was made. */
   public synchronized long nanos() {
     long now = nanoTime.getAsLong();
     nanos += Math.min(now - readNanos, MAX_STEP_NANOS);
@@ -32,7 +32,7 @@ public final class RunningClock {
     return nanos;
   }
 
-  /** Milliseconds since the clock was made. */
+  /** Returns the milliseconds counted since the clock was made. */
   public long millis() {
     return TimeUnit.NANOSECONDS.toMillis(nanos());
   }

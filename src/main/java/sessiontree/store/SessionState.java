@@ -1,33 +1,36 @@
 package sessiontree.store;
 
 /**
- * What is stored of a session.
+ * The stored state of a session.
  *
- * @param sequence how many appends made it what it is; 0 for a new one
- * @param entries how many entries, SESSION_START and SESSION_END included
+ * @param sequence the number of appends that changed the session; 0 for a new one
+ * @param entries the number of entries, SESSION_START and SESSION_END included
  * @param startKey the timestamp of SESSION_START in nanoseconds; meaningless for a new session, and
- *     for a published one
+ *     for a complete one
  */
 public record SessionState(Phase phase, long sequence, long entries, long startKey) {
 
-  /** Nothing is stored of it. */
+  /** The state of a session of which nothing is stored. */
   public static final SessionState NEW = new SessionState(Phase.NEW, 0, 0, 0);
 
-  /** Whether it was deleted since it was opened. What is stored under its id later is another. */
+  /**
+   * Returns whether the session was deleted since it was opened. Whatever is stored under its id
+   * later belongs to another session.
+   */
   public boolean isDeleted() {
     return phase == Phase.NEW && sequence > 0;
   }
 
-  /** How far a session has come. */
+  /** The phases of a session. */
   public enum Phase {
     NEW,
-    /** It has its SESSION_START. */
+    /** SESSION_START is stored. */
     OPEN,
-    /** It has its SESSION_END, and its tree is being made. */
+    /** SESSION_END is stored, and the tree is being made. */
     ENDED,
-    /** Its tree can be read. */
+    /** The tree can be read. */
     COMPLETE,
-    /** It has ended, and what is stored of it is damaged: it can only be deleted. */
+    /** The session has ended, and what is stored of it is damaged: it can only be deleted. */
     DAMAGED
   }
 }

@@ -6,49 +6,50 @@ import sessiontree.event.Batch;
 import sessiontree.sort.Cursor;
 
 /**
- * Keeps sessions: takes what is appended to them, durably and in order, and gives back the tree of
- * a complete one. What may be appended to a session is not its business (see the session package),
- * but that two do not append against each other is. What not every store can do has interfaces of
- * its own: {@link Listable} and {@link Expirable}. Safe for any number of threads.
+ * A store of sessions: takes appends durably and in order, and returns the tree of a complete
+ * session. The session package decides what may be appended to a session; the store only ensures
+ * that two senders' appends do not conflict. What not every store can do is in interfaces of its
+ * own: {@link Listable} and {@link Expirable}. Safe for any number of threads.
  */
 public interface SessionStore extends AutoCloseable {
 
   /**
-   * The session of that id, whether anything is stored of it or not. At any time at most one is in
-   * use for an id. It may read, so no lock is held meanwhile.
+   * Returns the session of an id, whether anything is stored of it or not. At most one instance for
+   * an id is in use at a time. This may read from disk or network, so callers hold no lock.
    *
-   * @param id known to be valid
+   * @param id an id that is known to be valid
    * @throws IOException if what is stored cannot be read
    */
   StoredSession open(String id) throws IOException;
 
-  /** What is stored of a session now, without opening it. */
+  /** Returns what is stored of a session now, without opening it. */
   SessionState state(String id) throws IOException;
 
   /**
-   * The tree of a complete session, open for reading; empty for any other. The caller closes it.
+   * Returns the tree of a complete session, open for reading; empty for others. The caller closes
+   * it.
    *
-   * @throws IOException if it cannot be read, or is damaged
+   * @throws IOException if the tree cannot be read, or is damaged
    */
   Optional<Tree> tree(String id) throws IOException;
 
   /**
-   * The tree so far of a session that is open, or whose tree is still being made; empty for any
-   * other. Appends go on meanwhile, and its reader holds no memory that grows with it.
+   * Returns the tree so far of a session that is open, or whose tree is still being made; empty for
+   * others. Appends go on meanwhile, and reading it takes no memory that grows with the tree.
    *
-   * @throws IOException if it cannot be read, or there is no room to write it down
+   * @throws IOException if the session cannot be read, or there is no space to write the tree to
    */
   Optional<PartialTree> partial(String id) throws IOException;
 
-  /** How many sessions are stored and not complete; it may lag by some seconds, and never waits. */
+  /** Returns how many sessions are stored and not complete; may lag some seconds, never blocks. */
   int openSessions();
 
-  /** False from the first write that failed until one has succeeded. */
+  /** Returns false from the first write that failed until one has succeeded. */
   boolean healthy();
 
   /**
-   * Stores what has been appended, and returns when all is on disk and has its result. Nothing may
-   * be appended any more.
+   * Stores what has been appended, and returns once all of it is on disk and has its result.
+   * Nothing may be appended after this call.
    */
   @Override
   void close() throws IOException;
@@ -56,55 +57,55 @@ public interface SessionStore extends AutoCloseable {
   /** A session that is in use. */
   interface StoredSession {
 
-    /** What is stored: every append with the result stored is in it, and none that was refused. */
+    /** Returns what is stored: every append whose result was stored, and none that was refused. */
     SessionState state();
 
     /**
-     * Whether other servers may change it too. Then what is known of it is what was there at the
-     * last result of an append, and before the first that may be nothing: an append that changes
-     * nothing finds out. Then only may an append be outdated, or its result unknown.
+     * Returns whether other servers may change the session too. If so, the state known here is that
+     * of the last result of an append, or possibly nothing before the first; an append of nothing
+     * refreshes it. Only then may an append be outdated, or its result unknown.
      */
     default boolean shared() {
       return false;
     }
 
     /**
-     * What is stored, for the appends that follow. Of those before, none is stored any more once
-     * one was not: they took for granted what it would have made. That another server has brought
-     * the session to the sequence that they expect is no reason to store them.
+     * Returns what is stored, as the base of the appends that follow. Once an earlier append was
+     * not stored, none of those queued before this call are stored any more, because they assumed
+     * its effects, even if another server has brought the session to the sequence that they expect.
      */
     default SessionState resume() {
       return state();
     }
 
-    /** The number of the named writer's last stored message; 0 when there is none. */
+    /** Returns the number of the named writer's last stored message; 0 if there is none. */
     long lastNumber(String writer);
 
-    /** How many named writers have stored something. */
+    /** Returns how many named writers have stored something. */
     int writers();
 
     /**
-     * Tells what is stored from all that was stored under the id before, or will be, also after it
-     * was deleted: of a complete session it is the tree's tag. Null if nothing is stored.
+     * Returns a version of what is stored, unique among all that is ever stored under the id, also
+     * across deletions. For a complete session it is the tree's tag. Null if nothing is stored.
      *
      * @throws IOException if the tree cannot be read
      */
     String version() throws IOException;
 
-    /** The greatest timestamp of an open session's entries; it may have to read all of them. */
+    /** Returns the greatest timestamp of an open session's entries; may have to read them all. */
     Batch.Bound latest() throws IOException;
 
     /**
-     * The children that were stored after the first so many, in the order stored, as of now; null
-     * if the store does not know that order any more.
+     * Returns the children stored after the first {@code children}, in the order stored, as of now;
+     * null if the store does not know that order any more.
      */
     Cursor since(long children);
 
     /**
      * Queues an append and returns at once; the result comes by its {@link Append.Callback}.
-     * Appends to one session are stored, and have their results, in the order of the calls, which
-     * must not be made by two threads at a time. After a deletion that was stored there may be no
-     * other.
+     * Appends to one session are stored, and have their results, in the order of the calls. Two
+     * threads must not call this at a time. After a deletion that was stored, nothing more may be
+     * appended.
      */
     void append(Append append);
   }

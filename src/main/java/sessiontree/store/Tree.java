@@ -9,12 +9,12 @@ import java.nio.ByteBuffer;
  * deleted meanwhile. Not safe for several threads.
  */
 public interface Tree extends Closeable {
-  /** Its length. */
+  /** Returns the tree's length in bytes. */
   long bytes();
 
-  /** A few letters and digits: two trees of one session have the same only if they are equal. */
+  /** Returns a short tag: two trees of one session have the same tag only if they are equal. */
   String tag();
 
-  /** Reads until the target is full or the tree ends; returns how much. */
+  /** Reads until the target is full or the tree ends; returns the number of bytes read. */
   int read(ByteBuffer target, long position) throws IOException;
 }

@@ -1,5 +1,2 @@
-/**
- * How sessions are kept: the interface that the session package needs, and the store that keeps
- * them in memory.
- */
+/** Storage of sessions: the interface that the session package needs, and the store in memory. */
 package sessiontree.store;
