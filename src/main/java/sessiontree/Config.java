@@ -14,23 +14,23 @@ import sessiontree.web.Jwts;
 import sessiontree.web.Origin;
 import sessiontree.web.Settings;
 
-/** What can be set, by options and by the environment, with its defaults and its bounds. */
+/** The configuration, from options or environment variables, with its defaults and bounds. */
 final class Config {
-  /** The variable of the database's password. */
+  /** The environment variable that holds the database's password. */
   static final String STORE_PASSWORD = "SESSIONTREE_STORE_PASSWORD";
 
   private static final Pattern HOST = Pattern.compile("\\*|[a-z0-9_-]+(\\.[a-z0-9_-]+)*");
   private static final Pattern TOKEN = Pattern.compile("[!-~&&[^,]]{1,4096}");
 
   /**
-   * An open session without events takes half a KiB of heap, and nearly 2 KiB with the longest id
-   * and timestamp; events, and what is received and sent, have bounds of their own.
+   * Heap per open session. Without events a session takes half a KiB, or nearly 2 KiB with the
+   * longest id and timestamp; events, and data received and sent, have bounds of their own.
    */
   private static final int HEAP_BYTES_A_SESSION = 4 << 10;
 
   /**
-   * A connection whose client takes nothing of what it asks for holds 16 KiB of it at most, and
-   * some 10 KiB of buffers; the rest of the heap is for what has bounds of its own.
+   * Heap per connection. One whose client does not read holds at most 16 KiB of responses and some
+   * 10 KiB of buffers; the rest of the heap is for data that has bounds of its own.
    */
   private static final int HEAP_BYTES_A_CONNECTION = 64 << 10;
 
@@ -49,7 +49,7 @@ final class Config {
   final List<String> allowedOrigins;
   final List<String> allowedHosts;
   final Duration abandonAfter; // null for never
-  final Duration deleteAfter; // likewise
+  final Duration deleteAfter; // null for never
   final int maxMessageBytes;
   final int maxConnections;
   final int maxOpenSessions;
@@ -59,7 +59,7 @@ final class Config {
   final long inflowBytes;
   final Level logLevel;
 
-  /** How much is logged. */
+  /** Log levels, from the fewest messages to the most. */
   enum Level {
     error,
     warn,
@@ -69,16 +69,15 @@ final class Config {
   }
 
   /**
-   * Reads options; where one is not given, the variable of its name, such as SESSIONTREE_PORT.
+   * Reads options, or environment variables such as SESSIONTREE_PORT where they are not given.
    *
-   * @throws ParseException if one is wrong; its message says which, and why
+   * @throws ParseException if a value is invalid; its message says which one, and why
    */
   Config(CommandLine line, UnaryOperator<String> environment) throws ParseException {
     this.flags = new Flags(line, environment);
     this.environment = environment;
-    host =
-        flags.value("host").replaceFirst("^\\[(.*:.*)]$", "$1"); // as an IPv6 address is in a URL
-    Flags.check( // which Java takes for loopback
+    host = flags.value("host").replaceFirst("^\\[(.*:.*)]$", "$1"); // IPv6 may be in brackets
+    Flags.check( // Java takes a blank host for loopback
         !host.isBlank(), flags.setBy("host") + ": must be an address; got none");
     port = flags.whole("port", 0, 65_535);
     store = flags.value("store");
@@ -112,27 +111,27 @@ final class Config {
     if (isShared()) {
       try {
         PostgresStore.check(store);
-      } catch (IllegalArgumentException e) { // says nothing of the password
+      } catch (IllegalArgumentException e) { // its message does not show the password
         throw new ParseException(flags.setBy("store") + ": " + e.getMessage());
       }
       return;
     }
-    Flags.check( // or it would be the working directory itself
+    Flags.check( // a blank folder would be the working directory
         !store.isBlank() && !store.matches("(?!memory:$)[a-z]{2,}:.*"),
         flags.setBy("store") + ": must be a folder, postgresql:// or memory:; got " + store);
   }
 
-  /** Whether the store is a database. */
+  /** Returns whether the store is a database. */
   boolean isShared() {
     return store.matches("postgres(ql)?:.*");
   }
 
-  /** The database's password, where it does not stand in the store's URI; or null. */
+  /** Returns the database's password if it is given outside of the store's URI; otherwise null. */
   String storePassword() {
     return environment.apply(STORE_PASSWORD);
   }
 
-  /** The store as it may stand in a log. */
+  /** Returns the store's name for logs, without a password. */
   String storeName() {
     return isShared() ? PostgresStore.withoutPassword(store) : store;
   }
@@ -156,7 +155,7 @@ final class Config {
     for (String given : flags.parts("allowed-origin")) {
       try {
         origins.add(Origin.normalized(given));
-      } catch (IllegalArgumentException e) { // which an IDN that cannot be encoded is, too
+      } catch (IllegalArgumentException e) { // also thrown for an IDN that cannot be encoded
         throw new ParseException(
             flags.setBy("allowed-origin")
                 + ": must be * or the origin of a page, like https://example.org:8443, without a path or a wildcard; got "
@@ -180,7 +179,7 @@ final class Config {
     return hosts;
   }
 
-  /** Tokens, which files may hold, one a line. An error about one does not show it. */
+  /** Reads tokens; a {@code @} file has one a line. Error messages never show a token. */
   private List<String> tokens(String name) throws ParseException {
     List<String> tokens = new ArrayList<>();
     for (String value : flags.values(name)) {
@@ -208,7 +207,7 @@ final class Config {
     return tokens;
   }
 
-  /** Keys of JWTs, each of which a file may hold. An error about one does not show it. */
+  /** Reads keys of JWTs; a {@code @} file has one. Error messages never show a key. */
   private Jwts jwts() throws ParseException {
     List<String> keys = new ArrayList<>();
     for (String value : flags.values("jwt-key")) {
@@ -221,7 +220,7 @@ final class Config {
     }
   }
 
-  /** All limits, in one line of a log. */
+  /** Returns all limits as {@code name=value} pairs for a log line. */
   String limits() {
     return "memory_bytes="
         + memoryBytes

@@ -28,8 +28,8 @@ import sessiontree.store.postgres.Import;
 import sessiontree.store.postgres.PostgresStore;
 
 /**
- * The command that copies a folder's sessions to a database: the complete ones, then those that are
- * open. What is there already is passed over, so it may be run again.
+ * The {@code copy} command, which copies a folder's sessions to a database: the complete ones, then
+ * the open ones. It skips sessions that the database already has, so it can be run again.
  */
 final class Copy {
   private static final String USAGE =
@@ -63,9 +63,9 @@ final class Copy {
   /**
    * Runs the command.
    *
-   * @param arguments those behind its name
-   * @return whether all that can be read is in the database
-   * @throws ParseException if an argument is wrong
+   * @param arguments the arguments after the command's name
+   * @return whether the database has every session that can be read
+   * @throws ParseException if an argument is invalid
    * @throws IOException if a store cannot be used, or fails
    */
   static boolean run(List<String> arguments, String password) throws ParseException, IOException {
@@ -87,12 +87,12 @@ final class Copy {
     }
     String folder = only(line, "from");
     String database = only(line, "to");
-    if (folder.isBlank() || !Files.isDirectory(Path.of(folder, "log"))) { // or it would be made
+    if (folder.isBlank() || !Files.isDirectory(Path.of(folder, "log"))) { // open() would make it
       throw new ParseException("--from: must be the folder of a server; got " + folder);
     }
     try {
       PostgresStore.check(database);
-    } catch (IllegalArgumentException e) { // says nothing of the password
+    } catch (IllegalArgumentException e) { // its message does not show the password
       throw new ParseException("--to: " + e.getMessage());
     }
     return copy(Path.of(folder), database, password);
@@ -134,7 +134,7 @@ final class Copy {
     return conflicts == 0 && different == 0;
   }
 
-  /** Returns when each session that has ended is complete. */
+  /** Waits until every session that has ended is complete. */
   private void awaitTrees() throws IOException {
     String after = null;
     do {
@@ -186,7 +186,7 @@ final class Copy {
           to.add(one, contents);
         }
       }
-    } catch (IOException e) { // of the folder
+    } catch (IOException e) { // the folder's session cannot be read
       damaged.add(one.id());
     }
   }

@@ -27,14 +27,14 @@ import org.apache.commons.cli.help.OptionFormatter;
 import org.apache.commons.cli.help.TextHelpAppendable;
 
 /**
- * The flags of the command line, each of which may be an environment variable instead: what there
- * is, and how values are written. What they may be is {@link Config}'s. Immutable.
+ * The command-line flags, each of which can also be set by an environment variable: their names,
+ * defaults, help texts and value syntax. {@link Config} decides which values are valid. Immutable.
  */
 final class Flags {
   private static final Pattern TIME = Pattern.compile("([0-9]{1,9})(s|m|h|d)");
   private static final Pattern SIZE = Pattern.compile("([0-9]{1,18})([kmgKMG]?)");
 
-  /** What Kubernetes sets SESSIONTREE_PORT to, where a service is named sessiontree. */
+  /** The SESSIONTREE_PORT that Kubernetes sets if a service is named sessiontree; it is ignored. */
   private static final Pattern SERVICE_LINK = Pattern.compile("(tcp|udp|sctp)://.*");
 
   private static final Duration MOST_TIME = Duration.ofDays(36_500);
@@ -140,13 +140,13 @@ final class Flags {
   private final CommandLine line;
   private final UnaryOperator<String> environment;
 
-  /** Flags; where one is not given, the variable of its name, such as SESSIONTREE_PORT. */
+  /** Creates flags; those not given come from environment variables such as SESSIONTREE_PORT. */
   Flags(CommandLine line, UnaryOperator<String> environment) {
     this.line = line;
     this.environment = environment;
   }
 
-  /** Takes options, and "help" and "version", apart; their values are not looked at. */
+  /** Parses the options, including "help" and "version"; their values are not checked yet. */
   static CommandLine parse(String[] arguments) throws ParseException {
     CommandLine line;
     try {
@@ -163,7 +163,7 @@ final class Flags {
     return line;
   }
 
-  /** Shows what can be set. */
+  /** Prints the help text. */
   static void help(PrintStream out) throws IOException {
     HelpFormatter.builder()
         .setShowSince(false)
@@ -187,7 +187,7 @@ final class Flags {
     }
   }
 
-  /** What is given for an option, or its default; or null. */
+  /** Returns the value given for an option, or its default; null if it has neither. */
   String value(String name) throws ParseException {
     String[] given = line.getOptionValues(name);
     if (given != null) {
@@ -207,14 +207,14 @@ final class Flags {
     return "SESSIONTREE_" + name.toUpperCase(Locale.ROOT).replace('-', '_');
   }
 
-  /** Where an option's value is from, which is the option or its variable. */
+  /** Returns the name of the flag or environment variable that an option's value comes from. */
   String setBy(String name) {
     return line.hasOption(name) ? "--" + name : variable(name);
   }
 
   /**
-   * All that is given for an option that may be repeated; a variable's parts have commas between
-   * them.
+   * Returns all values given for an option that may be repeated. An environment variable holds them
+   * separated by commas.
    */
   List<String> values(String name) {
     String[] given = line.getOptionValues(name);
@@ -263,12 +263,12 @@ final class Flags {
     return number;
   }
 
-  /** All that is given, where commas separate as well. */
+  /** Returns all values given for an option that may be repeated; commas separate values too. */
   List<String> parts(String name) {
     return values(name).stream().flatMap(value -> Stream.of(value.split(",", -1))).toList();
   }
 
-  /** A length of time: 90s, 30m, 24h, 7d, or ISO 8601's PT24H; or null. */
+  /** Returns a duration such as 90s, 30m, 24h, 7d or ISO 8601's PT24H; null if it is not set. */
   Duration time(String name) throws ParseException {
     String value = value(name);
     if (value == null) {

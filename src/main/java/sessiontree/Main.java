@@ -23,7 +23,7 @@ import sessiontree.store.local.LocalStoreOptions;
 import sessiontree.store.postgres.PostgresStore;
 import sessiontree.web.Server;
 
-/** The server as a whole: wired together as the command line says, and taken down in order. */
+/** The entry point: wires the server together as configured, and shuts it down in order. */
 public final class Main {
   // Exit codes.
   private static final int STOPPED = 0;
@@ -36,7 +36,7 @@ public final class Main {
     this.config = config;
   }
 
-  /** Starts the server, which runs until the process is asked to end. */
+  /** Starts the server, which runs until the process is terminated. */
   public static void main(String[] args) {
     OutOfMemory.endsTheProcess();
     spareLocales();
@@ -64,7 +64,7 @@ public final class Main {
     }
   }
 
-  /** Nothing is said in a locale's words, whose data takes long to load: a sixth of the start. */
+  /** Disables the JDK's locale data, which no output needs: loading it is a sixth of the start. */
   private static void spareLocales() {
     setDefault("java.locale.providers", "SPI");
   }
@@ -102,7 +102,7 @@ public final class Main {
     System.out.println("sessiontree listening on http://" + authority(server.port()));
   }
 
-  /** As in a URL. */
+  /** Returns host and port as in a URL. */
   private String authority(int port) {
     return (config.host.contains(":") ? "[" + config.host + "]" : config.host) + ":" + port;
   }
@@ -111,13 +111,13 @@ public final class Main {
     return e instanceof UnresolvedAddressException ? "there is no such host" : e.getMessage();
   }
 
-  /** Before the first logger is made. What is set already, by -D of the same names, stays. */
+  /** Configures logging, before the first logger is made. Properties set by -D are kept. */
   private static void setUpLogs(Config.Level level) {
     setLogDefault("defaultLogLevel", level.name());
     setLogDefault("showDateTime", "true");
     setLogDefault("dateTimeFormat", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX");
     setLogDefault("log.org.eclipse.jetty", level == Config.Level.error ? "error" : "warn");
-    // Both quote what clients send and they refuse, at any length and with control characters.
+    // Both quote the requests that they refuse, at any length and with control characters.
     setLogDefault("log.org.eclipse.jetty.http.HttpParser", "off");
     setLogDefault("log.org.eclipse.jetty.util.HostPort", "off");
     setLogDefault("log.io.javalin", "off");
@@ -166,7 +166,7 @@ public final class Main {
     }
   }
 
-  /** Why a file cannot be used, in a few words. */
+  /** Returns, in a few words, why a file cannot be used. */
   static String reason(IOException e) {
     if (e instanceof AccessDeniedException) {
       return "access denied to " + e.getMessage();
@@ -187,8 +187,8 @@ public final class Main {
   }
 
   /**
-   * What was received has its result before the store is closed, and all that was acknowledged is
-   * on disk.
+   * Stops the server. Messages that were received get their results before the store is closed, and
+   * everything acknowledged is on disk.
    */
   private static void shutDown(Server server, Housekeeper housekeeper, SessionStore store) {
     int code = FAILED;
@@ -201,7 +201,7 @@ public final class Main {
     } catch (Exception e) {
       System.err.println("sessiontree: did not stop in order: " + oneLine(e));
     } finally {
-      Runtime.getRuntime().halt(code); // a JVM that is asked to end exits with 143 by itself
+      Runtime.getRuntime().halt(code); // without halt, a JVM stopped by SIGTERM exits with 143
     }
   }
 
@@ -209,7 +209,7 @@ public final class Main {
   private record Build(String version, String commit) {
     static Build read() throws IOException {
       String version = Main.class.getPackage().getImplementationVersion();
-      if (version == null) { // not from a jar
+      if (version == null) { // not run from a jar
         return new Build("unknown", "unknown");
       }
       try (var in = Main.class.getResourceAsStream("/META-INF/MANIFEST.MF")) {

@@ -11,14 +11,10 @@ import java.nio.charset.StandardCharsets;
 import org.slf4j.LoggerFactory;
 
 /**
- * Ends the process when Java is out of memory, or when a thread fails with what nobody catches: a
- * server without one of its threads is alive, and does not respond. Whatever was acknowledged is on
- * disk. The JVM does the same with -XX:+ExitOnOutOfMemoryError, which this does not need.
- *
- * <p>An {@link OutOfMemoryError} arrives here in three ways. Threads of our own let it through, and
- * so does code that is asked by a scheduler or by Javalin: it calls the thread's handler of
- * uncaught exceptions. Jetty catches it and logs it, which is seen on the way to standard error.
- * And where hardly anything is free after a collection, the process does not wait for an error.
+ * A handler that ends the process when the JVM is out of memory, or when a thread fails with an
+ * exception that nothing catches: a server without one of its threads is alive but does not
+ * respond. Everything acknowledged is on disk. -XX:+ExitOnOutOfMemoryError does the same, but is
+ * not needed.
  */
 final class OutOfMemory implements Thread.UncaughtExceptionHandler {
   /** The exit code: an internal fault (EX_SOFTWARE of sysexits.h). */
@@ -27,16 +23,18 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
   private static final long ROUND_MILLIS = 250;
   private static final long PAUSE_MILLIS = 2_000;
 
-  /** The part of the heap that is looked at more closely when less is free. */
+  /** Divisor: if less than this part of the heap is free, a collection shows how much really is. */
   private static final int LITTLE = 8;
 
-  /** The part of the heap that has to be free after a collection, up to so many bytes. */
+  /**
+   * Divisor: this part of the heap, {@link #LEAST_BYTES} at most, must be free after a collection.
+   */
   private static final int LEAST = 16;
 
   private static final long LEAST_BYTES = 32 << 20;
 
   /**
-   * Standard error and the message for it, made beforehand: nothing is allocated when it is needed.
+   * Standard error and the message for it, both made in advance: when needed, nothing is allocated.
    */
   private static final FileOutputStream ERRORS = new FileOutputStream(FileDescriptor.err);
 
@@ -47,7 +45,7 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
 
   private OutOfMemory() {}
 
-  /** From now on the process ends when it is out of memory. */
+  /** Makes the process end from now on when it is out of memory. */
   static void endsTheProcess() {
     Thread.setDefaultUncaughtExceptionHandler(new OutOfMemory());
     System.setErr(new Errors(System.err));
@@ -66,13 +64,13 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
             .error("thread {} failed; the process ends", thread.getName(), failure);
       }
     } catch (IOException e) {
-      // nobody reads it
-    } finally { // whatever the above throws
+      // nobody reads standard error
+    } finally { // also if writing or logging throws
       Runtime.getRuntime().halt(FAULT);
     }
   }
 
-  /** Standard error, for stacks that are printed by {@link Throwable#printStackTrace}. */
+  /** Standard error that looks for errors in what {@link Throwable#printStackTrace} prints. */
   private static final class Errors extends PrintStream {
     Errors(PrintStream errors) {
       super(errors, true);
@@ -93,9 +91,9 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
   }
 
   /**
-   * Looks all the while how much is free. Where that is little, as it may be of a heap with much
-   * garbage too, it is looked at again after a collection. Once the heap is full, dozens of threads
-   * each have it collected in vain, and the process takes long to end; so it ends before.
+   * Checks regularly how much heap is free. If it is little, which may be due to garbage, checks
+   * again after a collection. Once the heap is full, dozens of threads each trigger collections in
+   * vain, and the process takes long to end; so it ends before that.
    */
   private static void watch() {
     long heapBytes = Runtime.getRuntime().maxMemory();
@@ -107,11 +105,11 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
           if (heapBytes - liveBytes() < Math.min(heapBytes / LEAST, LEAST_BYTES)) {
             end(new OutOfMemoryError());
           }
-          Thread.sleep(PAUSE_MILLIS); // to collect again and again would help nobody
+          Thread.sleep(PAUSE_MILLIS); // collecting again at once would not help
         }
       }
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt(); // nobody does
+      Thread.currentThread().interrupt(); // nobody interrupts this thread
     }
   }
 
@@ -121,8 +119,8 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
   }
 
   /**
-   * Bytes that were in use at the end of the last collection, whatever threads have allocated
-   * since. JMX, which knows them, is loaded when it is first needed: it would slow down the start.
+   * Returns the bytes in use at the end of the last collection, whatever threads have allocated
+   * since. JMX, which knows them, is loaded on first use, as it would slow down the start.
    */
   private static long liveBytes() {
     long bytes = 0;

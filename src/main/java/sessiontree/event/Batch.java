@@ -3,24 +3,23 @@ package sessiontree.event;
 import java.util.List;
 
 /**
- * The entries of one message, checked, and in the form they are kept in. Immutable by agreement:
- * its array is not written into.
+ * The checked entries of one message, in the form in which they are stored. Immutable by
+ * convention: nobody writes to its array.
  *
- * @param children the EVENTs in the order sent, laid out as {@link Children}; the array is theirs
- *     alone
- * @param count how many children there are
+ * @param children the EVENTs in the order sent, laid out as {@link Children}; they fill the array
+ * @param count the number of children
  * @param start the first SESSION_START, or null
- * @param startIndex its place in the message, from 0; -1 without one
- * @param secondStartIndex the place of a SESSION_START of another timestamp than the first's; -1
- *     without one
+ * @param startIndex the index of {@code start} in the message, from 0; -1 without one
+ * @param secondStartIndex the index of a SESSION_START with another timestamp than {@code start};
+ *     -1 without one
  * @param end the SESSION_END, or null; it is the message's last entry
  */
 public record Batch(
     byte[] children, int count, Bound start, int startIndex, int secondStartIndex, Bound end) {
 
   /**
-   * The entries of messages that follow each other, as if they had come in one. Only the last may
-   * have an end; the first START counts.
+   * Returns the entries of consecutive messages, as if they had been sent in one. Only the last
+   * message may have an end; the first SESSION_START counts.
    */
   public static Batch joined(List<Batch> batches) {
     if (batches.size() == 1) {
@@ -44,7 +43,7 @@ public record Batch(
     return new Batch(children, count, start, start == null ? -1 : 0, -1, end);
   }
 
-  /** How many entries the message had that would be stored, if none of them repeats another. */
+  /** Returns how many entries would be stored if none of them repeats a stored one. */
   public int entries() {
     return count + (start == null ? 0 : 1) + (end == null ? 0 : 1);
   }

@@ -6,17 +6,17 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /**
- * How children lie in bytes, everywhere: in batches, log records, buffers and runs. One after
- * another, each
+ * The byte layout of children in batches, log records, buffers and runs. They follow one another,
+ * each as
  *
  * <pre>
  *   key     8 bytes, big-endian: nanoseconds since the UNIX epoch
  *   length  4 bytes, big-endian: bytes of text
- *   text    the JSON object that stands in the tree, UTF-8, without what each begins with
+ *   text    the child's JSON object in the tree, UTF-8, without the prefix that all children share
  * </pre>
  *
- * <p>What each begins with, up to its timestamp's characters, {@link TreeWriter} writes: without it
- * a common event takes 44 bytes in place of 72.
+ * <p>{@link TreeWriter} writes the prefix that all children share, up to the timestamp's
+ * characters. Without it, a common event takes 44 bytes instead of 72.
  */
 public final class Children {
   /** Bytes before a child's text. */
@@ -29,7 +29,7 @@ public final class Children {
 
   private Children() {}
 
-  /** The timestamp of the child whose text is at the offset. */
+  /** Returns the timestamp of the child whose text begins at {@code textOffset}. */
   public static Batch.Bound bound(long key, byte[] bytes, int textOffset) {
     int to = textOffset;
     while (bytes[to] != ',') {
@@ -43,7 +43,7 @@ public final class Children {
     return (long) LONG.get(bytes, offset);
   }
 
-  /** Bytes of text of the child at the offset. */
+  /** Returns the bytes of text of the child that begins at {@code offset}. */
   public static int length(byte[] bytes, int offset) {
     return (int) INT.get(bytes, offset + 8);
   }

@@ -6,21 +6,21 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * The quick way through a message: makes the very batch that {@link MessageParser} makes with
- * Jackson, several times as fast, for messages of the common shapes, and none for others. It
- * refuses no message: what is wrong with one, and where, is for Jackson to find. It is longer than
- * other files for being the hot loop of the server: one pass reads, checks and writes.
+ * The fast parser: returns the same batch that {@link MessageParser} makes with Jackson, several
+ * times as fast, for messages of common shapes, and null for others. It refuses no message: Jackson
+ * finds what is wrong with one, and where. This file is longer than others because it is the hot
+ * loop of the server: one pass reads, checks and writes.
  *
- * <p>It takes strict JSON, compact or with white space; members in any order, and any additional
- * ones; UTF-8; escapes in values. It leaves to Jackson, beside all that breaks a rule: byte order
- * marks, trailing commas, escapes in the names of members and in an entry's type and session_id, a
- * name that is no string, and entries of more than some hundred additional members.
+ * <p>It accepts strict JSON, compact or with white space; members in any order, and any additional
+ * ones; UTF-8; escapes in values. Besides everything that breaks a rule, it leaves to Jackson: byte
+ * order marks, trailing commas, escapes in member names and in an entry's type and session_id, a
+ * name that is not a string, and entries with more than some hundred additional members.
  *
- * <p>Memory: the message's size, and 4 KB at most for names. Not safe for several threads: one a
- * message.
+ * <p>Memory: the message's size, and 4 KB at most for names. Not safe for several threads: make one
+ * for each message.
  */
 final class EntryScanner extends JsonScanner {
-  // What is looked for, as the first bytes of a word; with closing quotes, so that it ends there.
+  // Expected texts as the first bytes of a word; with the closing quote, longer texts differ.
   private static final long TYPE = word("type\"");
   private static final long NAME = word("name\"");
   private static final long TIMESTAMP_1 = word("timestam");
@@ -37,17 +37,17 @@ final class EntryScanner extends JsonScanner {
 
   private static final long BEFORE_NAME = word(",\"name\":");
 
-  /** The level of nesting of an entry's members: the message's array is 1. */
+  /** The nesting level of an entry, where the message's array is level 1. */
   private static final int ENTRY_LEVEL = 2;
 
   private static final int MAX_SLOTS = 1024;
 
-  /** A bound on the names that are compared, so that chosen ones do not make it slow. */
+  /** Maximum number of names to compare, so that names chosen to collide do not make it slow. */
   private static final int MAX_PROBES = 32;
 
   private final String sessionId;
 
-  // The batch as far as it is scanned.
+  // The batch scanned so far.
   private final byte[] children;
   private int size;
   private int count;
@@ -57,36 +57,36 @@ final class EntryScanner extends JsonScanner {
   private int secondStartIndex = -1;
   private Batch.Bound endBound;
 
-  // The entry being scanned: its type, and its timestamp's nanoseconds.
+  // The type of the entry being scanned, and its timestamp in nanoseconds.
   private long type;
   private long key;
 
-  // Its additional members, each after a comma, which an EVENT keeps. They are written where the
-  // child is to begin, up to written, and moved when it is known how long the child's head is. The
-  // last of them, from keptFrom to keptTo in the message, is not written yet: it may grow.
+  // The entry's additional members, which an EVENT keeps, each after a comma. They are written to
+  // children from size to written, and moved once the length of the child's head is known. The last
+  // span, from keptFrom to keptTo in the message, is not written yet because it may grow.
   private int written;
   private int keptFrom;
   private int keptTo;
 
   /**
-   * Where the names of additional members are in the message, by their hash; null before the first.
-   * Names before the entry are of earlier entries, and their slots are free.
+   * Hash table of the offsets in the message of additional members' names; null before the first.
+   * Offsets before the current entry belong to earlier entries, so their slots are free.
    */
   private int[] names;
 
   private EntryScanner(byte[] message, int offset, int length, String sessionId) {
     super(message, offset, length);
     this.sessionId = sessionId;
-    // No child is longer than its entry: the 28 bytes that it leaves out are more than its header.
-    // Words may be written beyond what is filled.
+    // No child is longer than its entry: the 28 bytes that it omits are more than its header. Words
+    // may be written past the end of the children.
     this.children = new byte[length + 2 * Long.BYTES];
   }
 
   /**
-   * Returns the message's entries, or null if it is not of a common shape.
+   * Returns the message's entries, or null if it does not have a common shape.
    *
-   * @param bytes hold the message, UTF-8 known to be valid
-   * @param sessionId a valid one (see {@link SessionId}), so nothing in it needs an escape
+   * @param bytes the array that holds the message, which is known to be valid UTF-8
+   * @param sessionId a valid id (see {@link SessionId}), so nothing in it needs an escape
    */
   static Batch scan(byte[] bytes, int offset, int length, String sessionId) {
     try {
@@ -224,11 +224,11 @@ final class EntryScanner extends JsonScanner {
     return to + 1;
   }
 
-  /** A member that is kept, and the position where its entry begins. */
+  /** Scans a kept member of the entry that begins at {@code entry}. */
   private int additionalMember(int from, int entry) throws Unusual {
     int i = name(from);
     unique(from, i, entry);
-    if (keptTo != from - 1) { // else the last one goes on: only a comma is between them
+    if (keptTo != from - 1) { // else the last span grows: only a comma is between them
       written = put(written, keptFrom, keptTo);
       children[written++] = ',';
       keptFrom = from;
@@ -239,7 +239,7 @@ final class EntryScanner extends JsonScanner {
     return keptTo;
   }
 
-  /** Requires that a name, its quotes included, is the first such in its entry. */
+  /** Requires that no earlier member of the entry has this name, which includes its quotes. */
   private void unique(int from, int to, int entry) throws Unusual {
     if (names == null) {
       int half = Math.min((end - entry) / 8, MAX_SLOTS / 2);
@@ -267,7 +267,7 @@ final class EntryScanner extends JsonScanner {
     return (int) hash;
   }
 
-  /** A value that is kept, at a level of nesting. */
+  /** Scans a kept value inside an entry, object or array of that nesting level. */
   private int value(int from, int level) throws Unusual {
     return switch (at(from)) {
       case '"' -> string(from);
@@ -279,7 +279,7 @@ final class EntryScanner extends JsonScanner {
     };
   }
 
-  /** An object or array that is kept. Recursion is bounded by {@link MessageParser#MAX_DEPTH}. */
+  /** Scans a kept object or array. Recursion is bounded by {@link MessageParser#MAX_DEPTH}. */
   private int container(int from, int level) throws Unusual {
     require(level <= MessageParser.MAX_DEPTH);
     boolean object = message[from] == '{';
@@ -303,7 +303,7 @@ final class EntryScanner extends JsonScanner {
     }
   }
 
-  /** White space, which is left out of what is kept. */
+  /** Skips white space, which is not kept. */
   private int gap(int from) {
     int to = space(from);
     if (to > from) {
@@ -313,7 +313,7 @@ final class EntryScanner extends JsonScanner {
     return to;
   }
 
-  /** Copies a span of the message, and returns where its copy ends. */
+  /** Copies a span of the message to {@code children}, and returns the end offset of the copy. */
   private int put(int at, int from, int to) {
     Words.copy(message, from, children, at, to - from);
     return at + to - from;

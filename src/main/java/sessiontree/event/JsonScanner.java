@@ -6,17 +6,17 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * The tokens of strict JSON (RFC 8259) in a message's bytes. A method named for a token is given
- * the position where one should begin, checks all of it, and returns the position where it ends;
- * what is not such a token, or none for a quick scanner, is {@link Unusual}.
+ * A scanner for the tokens of strict JSON (RFC 8259) in a message's bytes. Each method named after
+ * a token takes the offset where the token must begin, checks all of it, and returns its end
+ * offset; it throws {@link Unusual} for anything else, and for tokens left to a slower parser.
  *
- * <p>Strings are checked eight bytes at a time. That bytes are UTF-8 is known before.
+ * <p>Strings are checked eight bytes at a time. The bytes are already known to be valid UTF-8.
  */
 abstract class JsonScanner {
   private static final long ONES = 0x0101010101010101L;
   private static final long HIGHEST = 0x8080808080808080L;
 
-  /** The message is not for this scanner. */
+  /** Thrown for a message that is left to a slower parser. */
   static final class Unusual extends Exception {
     private static final long serialVersionUID = 1;
 
@@ -33,12 +33,12 @@ abstract class JsonScanner {
     this.end = offset + length;
   }
 
-  /** The byte at a position; behind the message a 0, which nothing begins with. */
+  /** Returns the byte at an offset; past the message's end it is 0, with which no token begins. */
   final byte at(int i) {
     return i < end ? message[i] : 0;
   }
 
-  /** The eight bytes from a position on; behind the message they are 0. */
+  /** Returns the eight bytes at an offset; those past the message's end are 0. */
   final long word(int i) {
     if (end - i >= Long.BYTES) {
       return (long) WORD.get(message, i);
@@ -55,7 +55,7 @@ abstract class JsonScanner {
     return (long) WORD.get(bytes, 0);
   }
 
-  /** The first bytes of a word, 1 to 8 of them. */
+  /** Returns the first bytes of a word, 1 to 8 of them. */
   static long first(int bytes, long word) {
     return word & (-1L >>> (Byte.SIZE * (Long.BYTES - bytes)));
   }
@@ -66,7 +66,7 @@ abstract class JsonScanner {
     }
   }
 
-  /** A colon with white space around it. */
+  /** Scans a colon with white space around it. */
   final int colon(int from) throws Unusual {
     int i = space(from);
     require(at(i) == ':');
@@ -86,7 +86,7 @@ abstract class JsonScanner {
     return from + length;
   }
 
-  /** A member's name without escapes: Jackson is choosy about surrogates in names. */
+  /** Scans a member's name without escapes: Jackson is choosy about surrogates in names. */
   final int name(int from) throws Unusual {
     require(at(from) == '"');
     int to = plain(from + 1);
@@ -103,7 +103,7 @@ abstract class JsonScanner {
     return i + 1;
   }
 
-  /** Characters of a string that stand for themselves. */
+  /** Skips a string's characters up to the next quote, backslash or control character. */
   private int plain(int from) {
     for (int i = from; ; i += Long.BYTES) {
       long stops = stops(word(i));
@@ -114,8 +114,8 @@ abstract class JsonScanner {
   }
 
   /**
-   * The highest bits of bytes that are a quote, a backslash or a control character. Only the lowest
-   * of the bits set is to be trusted, as a borrow may set others above it.
+   * Returns the highest bits of the bytes that are a quote, a backslash or a control character.
+   * Only the lowest set bit is reliable, because a borrow may set others above it.
    */
   private static long stops(long word) {
     long quote = word ^ '"' * ONES;
@@ -150,7 +150,7 @@ abstract class JsonScanner {
     return i;
   }
 
-  /** One or more digits. */
+  /** Scans one or more digits. */
   private int digits(int from) throws Unusual {
     int i = from;
     while (at(i) >= '0' && at(i) <= '9') {

@@ -23,25 +23,24 @@ import java.util.Set;
 import java.util.concurrent.Semaphore;
 
 /**
- * Takes one message apart: checks every rule that needs no knowledge of the session, and writes
- * each EVENT as the child it will be in the tree. What a client sent inside an entry is copied as
- * its very bytes (numbers to the last digit, escapes as they were), without white space and
- * trailing commas.
+ * A parser for one message: checks every rule that does not depend on the session, and writes each
+ * EVENT as the child that it will be in the tree. Bytes inside an entry are copied as they were
+ * sent (numbers to the last digit, escapes unchanged), but without white space and trailing commas.
  *
- * <p>Memory is a small multiple of the message's size; depth is bounded, so nothing a client sends
- * can exhaust the stack. Not safe for several threads: one a message.
+ * <p>Memory is a small multiple of the message's size; depth is bounded, so nothing that a client
+ * sends can overflow the stack. Not safe for several threads: make one for each message.
  */
 public final class MessageParser {
-  /** Levels of nesting, the message's own array being the first. */
+  /** Maximum levels of nesting, where the message's own array is the first. */
   public static final int MAX_DEPTH = 100;
 
-  /** Characters of one number. */
+  /** Maximum characters of one number. */
   public static final int MAX_NUMBER_LENGTH = 1_000;
 
   /**
-   * Builds a factory for each message: a factory keeps thousands of the member names that its
-   * parsers have read, of any length, and a recycler pool keeps buffers that have grown. So the
-   * memory that a message takes goes with it. Never changed, and so safe for several threads.
+   * Builds one factory for each message, so that the memory that parsing takes is freed with it: a
+   * factory keeps thousands of member names that its parsers have read, of any length, and a
+   * recycler pool keeps buffers that have grown. Never changed, and so safe for several threads.
    */
   private static final JsonFactoryBuilder FACTORY_OF_ONE_MESSAGE =
       new JsonFactoryBuilder()
@@ -49,7 +48,7 @@ public final class MessageParser {
           .recyclerPool(JsonRecyclerPools.nonRecyclingPool())
           .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
           .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
-          // A message has a size limit, so its strings need no other; numbers are measured here.
+          // A message's size limit bounds its strings; this class checks the length of numbers.
           .streamReadConstraints(
               StreamReadConstraints.builder()
                   .maxNestingDepth(MAX_DEPTH)
@@ -58,7 +57,7 @@ public final class MessageParser {
                   .maxNameLength(Integer.MAX_VALUE)
                   .build());
 
-  /** A message of so many bytes takes its turn: to parse it takes several times its size. */
+  /** Messages from this size on are parsed a few at a time: each takes several times its size. */
   private static final int LARGE_BYTES = 64 << 10;
 
   private static final Semaphore LARGE = new Semaphore(Runtime.getRuntime().availableProcessors());
@@ -70,7 +69,7 @@ public final class MessageParser {
   private final String sessionId;
   private final JsonParser json;
 
-  // The batch as far as it is read.
+  // The batch read so far.
   private final byte[] children;
   private int size;
   private int count;
@@ -79,7 +78,7 @@ public final class MessageParser {
   private int secondStartIndex = -1;
   private Batch.Bound end;
 
-  // The entry being read: its place, and its known members as spans of the message.
+  // The entry being read: its index, and its known members as spans of the message.
   private int index;
   private final Set<String> names = new HashSet<>();
   private String type;
@@ -89,8 +88,7 @@ public final class MessageParser {
   private int nameFrom;
   private int nameTo;
 
-  // The additional members of the entry being read, as they will stand in the tree, each after a
-  // comma.
+  // The additional members of that entry as they will be in the tree, each after a comma.
   private byte[] members = new byte[256];
   private int membersSize;
 
@@ -105,9 +103,9 @@ public final class MessageParser {
   /**
    * Returns the message's entries.
    *
-   * @param bytes hold the message, UTF-8 known to be valid (see {@link Utf8})
-   * @param sessionId the session it was sent to
-   * @throws ProblemException if it breaks a rule: the first problem found
+   * @param bytes the array with the message, which is known to be valid UTF-8 (see {@link Utf8})
+   * @param sessionId the session that the message was sent to
+   * @throws ProblemException if the message breaks a rule: the first problem found
    */
   public static Batch parse(byte[] bytes, int offset, int length, String sessionId)
       throws ProblemException {
@@ -126,15 +124,14 @@ public final class MessageParser {
     }
   }
 
-  /** Takes any message, and knows what is wrong with it; {@link EntryScanner} is quicker. */
+  /** Parses any message, and finds what is wrong with it; {@link EntryScanner} is faster. */
   static Batch parseWithJackson(byte[] bytes, int offset, int length, String sessionId)
       throws ProblemException {
     int from = offset;
     int to = offset + length;
-    if (startsWithByteOrderMark(
-        bytes, from, to)) { // some editors write one (RFC 8259, section 8.1)
+    if (startsWithByteOrderMark(bytes, from, to)) { // some editors write one (RFC 8259, 8.1)
       from += 3;
-      if (startsWithByteOrderMark(bytes, from, to)) { // which Jackson would pass over
+      if (startsWithByteOrderMark(bytes, from, to)) { // Jackson would skip it
         throw new ProblemException(INVALID_JSON, "the message begins with two byte order marks");
       }
     }
@@ -164,7 +161,7 @@ public final class MessageParser {
         && bytes[from + 2] == (byte) 0xbf;
   }
 
-  /** Where the message is wrong, and Jackson's words for it, but for those about its settings. */
+  /** Returns where and why the message is wrong: Jackson's words, but none about its settings. */
   private static String detail(JsonParseException e) {
     String what = e.getOriginalMessage().replaceAll("[^ -~]", "?");
     what = what.split("[:(, ]*(enable |maybe |\\(Feature|Feature|\\[Source|\\(start marker)", 2)[0];
@@ -224,13 +221,13 @@ public final class MessageParser {
           timestampFrom = position();
           timestampTo = scalarEnd(timestampFrom, value);
         }
-        case "name" -> { // checked when the type is known: the others may have any
+        case "name" -> { // checked once the type is known: only an EVENT's has rules
           nameFrom = nameTo = position();
           if (value == JsonToken.VALUE_STRING) {
             nameTo = scalarEnd(nameFrom, value);
           } else {
             int kept = membersSize;
-            copyValue(value); // for its limits
+            copyValue(value); // to check its limits
             membersSize = kept;
           }
         }
@@ -294,7 +291,7 @@ public final class MessageParser {
     if (nameFrom < 0) {
       throw missing("name");
     }
-    if (nameTo - nameFrom <= 2) { // not a string, or only its quotes
+    if (nameTo - nameFrom <= 2) { // not a string, or an empty one
       throw new ProblemException(INVALID_ENTRY, member("name"), "a name is a non-empty string");
     }
     int length =
@@ -345,8 +342,8 @@ public final class MessageParser {
   }
 
   /**
-   * Copies the value the parser is at, whatever it holds, into the members. Recursion is bounded by
-   * {@link #MAX_DEPTH}.
+   * Copies the value that the parser is at, with everything in it, to the members. Recursion is
+   * bounded by {@link #MAX_DEPTH}.
    */
   private void copyValue(JsonToken value) throws IOException, ProblemException {
     switch (value) {
@@ -383,12 +380,12 @@ public final class MessageParser {
     }
   }
 
-  /** Where the parser's token begins in the message. */
+  /** Returns the offset at which the parser's token begins. */
   private int position() {
     return offset + (int) json.currentTokenLocation().getByteOffset();
   }
 
-  /** Has the parser check the scalar at the position to its end, and returns that end. */
+  /** Has the parser check the whole scalar at {@code from}, and returns the scalar's end offset. */
   private int scalarEnd(int from, JsonToken value) throws IOException, ProblemException {
     if (value == JsonToken.VALUE_STRING) {
       json.finishToken();
@@ -404,7 +401,7 @@ public final class MessageParser {
     return from + length;
   }
 
-  /** Where the well-formed string that begins at the position ends, behind its closing quote. */
+  /** Returns the end offset, past the closing quote, of the well-formed string at {@code from}. */
   private int stringEnd(int from) {
     int i = from + 1;
     while (message[i] != '"') {
@@ -421,7 +418,7 @@ public final class MessageParser {
     return "/" + index;
   }
 
-  /** The entry's, where the name is too long, or is no text, to be repeated. */
+  /** Returns the member's pointer, or its entry's if the name is too long or not valid Unicode. */
   private String member(String name) {
     if (name.length() > 100 || !StandardCharsets.UTF_8.newEncoder().canEncode(name)) {
       return entry();

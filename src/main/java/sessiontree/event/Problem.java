@@ -3,9 +3,9 @@ package sessiontree.event;
 import java.util.Locale;
 
 /**
- * What can be wrong with what a client sends or asks for. The code is stable, and is what programs
- * branch on; the title is for people. How each is reported over HTTP is said once, in the web
- * package.
+ * The problems that a client's message or request can have. The code is stable, for programs to
+ * branch on; the title is for people. The web package defines in one place how each is reported
+ * over HTTP.
  */
 public enum Problem {
   INVALID_SESSION_ID("The session id is not valid"),
@@ -45,12 +45,12 @@ public enum Problem {
     this.title = title;
   }
 
-  /** The stable code, such as {@code invalid_entry}. */
+  /** Returns the stable code, such as {@code invalid_entry}. */
   public String code() {
     return code;
   }
 
-  /** A few words, the same for every occurrence (RFC 9457, "title"). */
+  /** Returns a few words, the same for every occurrence (RFC 9457, "title"). */
   public String title() {
     return title;
   }

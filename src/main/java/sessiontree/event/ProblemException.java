@@ -1,8 +1,8 @@
 package sessiontree.event;
 
 /**
- * A {@link Problem} with what a client did, or asked for. It is a result, not a failure of the
- * server, so it has no stack trace.
+ * Thrown for a {@link Problem} with a client's message or request. It is a result, not a failure of
+ * the server, so it has no stack trace.
  */
 public final class ProblemException extends Exception {
   private static final long serialVersionUID = 1;
@@ -13,8 +13,8 @@ public final class ProblemException extends Exception {
   private long fact;
 
   /**
-   * @param pointer what is wrong, as a JSON pointer (RFC 6901) into the message, or null
-   * @param detail a sentence for people; it says which rule was broken and by what
+   * @param pointer a JSON pointer (RFC 6901) to what is wrong in the message, or null
+   * @param detail a sentence for people that says which rule was broken, and by what
    */
   public ProblemException(Problem problem, String pointer, String detail) {
     super(detail, null, false, false);
@@ -26,14 +26,14 @@ public final class ProblemException extends Exception {
     this(problem, null, detail);
   }
 
-  /** Adds a number that a program can act on, such as the one that was expected. */
+  /** Adds a number that a program can act on, such as the expected message number. */
   public ProblemException with(String name, long value) {
     factName = name;
     fact = value;
     return this;
   }
 
-  /** The name of the number added, or null. */
+  /** Returns the name of the added number, or null. */
   public String factName() {
     return factName;
   }
@@ -46,7 +46,7 @@ public final class ProblemException extends Exception {
     return problem;
   }
 
-  /** Null where the problem is not in one place of a message. */
+  /** Returns the JSON pointer; null if the problem is not in one place of a message. */
   public String pointer() {
     return pointer;
   }

@@ -1,16 +1,16 @@
 package sessiontree.event;
 
 /**
- * The form of session ids and writer names: 1 to 128 of {@code A-Z a-z 0-9 . _ ~ -}, and neither
+ * The syntax of session ids and writer names: 1 to 128 of {@code A-Z a-z 0-9 . _ ~ -}, and neither
  * "." nor "..".
  */
 public final class SessionId {
-  /** Characters, and bytes, at most. */
+  /** Maximum length in characters, and so in bytes. */
   public static final int MAX_LENGTH = 128;
 
   private SessionId() {}
 
-  /** Returns the id, as it is. */
+  /** Returns the id unchanged, if it is valid. */
   public static String check(String id) throws ProblemException {
     if (!isValid(id)) {
       throw new ProblemException(
@@ -35,7 +35,9 @@ public final class SessionId {
     return true;
   }
 
-  /** What a client sent, fit for a message: bounded, and nothing that could not be printed. */
+  /**
+   * Returns a client's text for an error message: shortened, and with only printable characters.
+   */
   static String shown(String text) {
     String start =
         text.length() <= 40

@@ -3,29 +3,29 @@ package sessiontree.event;
 import java.util.Arrays;
 
 /**
- * UNIX epoch seconds, as the JSON number a client sent, turned into the nanoseconds that entries
- * are ordered by. Digits beyond the nanosecond do not count.
+ * Converts UNIX epoch seconds, a JSON number that a client sent, to the nanoseconds by which
+ * entries are ordered. Digits beyond nanoseconds are ignored.
  */
 final class Timestamp {
-  /** Timestamps are below it, so that nanoseconds fit into a long: the year 2262. */
+  /** Exclusive bound of timestamps, in the year 2262: their nanoseconds fit into a long. */
   static final long LIMIT_SECONDS = 9_223_372_036L;
 
   /**
-   * A number of so many digits before the point looks like milliseconds: 100000000000 of them or
-   * more, which were in March 1973. Microseconds and nanoseconds of then have three and six more.
+   * Digits before the point from which a number looks like milliseconds: 100000000000 of them were
+   * in March 1973. Microseconds of that time have three more digits, and nanoseconds six more.
    */
   private static final int MILLIS_DIGITS = 12;
 
-  /** No timestamp. */
+  /** Result for a number that is negative, or too large. */
   static final long OUT_OF_RANGE = -1;
 
-  /** No timestamp, and so large that it looks like milliseconds. */
+  /** Result for a number that is too large, and looks like milliseconds. */
   static final long LOOKS_LIKE_MILLIS = -2;
 
-  /** No timestamp, and so large that it looks like microseconds. */
+  /** Result for a number that is too large, and looks like microseconds. */
   static final long LOOKS_LIKE_MICROS = -3;
 
-  /** No timestamp, and so large that it looks like nanoseconds. */
+  /** Result for a number that is too large, and looks like nanoseconds. */
   static final long LOOKS_LIKE_NANOS = -4;
 
   private static final int NANO_DIGITS = 9;
@@ -37,10 +37,10 @@ final class Timestamp {
   private Timestamp() {}
 
   /**
-   * Returns the nanoseconds, or one of the negative values above. The cost is the number's length,
-   * whatever its exponent.
+   * Returns the nanoseconds, or one of the negative values above. The cost depends on the number's
+   * length, not on its exponent.
    *
-   * @param number holds a well-formed JSON number from one position to another
+   * @param number the array that holds a well-formed JSON number, from {@code from} to {@code to}
    */
   static long nanos(byte[] number, int from, int to) {
     long nanos = plainNanos(number, from, to);
@@ -91,8 +91,8 @@ final class Timestamp {
   }
 
   /**
-   * Parses the common form, digits with or without a point: at most ten before it, and nine behind
-   * it. Negative if it is another, or out of range.
+   * Parses the common form: digits with or without a decimal point, at most ten before it and nine
+   * after it. Returns a negative number for other forms, and if it is out of range.
    */
   private static long plainNanos(byte[] number, int from, int to) {
     long value = 0;
@@ -115,7 +115,7 @@ final class Timestamp {
     return nanos < LIMIT_SECONDS * 1_000_000_000L ? nanos : -1;
   }
 
-  /** The first of the digits, padded with zeros, as a whole number; negative on overflow. */
+  /** Returns the first {@code take} digits, zero-padded, as a number; negative on overflow. */
   private static long scaled(byte[] digits, int count, int take) {
     byte[] taken = Arrays.copyOf(Arrays.copyOf(digits, Math.min(count, take)), take);
     long value = 0;
@@ -128,7 +128,7 @@ final class Timestamp {
     return value;
   }
 
-  /** Saturates far above what matters. */
+  /** Returns the exponent, saturated far above the values that matter. */
   private static long exponent(byte[] number, int from, int to) {
     int i = from;
     boolean negative = number[i] == '-';

@@ -6,14 +6,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * Writes the JSON tree of a session, child by child, in memory of one buffer. Not safe for several
- * threads. It neither flushes nor closes what it writes to.
+ * A writer of a session's JSON tree, child by child, with one buffer of memory. It neither flushes
+ * nor closes the stream that it writes to. Not safe for several threads.
  */
 public final class TreeWriter {
   private static final int BUFFER_BYTES = 1 << 16;
   private static final byte[] LAST = {']', '}'};
 
-  /** What stands before each child's text; and a word more, so that it can be copied by words. */
+  /** The prefix of each child's text, and a word more so that it can be copied by words. */
   private static final byte[] BEFORE_CHILD =
       ",{\"type\":\"EVENT\",\"timestamp\":        ".getBytes(StandardCharsets.US_ASCII);
 
@@ -22,13 +22,13 @@ public final class TreeWriter {
   private final OutputStream out;
   private final byte[] buffer;
   private int used;
-  private int skip = 1; // of BEFORE_CHILD: no comma stands before the first
+  private int skip = 1; // bytes of BEFORE_CHILD: the first child has no comma
 
   /**
-   * @param count how many children are to come, so that a small tree has a small buffer
-   * @param bytes how many bytes they have as {@link Children}
-   * @param end null of a session that is open
-   * @param abandoned whether the session was ended by the server, for want of anything new
+   * @param count the number of children to come, so that a small tree has a small buffer
+   * @param bytes the bytes of those children, laid out as {@link Children}
+   * @param end the session's end; null if it is open
+   * @param abandoned whether the server ended the session, because nothing new came
    */
   public TreeWriter(
       OutputStream out,
@@ -51,12 +51,12 @@ public final class TreeWriter {
     put(begin, 0, begin.length);
   }
 
-  /** What stands in a tree before the text of each child. */
+  /** Returns the prefix that each child's text has in a tree. */
   public static byte[] beforeChild() {
     return Arrays.copyOfRange(BEFORE_CHILD, 1, BEFORE_CHILD_BYTES);
   }
 
-  /** Adds a child, given as the text of {@link Children}. */
+  /** Adds a child, given by its text as in {@link Children}. */
   public void child(byte[] bytes, int offset, int length) throws IOException {
     put(BEFORE_CHILD, skip, BEFORE_CHILD_BYTES - skip);
     skip = 0;

@@ -5,8 +5,8 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
 /**
- * Whether bytes are UTF-8 (RFC 3629, section 4: no surrogates, nothing overlong). ASCII, the common
- * case, costs an eighth of a step a byte; nothing is allocated.
+ * Checks that bytes are valid UTF-8 (RFC 3629, section 4: no surrogates, nothing overlong). ASCII,
+ * the common case, is checked eight bytes at a time; nothing is allocated.
  */
 public final class Utf8 {
   private static final VarHandle LONG =
@@ -33,14 +33,14 @@ public final class Utf8 {
     return true;
   }
 
-  /** Bytes of the character that begins here, which is not ASCII; 0 if it is none. */
+  /** Returns the number of bytes of the non-ASCII character at {@code i}; 0 if it is not valid. */
   private static int size(byte[] bytes, int i, int end) {
     int first = bytes[i] & 0xff;
     int size = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
     if (first < 0xc2 || first > 0xf4 || end - i < size) {
       return 0;
     }
-    // The second byte gives away overlong forms, surrogates, and what is beyond U+10FFFF.
+    // The second byte reveals overlong forms, surrogates, and code points beyond U+10FFFF.
     int second = bytes[i + 1] & 0xff;
     int least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
     int most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;

@@ -4,9 +4,9 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
-/** Bytes, eight at a time. */
+/** Access to byte arrays eight bytes at a time. */
 final class Words {
-  /** Eight bytes as a word, the first of them lowest. */
+  /** Eight bytes as a long, the first byte lowest. */
   static final VarHandle WORD =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
@@ -15,8 +15,8 @@ final class Words {
   private Words() {}
 
   /**
-   * Copies some bytes: a few by words where there is room for whole ones, which costs half of what
-   * {@link System#arraycopy} does. Up to 7 bytes behind the copy are overwritten.
+   * Copies bytes. Short copies go word by word if both arrays have room for whole words, which
+   * costs half of what {@link System#arraycopy} does. Up to 7 bytes after the copy are overwritten.
    */
   static void copy(byte[] from, int offset, byte[] to, int toOffset, int length) {
     int room = Math.min(from.length - offset, to.length - toOffset);

@@ -13,8 +13,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.DoubleSupplier;
 
 /**
- * Everything that is counted, for Prometheus. A class that knows a number counts it here, or says
- * where it can be asked for. Safe for several threads; to count costs some nanoseconds.
+ * All metrics of the server, for Prometheus. A class that knows a number counts it here, or
+ * registers a gauge that reads it. Safe for several threads; counting costs some nanoseconds.
  */
 public final class Metrics {
   private final PrometheusRegistry registry = new PrometheusRegistry();
@@ -63,7 +63,7 @@ public final class Metrics {
           "method",
           "status");
 
-  /** The class is poll for what a client asks again and again, client or server for whose fault. */
+  /** The class is poll while clients wait for a tree, else client or server: who is at fault. */
   public final Counter requestsRefused =
       counter(
           "requests_refused",
@@ -109,12 +109,12 @@ public final class Metrics {
         .register(registry);
   }
 
-  /** Adds a counter of what only some servers have. */
+  /** Registers a counter that only some servers have. */
   public Counter counted(String name, String help) {
     return counter(name, help);
   }
 
-  /** Adds a number that is asked for when it is looked at. */
+  /** Registers a gauge whose value is read at each scrape. */
   public void gauge(String name, String help, DoubleSupplier value) {
     GaugeWithCallback.builder()
         .name("sessiontree_" + name)
@@ -123,7 +123,7 @@ public final class Metrics {
         .register(registry);
   }
 
-  /** Adds what is built in: a gauge that is always 1, and has a label for each of the two. */
+  /** Registers the build info: a gauge that is always 1, with version and commit as labels. */
   public void build(String version, String commit) {
     GaugeWithCallback.builder()
         .name("sessiontree_build_info")
@@ -133,24 +133,24 @@ public final class Metrics {
         .register(registry);
   }
 
-  /** The Content-Type of what {@link #write} writes. */
+  /** Returns the Content-Type of what {@link #write} writes. */
   public String contentType(boolean openMetrics) {
     return writer(openMetrics).getContentType();
   }
 
   /**
-   * Writes all numbers as of now, those of the JVM included.
+   * Writes the current values of all metrics, including those of the JVM.
    *
-   * @param openMetrics whether as OpenMetrics; otherwise in Prometheus's text format
+   * @param openMetrics whether to write OpenMetrics; otherwise Prometheus's text format
    */
   public void write(OutputStream out, boolean openMetrics) throws IOException {
-    if (jvm.compareAndSet(false, true)) { // not at the start, which it would slow down
+    if (jvm.compareAndSet(false, true)) { // not at the start, as it would slow that down
       JvmMetrics.builder().register(registry);
     }
     writer(openMetrics).write(out, registry.scrape());
   }
 
-  /** Not by the library's choice, which may be Protobuf, for which the classes are not here. */
+  /** Returns a text writer; the library might choose Protobuf, whose classes are not included. */
   private ExpositionFormatWriter writer(boolean openMetrics) {
     return openMetrics
         ? formats.getOpenMetricsTextFormatWriter()

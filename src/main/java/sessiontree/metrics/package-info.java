@@ -1,2 +1,2 @@
-/** What can be seen of a running server from outside, in one table. It knows nobody. */
+/** The metrics of a running server, in one table. Depends on no other package. */
 package sessiontree.metrics;

@@ -3,20 +3,20 @@ package sessiontree.sort;
 import java.io.IOException;
 
 /**
- * Children one after another, by ascending key, equal keys in the order stored. It begins before
- * the first. Not safe for several threads.
+ * A cursor over children by ascending key; equal keys come in the order stored. It starts before
+ * the first child. Not safe for several threads.
  */
 public interface Cursor {
-  /** Moves on; false when there is none left, and from then on. */
+  /** Moves to the next child; returns false if none is left, also when called again. */
   boolean next() throws IOException;
 
-  /** Nanoseconds since the UNIX epoch. */
+  /** Returns the child's key: nanoseconds since the UNIX epoch. */
   long key();
 
-  /** Holds the child's text, until the next move. It may be read only now. */
+  /** Returns the array with the text, valid until the next move; may read the text only now. */
   byte[] array() throws IOException;
 
-  /** Where the text begins in the array; to be asked for after that. */
+  /** Returns the text's offset in the array; call it after {@link #array}. */
   int offset();
 
   int length();

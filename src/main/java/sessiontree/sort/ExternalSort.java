@@ -14,14 +14,14 @@ import java.util.List;
 import sessiontree.event.Children;
 
 /**
- * Sorts the children of one session in a bounded memory: what is more goes to temporary files as
- * sorted runs, of which thirty-two of a size are merged into one. Not safe for several threads.
+ * Sorts the children of one session in bounded memory: spills sorted runs to temporary files, and
+ * merges every 32 runs of a level into one. Not safe for several threads.
  */
 public final class ExternalSort implements Closeable {
   private static final int FAN_IN = 32;
   private static final int BUFFER_BYTES = 16 << 10;
 
-  /** A sorted file; a run of level n holds thirty-two of the level below. */
+  /** A sorted file; a run of level n holds 32 runs of the level below. */
   private record Run(Path file, int level) {}
 
   private final Path folder;
@@ -33,17 +33,17 @@ public final class ExternalSort implements Closeable {
   private long bytes;
 
   /**
-   * A sort of nothing yet.
+   * Creates a sort without children.
    *
-   * @param folder for temporary files
-   * @param memoryBytes that children in memory have at most, besides one array of them
+   * @param folder the folder for temporary files
+   * @param memoryBytes maximum bytes of children in memory, besides one added array
    */
   public ExternalSort(Path folder, long memoryBytes) {
     this.folder = folder;
     this.memoryBytes = memoryBytes;
   }
 
-  /** Adds children behind those that are here; the array is kept. */
+  /** Adds children after the earlier ones; the array is kept. */
   public void add(byte[] children, int many) throws IOException {
     if (buffer.count() > 0 && buffer.allocated() + children.length > memoryBytes) {
       spill();
@@ -57,7 +57,7 @@ public final class ExternalSort implements Closeable {
     return count;
   }
 
-  /** Bytes of children, their headers included. */
+  /** Returns the bytes of all children, their headers included. */
   public long bytes() {
     return bytes;
   }
@@ -107,7 +107,7 @@ public final class ExternalSort implements Closeable {
     return MergeIterator.of(cursors);
   }
 
-  /** The children in order. Nothing may be added any more. */
+  /** Returns the children in order. Nothing may be added after this. */
   public Cursor sorted() throws IOException {
     if (runs.isEmpty()) {
       return buffer.sorted();
@@ -127,7 +127,7 @@ public final class ExternalSort implements Closeable {
     open.clear();
   }
 
-  /** Deletes the files. */
+  /** Deletes the temporary files. */
   @Override
   public void close() throws IOException {
     closeAll();

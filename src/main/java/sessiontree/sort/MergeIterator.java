@@ -4,12 +4,12 @@ import java.io.IOException;
 import java.util.List;
 
 /**
- * Merges sorted cursors into one: of equal keys, those of the earlier cursor come first, so that
- * the order stored is kept when the cursors are given by age. A binary heap; log2(cursors)
- * comparisons of longs a child at most, one or two where the cursors hardly overlap.
+ * A cursor that merges sorted cursors. Of equal keys, those of the earlier cursor come first, so
+ * the order stored is kept if the cursors are given by age. It is a binary heap: at most
+ * log2(cursors) comparisons of longs for each child, and one or two if the cursors hardly overlap.
  */
 public final class MergeIterator implements Cursor {
-  private final Cursor[] heap; // the least first
+  private final Cursor[] heap; // the least key first
   private final int[] ages;
   private final long[] keys;
   private int size;
@@ -22,7 +22,7 @@ public final class MergeIterator implements Cursor {
   }
 
   /**
-   * Merges cursors into one.
+   * Returns a cursor over the children of all cursors.
    *
    * @param cursors the oldest first, each before its first child
    */

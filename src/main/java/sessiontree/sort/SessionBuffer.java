@@ -6,18 +6,18 @@ import sessiontree.event.Batch;
 import sessiontree.event.Children;
 
 /**
- * The children of one session that are in memory, in the order stored, and sorted when they are
- * asked for. What comes in order costs no sort.
+ * The children of one session that are in memory. They are kept in the order stored, and sorted on
+ * request; children that were added in key order need no sort.
  *
- * <p>Memory: the children's bytes (12 and the text each), at most twice of it while it grows and is
- * below {@link #SMALL_BYTES}; sorting takes another 16 bytes a child, and as much again for a
- * moment. Not safe for several threads.
+ * <p>Memory: the children's bytes (12 and the text each), and at most twice that while it grows and
+ * is below {@link #SMALL_BYTES}. Sorting takes another 16 bytes for each child, and as much again
+ * for a moment. Not safe for several threads.
  */
 public final class SessionBuffer {
-  /** Batches up to this size are copied together, larger ones are kept as they come. */
+  /** Batches up to this size are copied into common chunks; larger arrays become chunks. */
   private static final int SMALL_BYTES = 4 << 10;
 
-  /** Children whose lengths are read before the first of them is needed. */
+  /** Number of children whose lengths are read ahead. */
   private static final int AHEAD = 32;
 
   private static final int CHUNK_BYTES = 64 << 10;
@@ -25,7 +25,7 @@ public final class SessionBuffer {
   private byte[][] chunks = new byte[1][];
   private int[] used = new int[1];
   private int last = -1;
-  private boolean shared; // the last chunk is a batch's own array, not to be written into
+  private boolean shared; // whether the last chunk is a batch's own array, which must not change
   private int count;
   private long bytes;
   private long allocated;
@@ -33,7 +33,7 @@ public final class SessionBuffer {
   private long lastKey = Long.MIN_VALUE;
 
   /**
-   * Adds children behind those that are here.
+   * Adds children after the earlier ones.
    *
    * @param children laid out as {@link Children}; the array is kept, and must not change
    */
@@ -80,8 +80,8 @@ public final class SessionBuffer {
   }
 
   /**
-   * The children that are in buffers now, the oldest first. It shares their bytes; what is added to
-   * the buffers later is not in it, and nothing may be added to it.
+   * Returns the children now in {@code buffers}, the oldest first. It shares their bytes; children
+   * added to the buffers later are not in it, and none may be added to it.
    */
   public static SessionBuffer snapshot(List<SessionBuffer> buffers) {
     SessionBuffer all = new SessionBuffer();
@@ -100,22 +100,22 @@ public final class SessionBuffer {
     return all;
   }
 
-  /** How many children are here. */
+  /** Returns the number of children. */
   public int count() {
     return count;
   }
 
-  /** Bytes of children, their headers included. */
+  /** Returns the bytes of the children, their headers included. */
   public long bytes() {
     return bytes;
   }
 
-  /** Bytes of memory that are held for them. */
+  /** Returns the bytes of memory allocated for the children. */
   public long allocated() {
     return allocated;
   }
 
-  /** The greatest timestamp of the children and of that one. Reads them all. */
+  /** Returns the greatest timestamp of the children and {@code than}. Reads all children. */
   public Batch.Bound latest(Batch.Bound than) {
     long key = than.key();
     byte[] chunk = null;
@@ -132,14 +132,14 @@ public final class SessionBuffer {
     return chunk == null ? than : Children.bound(key, chunk, at + Children.HEADER_BYTES);
   }
 
-  /** The children in order. Nothing may be added while it is used. */
+  /** Returns the children in key order. Nothing may be added while the cursor is used. */
   public Cursor sorted() {
     return ordered ? new AsStored() : new Sorted();
   }
 
   /**
-   * The children behind the first so many, in the order stored; each of those is passed over.
-   * Nothing may be added while it is used.
+   * Returns the children after the first {@code children}, which are skipped one by one, in the
+   * order stored. Nothing may be added while the cursor is used.
    */
   public Cursor since(long children) {
     AsStored since = new AsStored();
@@ -193,10 +193,10 @@ public final class SessionBuffer {
 
   private final class Sorted implements Cursor {
     private final long[] keys = new long[count];
-    private final long[] places = new long[count]; // chunk, and offset in it
+    private final long[] places = new long[count]; // index of the chunk, and offset in it
     private final int[] lengths = new int[AHEAD];
 
-    @SuppressWarnings("UnusedVariable") // so that the reads are not left out
+    @SuppressWarnings("UnusedVariable") // so that the compiler keeps the reads
     private int touched;
 
     private int next;
@@ -240,8 +240,8 @@ public final class SessionBuffer {
     }
 
     /**
-     * Reads the next lengths at once, and then each child's last byte: in shuffled input each is a
-     * cache miss, and these do not wait for each other.
+     * Reads the next lengths together, and then the last byte of each child. In shuffled input each
+     * read is a cache miss; read together, the misses do not wait for each other.
      */
     private void lookAhead() {
       int until = Math.min(count - next, AHEAD);

@@ -3,18 +3,17 @@ package sessiontree.sort;
 import java.util.Arrays;
 
 /**
- * Sorts longs and carries other longs along, keeping the order of equal ones. Few are sorted by
- * insertion; more by their digits, least significant first (Knuth, The Art of Computer Programming,
- * volume 3, 5.2.5), as keys that lie close together, such as timestamps of one session, have few
- * digits that differ. Low digits that all keys share, as those of whole seconds do, are passed
- * over.
+ * A stable sort of longs that moves a second array of longs along. Few keys are sorted by
+ * insertion; more by radix sort, least significant digit first (Knuth, The Art of Computer
+ * Programming, volume 3, 5.2.5): keys that are close together, such as timestamps of one session,
+ * differ in few digits. Low digits that all keys share, as those of whole seconds do, are skipped.
  */
 final class StableSort {
   private static final int FEW = 48;
 
   private StableSort() {}
 
-  /** Sorts both arrays by the keys. Takes memory of the same size again while it runs. */
+  /** Sorts both arrays by {@code keys}. Takes memory of the same size again while it runs. */
   static void sort(long[] keys, long[] places) {
     if (keys.length <= FEW) {
       insert(keys, places);

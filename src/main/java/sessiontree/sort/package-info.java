@@ -1,5 +1,5 @@
 /**
- * Bringing children into order: in memory, and by merging what is in order already. Knows only how
- * children lie in bytes.
+ * Sorting of children: in memory, and by merging cursors that are already sorted. Depends only on
+ * the byte layout of children.
  */
 package sessiontree.sort;
