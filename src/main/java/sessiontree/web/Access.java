@@ -10,9 +10,9 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 
 /**
- * Decides which requests are allowed: looks at the host that a request was sent to, at the {@code
- * Origin} of what browsers send, and at tokens, in this order. It stands in front of all routes,
- * upgrades included. Safe for several threads.
+ * Handler in front of all routes, WebSocket upgrades included, that decides which requests are
+ * allowed. It checks the {@code Host} (only if the server has no tokens), the {@code Origin} that
+ * browsers send, and the tokens, in this order. Safe for several threads.
  */
 final class Access extends Handler.Wrapper {
   private final Hosts hosts;

@@ -18,16 +18,16 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 
 /**
- * The page and the browser client: files in the jar, each read, compressed and hashed once. Any
- * cache may keep them, and asks each time whether they are still right: so a new version of the
- * server has its own page at once.
+ * Serves the page and the browser client. Each file is read from the jar, compressed and hashed
+ * once. Caches may keep the files but must revalidate them on each use, so that a new version of
+ * the server shows its own page at once.
  */
 final class Assets {
   static final String INDEX = "index.html";
   static final String CLIENT = "sessiontree.js";
   static final String TYPES = "sessiontree.d.ts";
 
-  /** The files of the page, besides the index. No other name reaches the class loader. */
+  /** Files that {@code /page/{name}} serves. No other name reaches the class loader. */
   static final Set<String> PAGE =
       Set.of(
           "api.js",
@@ -54,17 +54,17 @@ final class Assets {
           "css", "text/css; charset=utf-8",
           "svg", "image/svg+xml; charset=utf-8");
 
-  /** Of the page: only the server's own files and data, nothing inline, and in no frame. */
+  /** Allows the page only the server's own files and data, nothing inline, and no framing. */
   private static final String POLICY =
       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
           + " base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-  /** By name, once they were asked for. */
+  /** Files that have been requested, by name. */
   private static final Map<String, Asset> READ = new ConcurrentHashMap<>();
 
   private Assets() {}
 
-  /** A file, and its tag without quotes. */
+  /** A file's content and its entity tag, without quotes. */
   private record Asset(Responses.Body body, String tag) {
     static Asset read(String name) throws IOException {
       try (InputStream in = Assets.class.getResourceAsStream("/sessiontree/page/" + name)) {
@@ -81,7 +81,7 @@ final class Assets {
     return ctx -> respond(ctx, name);
   }
 
-  /** {@code GET /page/{name}}. */
+  /** Serves {@code GET /page/{name}}. */
   static void getOfPage(Context ctx) throws ProblemException, IOException {
     String name = ctx.pathParam("name");
     if (!PAGE.contains(name)) {
@@ -104,7 +104,7 @@ final class Assets {
     }
     List<String> ifNoneMatch = Collections.list(ctx.req().getHeaders("If-None-Match"));
     if (Preconditions.isKnown(ifNoneMatch, Set.of(tag))) {
-      ctx.res().addHeader("Vary", "Accept-Encoding"); // beside Origin
+      ctx.res().addHeader("Vary", "Accept-Encoding"); // besides the Origin of Cors
       ctx.status(304).res().setContentType(null);
       return;
     }

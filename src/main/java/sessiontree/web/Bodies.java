@@ -24,13 +24,13 @@ import sessiontree.metrics.Metrics;
 import sessiontree.store.RunningClock;
 
 /**
- * Reads the body of each POST before anything else is done with it, so that a slow client holds no
- * thread, and hands it to the route as an attribute of the request. What has been received counts
- * among the in-flight bytes of all connections, not what was announced: where these are at their
- * bound, bodies wait for their turn as streams do. Safe for several threads.
+ * Reads the whole body of each POST before the request reaches its route, so that a slow client
+ * occupies no thread. The route gets the body as a request attribute. The bytes received, not those
+ * announced, count among the in-flight bytes of all connections; at the bound, bodies wait their
+ * turn as streams do. Safe for several threads.
  *
- * <p>Jetty's EagerContentHandler would keep the buffer of each read, several KiB for a single byte
- * of a body that trickles, and its MinimumDataRateHandler gives a client no time to begin.
+ * <p>Jetty's EagerContentHandler would keep the buffer of each read: several KiB for each byte of a
+ * body that trickles in. Its MinimumDataRateHandler gives a client no time to begin.
  */
 final class Bodies extends Handler.Wrapper {
   /** The attribute of the request that holds the body's bytes, decoded. */
@@ -38,13 +38,13 @@ final class Bodies extends Handler.Wrapper {
 
   static final byte[] NONE = new byte[0];
 
-  /** After the request timeout, a client must have sent so much in each second on average. */
+  /** Minimum average rate at which a client must have sent, once the request timeout has passed. */
   private static final long MIN_BYTES_A_SECOND = 1 << 10;
 
-  /** How long a body may take at most; as a message of a stream. */
+  /** Time limit for a body, as for a stream's message, unless the request timeout is longer. */
   private static final long MAX_NANOS = 60_000_000_000L;
 
-  /** How long it may take, or wait for room, where in-flight bytes are short. */
+  /** Time limit for a body, or for its wait for room, while in-flight bytes are short. */
   private static final long SHORT_NANOS = 10_000_000_000L;
 
   private static final Set<String> GZIP = Set.of("gzip", "x-gzip");
@@ -131,29 +131,29 @@ final class Bodies extends Handler.Wrapper {
 
   private enum State {
     READING,
-    /** Until there is room among the in-flight bytes. */
+    /** Waiting for room among the in-flight bytes. */
     BLOCKED,
-    /** Whole, refused or broken off. */
+    /** Complete, refused or aborted. */
     READ
   }
 
-  /** A body that is being read: by one thread at a time. */
+  /** A body that is being read, by one thread at a time. */
   private final class Body implements Runnable, InFlight.Reader {
     private final Request request;
     private final Response response;
     private final Callback callback;
     private final boolean gzip;
 
-    // Of the thread that reads.
+    // Owned by the reading thread.
     private final PartialMessage bytes = new PartialMessage();
 
     // All guarded by this.
     private State state = State.READING;
     private final long sinceNanos = time.nanos();
-    private boolean admitted; // to read once more, whatever else waits now
+    private boolean admitted; // may read once more, ahead of other waiting readers
     private long received;
-    private long counted; // among the in-flight bytes
-    private long message; // its bytes, once it is whole; likewise
+    private long counted; // in-flight bytes for the partial body
+    private long message; // in-flight bytes for the complete body
 
     Body(Request request, Response response, Callback callback, boolean gzip) {
       this.request = request;
@@ -214,7 +214,7 @@ final class Bodies extends Handler.Wrapper {
       counted = held;
     }
 
-    /** With the bytes of the whole message, if there is one. False if somebody else was first. */
+    /** Ends reading, with the size of the message or 0. Returns false if already ended. */
     private boolean end(long messageBytes) {
       synchronized (this) {
         if (state == State.READ) {
@@ -247,7 +247,7 @@ final class Bodies extends Handler.Wrapper {
     }
 
     private byte[] inflated() throws ProblemException {
-      long needed = 3L * maxMessageBytes; // of what comes out, and of its pieces
+      long needed = 3L * maxMessageBytes; // for the inflated body, and the pieces it is read in
       if (!inFlight.borrow(needed)) {
         throw noRoom();
       }
@@ -274,7 +274,7 @@ final class Bodies extends Handler.Wrapper {
     private void fail(Throwable cause) {
       if (cause instanceof TimeoutException) {
         drop("slow_body");
-      } else if (end(0)) { // it broke off, or is no HTTP
+      } else if (end(0)) { // the client disconnected, or sent invalid HTTP
         callback.failed(cause);
       }
     }
@@ -307,7 +307,7 @@ final class Bodies extends Handler.Wrapper {
       refuse(new ProblemException(Problem.REQUEST_TIMEOUT, "the body did not come in time"));
     }
 
-    /** The request has its response, or never will. */
+    /** Called when the request has its response, or has failed. */
     void completed() {
       end(0);
       counted(0);

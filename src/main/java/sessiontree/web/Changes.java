@@ -22,7 +22,7 @@ import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
 
-/** {@code POST /sessions/{id}/events} and {@code DELETE /sessions/{id}}, by {@link Posting}. */
+/** {@code POST /sessions/{id}/events} and {@code DELETE /sessions/{id}}, via {@link Posting}. */
 final class Changes {
   private final SessionStore store;
   private final Posting posting;
@@ -86,8 +86,9 @@ final class Changes {
   }
 
   /**
-   * The tag that the tree must have when it is deleted, by {@code If-Match}; null if any, or none,
-   * will do. A session of which nothing is stored is not found, whatever the condition.
+   * Returns the tag that the tree must have when it is deleted, as {@code If-Match} demands; null
+   * if there is no such condition. Also null if nothing is stored of the session, so that the
+   * deletion responds with 404, whatever the condition.
    */
   private String matchedTag(Context ctx, String id) throws ProblemException, IOException {
     List<String> ifMatch = Collections.list(ctx.req().getHeaders("If-Match"));
@@ -101,7 +102,7 @@ final class Changes {
     }
   }
 
-  /** Responds when the outcome is known: with its problem, or as given if it was done. */
+  /** Responds once the outcome is known: with its problem, or by {@code done} if it has none. */
   private static void respond(
       Context ctx, CompletableFuture<Posting.Outcome> future, Consumer<Posting.Outcome> done) {
     ctx.future(

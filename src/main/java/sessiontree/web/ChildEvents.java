@@ -8,9 +8,9 @@ import sessiontree.event.TreeWriter;
 import sessiontree.sort.Cursor;
 
 /**
- * Writes a session's children as server-sent events (HTML, section 9.2), {@code event: entry} each:
- * those of a tree, whose text may be cut anywhere, and single ones. No child has a line's end in
- * it. Not safe for several threads.
+ * Encodes a session's children as server-sent events (HTML, section 9.2), {@code event: entry} for
+ * each. Children come one at a time, or as a tree's text, which may be cut anywhere. No child
+ * contains a line break. Not safe for several threads.
  */
 final class ChildEvents {
   private static final byte[] BEFORE = ascii("event: entry\ndata: ");
@@ -19,14 +19,14 @@ final class ChildEvents {
 
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
-  // Where the text of a tree was cut.
-  private boolean inChildren; // behind the head, which has no other array
+  // State of the scan, where the tree's text was cut.
+  private boolean inChildren; // after the tree's first "[", which begins its children
   private int depth;
   private boolean inString;
   private boolean escaped;
   private long count;
 
-  /** The next part of a text is the first of another tree. */
+  /** Resets the scan: the next part of a text begins another tree. */
   void beginTree() {
     inChildren = false;
     depth = 0;
@@ -36,10 +36,10 @@ final class ChildEvents {
   }
 
   /**
-   * Adds the next part of a tree's text. A child has no id, as one can only go on behind the last
-   * of them: the others are not in the order stored.
+   * Adds the next part of a tree's text. Only the last child gets an id, because a client can
+   * resume only after that one: the children are sorted by timestamp, not in the order stored.
    *
-   * @param last the number of the tree's last child, which is its id
+   * @param last the number of the tree's last child, which becomes its id
    */
   void tree(ByteBuffer part, long last) {
     while (part.hasRemaining()) {
@@ -73,7 +73,7 @@ final class ChildEvents {
     }
   }
 
-  /** Adds a child. */
+  /** Adds the cursor's current child. */
   void child(Cursor child, long id) throws IOException {
     child(child.array(), child.offset(), child.length(), id);
   }
@@ -93,7 +93,7 @@ final class ChildEvents {
     out.writeBytes(AFTER);
   }
 
-  /** Adds another event; an id below 0 is none. */
+  /** Adds an event other than a child; a negative {@code id} means none. */
   void event(String name, String data, long id) {
     out.writeBytes(
         ascii(
@@ -106,7 +106,7 @@ final class ChildEvents {
                 + "\n\n"));
   }
 
-  /** Adds a line that says nothing. */
+  /** Adds an empty comment, which clients ignore. */
   void comment() {
     out.writeBytes(ascii(":\n\n"));
   }
@@ -115,7 +115,7 @@ final class ChildEvents {
     return out.size();
   }
 
-  /** Takes what was added. */
+  /** Returns the events added since the last call, and removes them. */
   ByteBuffer take() {
     ByteBuffer taken = ByteBuffer.wrap(out.toByteArray());
     out.reset();

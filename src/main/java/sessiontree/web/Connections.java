@@ -18,12 +18,12 @@ import sessiontree.metrics.Metrics;
 import sessiontree.store.RunningClock;
 
 /**
- * Counts connections, refuses those that are too many, and closes those that do not come to the
- * point: whose request's head takes too long. What comes of it is closed without a response, as
- * there is no request yet. Safe for several threads.
+ * Counts connections, refuses those over the limit, and closes those whose request head takes
+ * longer than the request timeout. These are closed without a response, as there is no request yet.
+ * Safe for several threads.
  */
 final class Connections extends Handler.Wrapper implements Connection.Listener {
-  /** Without a request before the server stops, if there are connections that could send one. */
+  /** How long no request must be pending before the server stops with connections open. */
   private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
   private final int max;
@@ -33,11 +33,11 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
   private final CounterDataPoint slow;
   private final CounterDataPoint excess;
   private final AtomicInteger count = new AtomicInteger();
-  private final AtomicInteger requests = new AtomicInteger(); // without a response
+  private final AtomicInteger requests = new AtomicInteger(); // those without a response
   private volatile boolean closing;
   private final Map<Connection, Head> heads = new ConcurrentHashMap<>();
 
-  /** Where a connection is with its next request's head. */
+  /** Tracks how long a connection takes for its next request's head. */
   private final class Head {
     private final boolean excess;
 
@@ -61,7 +61,7 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
     }
 
     synchronized boolean isSlow(long nowNanos, long bytesIn, long timeoutNanos) {
-      if (inRequest || bytesIn == bytesBefore) { // or idle, which Jetty looks after
+      if (inRequest || bytesIn == bytesBefore) { // idle connections are closed by Jetty
         sinceNanos = nowNanos;
         return false;
       }
@@ -70,9 +70,10 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
   }
 
   /**
-   * A handler that stands in front of all others.
+   * Creates the handler, which must be in front of all others.
    *
-   * @param max connections that are served; some more get a response that they are too many
+   * @param max number of connections that are served; some more are refused with a response, and
+   *     any beyond those are closed at once
    */
   Connections(int max, Duration timeout, RunningClock time, Metrics metrics) {
     this.time = time;
@@ -96,7 +97,7 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
       excess.inc();
       connection.getEndPoint().close();
     } else if (!(connection instanceof Connection.UpgradeTo)
-        || connection instanceof Connection.UpgradeFrom) { // HTTP's, not a WebSocket's
+        || connection instanceof Connection.UpgradeFrom) { // HTTP, not WebSocket
       heads.put(connection, new Head(open > max));
     }
   }
@@ -145,14 +146,14 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
     return super.handle(request, response, whenRead);
   }
 
-  /** From now on requests are refused; those that came before are responded to. */
+  /** Refuses all requests from now on; those received before still get their responses. */
   void refuseAll() {
     closing = true;
   }
 
   /**
-   * Returns when all requests have their responses, and none came for a while, as some may have
-   * been sent and not been read; or the time is up.
+   * Waits until all requests have their responses and none has come for a while, as some may have
+   * been sent but not read yet. Returns at {@code untilNanos} at the latest.
    */
   void awaitResponses(long untilNanos) throws InterruptedException {
     long sinceNanos = System.nanoTime();

@@ -15,9 +15,9 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 
 /**
- * Which pages browsers let in, and what they may send and see (CORS; Fetch Standard, section 3.2).
- * An origin that is allowed by name is allowed with whatever headers and credentials it asks for,
- * as beacons and instrumented pages do. Immutable.
+ * Decides which origins' pages may send requests, and what they may send and read (CORS; Fetch
+ * Standard, section 3.2). An origin that is allowed by name may use any headers and credentials, as
+ * beacons and instrumented pages do. Immutable.
  */
 final class Cors {
   private static final String METHODS = "GET, HEAD, POST, DELETE";
@@ -25,22 +25,22 @@ final class Cors {
       "ETag, Location, Retry-After, WWW-Authenticate, Allow, Accept-Encoding, Date";
   private static final String MAX_AGE_SECONDS = "7200";
 
-  /** A field's name (RFC 9110, section 5.1). */
+  /** A header's name (RFC 9110, section 5.1). */
   private static final Pattern NAME = Pattern.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+");
 
-  /** Of the names that a preflight asks for; a response's head has room for 8 KiB. */
+  /** Bound on the header names sent to a preflight: a response's head has room for 8 KiB. */
   private static final int MAX_NAMES_CHARACTERS = 4_096;
 
   private final boolean any;
   private final Set<String> names;
 
-  /** Normalized origins, or {@code *}. */
+  /** Allows these normalized origins, or all origins if they contain {@code *}. */
   Cors(List<String> origins) {
     this.any = origins.contains(Origin.ANY);
     this.names = Set.copyOf(origins);
   }
 
-  /** Refuses a request of a page that may not send it, and lets its browser know if it may. */
+  /** Refuses requests from origins that are not allowed; sets the CORS headers for others. */
   void check(Request request, HttpFields.Mutable response) throws ProblemException {
     List<String> sent = request.getHeaders().getValuesList(HttpHeader.ORIGIN);
     if (!names.isEmpty()) {
@@ -74,7 +74,7 @@ final class Cors {
         && request.getHeaders().contains(HttpHeader.ACCESS_CONTROL_REQUEST_METHOD);
   }
 
-  /** Responds to a preflight that was checked: its page may send what it asks to send. */
+  /** Responds to a preflight that {@link #check} let through, allowing the headers it names. */
   static void respondToPreflight(Request request, Response response, Callback callback) {
     HttpFields.Mutable headers = response.getHeaders();
     headers.put(HttpHeader.ACCESS_CONTROL_ALLOW_METHODS, METHODS);

@@ -6,8 +6,8 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 
 /**
- * Has each request handled by a thread of the pool, in the order in which requests were read. Jetty
- * by itself would have a thread go on with all that one client has sent, while others wait.
+ * Dispatches each request to a pool thread, in the order in which requests were read. Jetty alone
+ * would let one thread handle everything that a client has sent, while other clients wait.
  */
 final class Dispatch extends Handler.Wrapper {
   @Override
@@ -26,7 +26,7 @@ final class Dispatch extends Handler.Wrapper {
     }
   }
 
-  /** Lets the selector thread, which has read a request, dispatch it itself. */
+  /** Lets the selector thread that has read a request dispatch it directly. */
   @Override
   public InvocationType getInvocationType() {
     return InvocationType.NON_BLOCKING;

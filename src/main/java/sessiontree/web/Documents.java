@@ -7,9 +7,9 @@ import java.io.InputStream;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** {@code GET /openapi.json} and {@code GET /asyncapi.json}. */
+/** Handlers of {@code GET /openapi.json} and {@code GET /asyncapi.json}. */
 final class Documents {
-  /** By name, once they were asked for. */
+  /** Documents that have been requested, by name. */
   private static final Map<String, Responses.Body> READ = new ConcurrentHashMap<>();
 
   private Documents() {}

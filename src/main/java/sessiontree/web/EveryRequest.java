@@ -11,12 +11,12 @@ import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.Request;
 
 /**
- * What holds for every request before any handler sees it. Safe for several threads.
+ * Customizer of every request, called before any handler. Safe for several threads.
  *
- * <p>The method is the one of the request line: Javalin would take that of {@code
- * X-HTTP-Method-Override} instead, and has no switch for it, so that a request could be admitted by
- * one method and routed by another. A path can be decoded: Jetty takes {@code %u0041} too, at which
- * Javalin would fail.
+ * <p>The method is always that of the request line. Javalin would use {@code
+ * X-HTTP-Method-Override} instead and cannot be told not to, so a request could be authorized by
+ * one method and routed by another. The path can always be decoded: Jetty accepts {@code %u0041}
+ * too, on which Javalin would fail.
  */
 final class EveryRequest implements HttpConfiguration.Customizer {
   private static final String METHOD_OVERRIDE = "X-HTTP-Method-Override";
@@ -26,7 +26,7 @@ final class EveryRequest implements HttpConfiguration.Customizer {
   private static final HttpField NO_STORE =
       new PreEncodedHttpField(HttpHeader.CACHE_CONTROL, "no-store");
 
-  /** A percent sign that encodes no byte (RFC 3986, section 2.1). */
+  /** A percent sign that is not followed by two hex digits (RFC 3986, section 2.1). */
   private static final Pattern BAD_ESCAPE = Pattern.compile("%(?![0-9a-fA-F]{2})");
 
   @Override
@@ -40,7 +40,7 @@ final class EveryRequest implements HttpConfiguration.Customizer {
     return request.getHeaders().contains(METHOD_OVERRIDE) ? new WithoutOverride(request) : request;
   }
 
-  /** Nothing is kept by a cache but what says so, as almost everything here changes. */
+  /** Adds default headers, which forbid caching, as almost everything here changes. */
   static void addHeaders(HttpFields.Mutable response) {
     response.put(NO_SNIFFING).put(NO_STORE);
   }

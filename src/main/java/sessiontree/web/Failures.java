@@ -12,7 +12,7 @@ import org.slf4j.LoggerFactory;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 
-/** Responses to the requests of Javalin that no route took, or that a route failed at. */
+/** Javalin's error responses: to requests that match no route, or on which a route failed. */
 final class Failures {
   private static final Logger LOG = LoggerFactory.getLogger(Failures.class);
   private static final int MAX_SHOWN = 200;
@@ -47,18 +47,18 @@ final class Failures {
     response.setStatus(500);
   }
 
-  /** The request line, fit for a log: bounded, and without what could break or disguise a line. */
+  /** Returns the request line for the log: bounded, and unable to break or disguise a line. */
   private static String shown(Context ctx) {
     String line = ctx.method() + " " + ctx.path();
     String start = line.length() <= MAX_SHOWN ? line : line.substring(0, MAX_SHOWN) + "...";
     return start.replaceAll("[^ -~]", "?");
   }
 
-  /** What Javalin throws: no route of ours does. */
+  /** Handles the exceptions that Javalin itself throws; no route throws them. */
   private static void unrouted(HttpResponseException e, Context ctx) {
     ProblemException problem = new ProblemException(Problem.NOT_FOUND, Problems.NO_ROUTE);
     Route route = Route.of(ctx.path());
-    if (route != null) { // also one that is served below Javalin
+    if (route != null) { // including those served in front of Javalin
       ctx.header("Allow", route.methods);
       String method = ctx.method().name().toUpperCase(Locale.ROOT);
       problem =

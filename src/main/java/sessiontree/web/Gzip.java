@@ -15,8 +15,9 @@ import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 
 /**
- * Compresses a stream (RFC 1952) part by part, each for itself, so that between two nothing but a
- * checksum is in memory. Speed first: the rest gains a few percent.
+ * Gzip stream (RFC 1952) compressed in parts, each with a {@link Deflater} of its own, so that only
+ * a checksum and a size stay in memory between two parts. It uses the fastest level: the others
+ * save only a few percent.
  */
 final class Gzip {
   private static final byte[] HEAD = {0x1f, (byte) 0x8b, 8, 0, 0, 0, 0, 0, 0, (byte) 0xff};
@@ -29,8 +30,8 @@ final class Gzip {
   private long size;
 
   /**
-   * Whether gzip, or all that is not named, is accepted, and liked no less than no coding (RFC
-   * 9110, section 12.5.3).
+   * Returns whether {@code Accept-Encoding} accepts gzip, by name or by {@code *}, with a quality
+   * no lower than that of {@code identity} (RFC 9110, section 12.5.3).
    */
   static boolean isAccepted(HttpFields headers) {
     double gzip = -1;
@@ -52,7 +53,7 @@ final class Gzip {
     return quality > 0 && quality >= identity;
   }
 
-  /** The bytes, compressed. */
+  /** Returns the bytes as a compressed stream. */
   static byte[] of(byte[] bytes) {
     try {
       ByteBuffer compressed = new Gzip().compressed(ByteBuffer.wrap(bytes), true);
@@ -62,7 +63,7 @@ final class Gzip {
     }
   }
 
-  /** Compresses the next part. */
+  /** Returns the next part, compressed. */
   ByteBuffer compressed(ByteBuffer part, boolean last) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     if (size == 0) {
@@ -78,10 +79,10 @@ final class Gzip {
       if (last) {
         out.finish();
         ByteBuffer trailer = ByteBuffer.allocate(TRAILER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        trailer.putInt((int) crc.getValue()).putInt((int) size); // modulo 2^32
+        trailer.putInt((int) crc.getValue()).putInt((int) size); // size modulo 2^32
         bytes.writeBytes(trailer.array());
       } else {
-        out.flush(); // to a whole byte
+        out.flush(); // up to a byte boundary
       }
     } finally {
       deflater.end();

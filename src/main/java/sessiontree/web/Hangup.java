@@ -8,9 +8,9 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.util.Callback;
 
 /**
- * Notices that the client of a request hangs up while the request waits for its response: Jetty
- * reads nothing of an HTTP/1.1 connection meanwhile, so it does not. A further request that the
- * client sends meanwhile is left unread, and whatever comes behind it unnoticed.
+ * Detects that a client hangs up while its request waits for the response. Jetty does not notice,
+ * as it does not read from an HTTP/1.1 connection meanwhile. If the client sends another request
+ * meanwhile, that stays unread, and a hang-up after it goes undetected.
  */
 final class Hangup implements Callback {
   private final FillInterest interest;
@@ -24,8 +24,8 @@ final class Hangup implements Callback {
   }
 
   /**
-   * Has an action run, by any thread, when the client closes its side of the connection. Not to be
-   * called before the request was read.
+   * Runs {@code action}, on any thread, when the client closes its side of the connection. Call it
+   * only when the request has been read.
    */
   static Hangup await(Request request, Runnable action) {
     AbstractEndPoint endPoint =
@@ -35,12 +35,12 @@ final class Hangup implements Callback {
     return hangup;
   }
 
-  /** Jetty may read from now on. To be called before the response is written. */
+  /** Stops waiting, so that Jetty can read again. Call it before the response is written. */
   void cancel() {
     interest.onFail(new IllegalStateException("nobody waits"));
   }
 
-  /** The connection can be read: there is something, or its end. */
+  /** Called when the connection is readable: there are bytes, or it has ended. */
   @Override
   public void succeeded() {
     try {
@@ -48,7 +48,7 @@ final class Hangup implements Callback {
         return;
       }
     } catch (IOException e) {
-      // it was reset
+      // the connection was reset
     }
     action.run();
   }

@@ -10,10 +10,10 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 
 /**
- * The names by which a server without tokens is reached. A browser's page could otherwise reach one
- * on loopback by a name of its own that resolves to there, and be of the same origin (DNS
- * rebinding). An address cannot be such a name, and {@code localhost} always is loopback's.
- * Immutable.
+ * The host names by which a server without tokens may be reached, to prevent DNS rebinding: a web
+ * page whose own domain name resolves to a loopback address could otherwise reach the server there
+ * as its own origin. IP addresses need no resolving and are always allowed, and so is {@code
+ * localhost}, which always means loopback. Immutable.
  */
 final class Hosts {
   private static final String ANY = "*";
@@ -22,12 +22,12 @@ final class Hosts {
 
   private final Set<String> allowed;
 
-  /** Names in lower case, or {@code *}. */
+  /** Allows these names, in lower case, besides those of {@link #OWN}; all for {@code *}. */
   Hosts(List<String> allowed) {
     this.allowed = Set.copyOf(allowed);
   }
 
-  /** Refuses a request that was sent to another name. One of HTTP/1.0 may have none. */
+  /** Refuses a request whose {@code Host} is not allowed. HTTP/1.0 requests may have none. */
   void check(Request request) throws ProblemException {
     String host = request.getHeaders().get(HttpHeader.HOST);
     if (host == null || allowed.contains(ANY)) {
@@ -41,7 +41,7 @@ final class Hosts {
     }
   }
 
-  /** Without port and final dot, in lower case. */
+  /** Returns the name in lower case, without the port and a trailing dot. */
   private static String name(String host) {
     int port = host.startsWith("[") ? -1 : host.indexOf(':');
     String name = (port < 0 ? host : host.substring(0, port)).toLowerCase(Locale.ROOT);

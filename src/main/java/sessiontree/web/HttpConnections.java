@@ -12,10 +12,10 @@ import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.internal.HttpConnection;
 
 /**
- * HTTP/1.1 connections that ignore an {@code Upgrade} without {@code Connection: upgrade}, as RFC
- * 9110, section 7.8, lets a server do. Proxies that do not pass on hop-by-hop headers leave such
- * requests; Jetty would refuse them with 400. It bounds the number of header fields too: a field of
- * two bytes takes fifty while the request waits.
+ * Factory of HTTP/1.1 connections that ignore an {@code Upgrade} without {@code Connection:
+ * upgrade}, as RFC 9110, section 7.8, allows. Proxies that do not forward hop-by-hop headers
+ * produce such requests, which Jetty would refuse with 400. The number of header fields is bounded
+ * too: a field of two bytes takes fifty while the request waits.
  */
 final class HttpConnections extends HttpConnectionFactory {
   private static final int MAX_FIELDS = 100;
@@ -41,9 +41,9 @@ final class HttpConnections extends HttpConnectionFactory {
       return new UpgradesLast();
     }
 
-    /** Holds an {@code Upgrade} back until it is known whether the connection is to be upgraded. */
+    /** Passes {@code Upgrade} on last, and only if {@code Connection} asks for an upgrade. */
     private final class UpgradesLast extends RequestHandler {
-      // Both owned by the thread that parses.
+      // All owned by the parsing thread.
       private HttpField upgrade;
       private boolean isAsked;
       private int fields;

@@ -7,40 +7,40 @@ import java.util.concurrent.atomic.AtomicLong;
 import sessiontree.store.RunningClock;
 
 /**
- * Bounds the bytes that all streams and bodies together have received, and that have no result yet.
- * At the bound only one reader that is mid-message is read from, as all that are would wait for
- * each other; and not even that one where whole messages alone reach the bound. When there is room,
- * readers that wait are read from one after another, in the order in which they came. So what is
- * held is at most twice the limit, a message, and what the threads that read have in hand.
+ * Bounds the in-flight bytes: those that all streams and bodies have received and that have no
+ * result yet. At the bound, one reader that is mid-message is exempt and goes on reading, as
+ * readers with partial messages would otherwise wait for each other; none is exempt if complete
+ * messages alone reach the bound. When there is room, waiting readers are admitted one after
+ * another, first come, first served. So the total is at most twice the limit, one message, and the
+ * bytes that reading threads are handling.
  *
- * <p>Safe for several threads; below the bound without a lock. It calls no reader while it holds
- * its lock.
+ * <p>Safe for several threads; takes no lock below the bound. Calls no reader while it is locked.
  */
 final class InFlight {
-  /** A stream or a body that is read from. */
+  /** A stream or a body being read. */
   interface Reader {
-    /** Reads what is there, as it may now. False if it does not wait for that any more. */
+    /** Resumes reading. Returns false if the reader is not waiting any more. */
     boolean admit();
 
-    /** Cuts the stream off. */
+    /** Cuts the client off. */
     void drop(String reason);
   }
 
-  /** How long the reader that is read from at the bound may take for its message. */
+  /** How long the exempt reader may take for its message. */
   private static final long EXEMPT_NANOS = 10_000_000_000L;
 
   private final long limit;
   private final RunningClock time;
-  private final AtomicLong held = new AtomicLong();
-  private final AtomicLong whole = new AtomicLong(); // bytes of messages, among those held
+  private final AtomicLong held = new AtomicLong(); // in-flight bytes
+  private final AtomicLong whole = new AtomicLong(); // of these, bytes of complete messages
 
-  // All guarded by this. The readers that wait, in the order in which they came, and whether each
-  // is mid-message.
+  // All guarded by this. Waiting readers in the order in which they came, each with whether it is
+  // mid-message.
   private final Map<Reader, Boolean> waiting = new LinkedHashMap<>();
   private Reader exempt;
   private long exemptNanos;
 
-  /** Whether a reader waits, or is exempt. Written while this is locked. */
+  /** Whether any reader is waiting or exempt. Written under this lock, read without it. */
   private volatile boolean crowded;
 
   InFlight(long limit, RunningClock time) {
@@ -57,8 +57,9 @@ final class InFlight {
   }
 
   /**
-   * Adds bytes that are needed for a moment to decode what has come, and are subtracted then.
-   * Returns false, and adds none, where that would be half as much again as the limit.
+   * Adds bytes that are needed briefly to decode a message, and are subtracted afterwards. Returns
+   * false and adds none if the total would exceed 1.5 times the limit, unless it is at most twice
+   * {@code bytes}.
    */
   boolean borrow(long bytes) {
     boolean lent = held.addAndGet(bytes) <= Math.max(limit + limit / 2, 2 * bytes);
@@ -68,29 +69,27 @@ final class InFlight {
     return lent;
   }
 
-  /** Adds a message that is whole. */
+  /** Adds the bytes of a complete message. */
   void addMessage(long bytes) {
     whole.addAndGet(bytes);
     held.addAndGet(bytes);
   }
 
-  /** Messages have their results. */
+  /** Subtracts the bytes of messages that have their results. */
   void subtractMessages(long bytes) {
     whole.addAndGet(-bytes);
     held.addAndGet(-bytes);
     admitNext();
   }
 
-  /** Frees bytes; a reader that waits is admitted when there is room. */
+  /** Subtracts bytes; admits a waiting reader if there is room. */
   void subtract(long bytes) {
     if (held.addAndGet(-bytes) < limit) {
       admitNext();
     }
   }
 
-  /**
-   * Admits the reader that has waited longest, if there is room. To be called after each reading.
-   */
+  /** Admits the reader that has waited longest, if there is room. Call it after each read. */
   void admitNext() {
     while (crowded) {
       Reader next = next();
@@ -135,10 +134,8 @@ final class InFlight {
   }
 
   /**
-   * Whether the reader may read now. If not, its {@link Reader#admit} is called when it may. Who
-   * waits already comes first.
-   *
-   * @param midMessage whether the reader is mid-message
+   * Returns whether {@code reader} may read now. If not, its {@link Reader#admit} is called when it
+   * may. Readers that are already waiting come first.
    */
   boolean mayRead(Reader reader, boolean midMessage) {
     return (held.get() < limit && !crowded) || mayReadAtTheBound(reader, midMessage);
@@ -148,7 +145,7 @@ final class InFlight {
     if (exempt == reader) {
       return true;
     }
-    crowded = true; // before the bound is looked at again: a thread that frees bytes later sees it
+    crowded = true; // set before held is read again: a thread that frees bytes later then sees it
     boolean room = held.get() < limit;
     if (room && waiting.isEmpty()) {
       exempt = null;
@@ -163,24 +160,24 @@ final class InFlight {
     return false;
   }
 
-  /** The message that the reader was in the midst of is whole, or will never be. */
+  /** Ends the exemption of a reader whose partial message is complete, or never will be. */
   void settled(Reader reader) {
     if (release(reader)) {
       admitNext();
     }
   }
 
-  /** The reader does not wait any more. */
+  /** Removes a reader that does not wait any more. */
   synchronized void forget(Reader reader) {
     waiting.remove(reader);
   }
 
-  /** Whether senders that are mid-message are to hurry. */
+  /** Returns whether in-flight bytes are short, so that partial messages get less time. */
   boolean isShort() {
     return crowded || held.get() > limit / 2;
   }
 
-  /** Called about once a second. Cuts off the reader that holds up all others for too long. */
+  /** Called about once a second. Cuts off an exempt reader that holds up all others too long. */
   void tick(long nowNanos) {
     Reader tooSlow;
     synchronized (this) {

@@ -24,9 +24,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * JSON Web Tokens (RFC 7519) that an application's back end signs, so that a page need not hold a
- * token for all sessions. A key has one algorithm, whatever a JWT names in its header: HS256 for a
- * secret, RS256 or ES256 for a public key. Immutable.
+ * Verifier of JSON Web Tokens (RFC 7519), which an application's back end signs so that a page need
+ * not hold a token for all sessions. The key determines the algorithm, whatever the JWT's header
+ * names: HS256 for a secret, RS256 or ES256 for a public key. Immutable.
  */
 public final class Jwts {
   private static final int LEAST_SECRET_BYTES = 32;
@@ -34,7 +34,7 @@ public final class Jwts {
   private static final Pattern PEM =
       Pattern.compile("-----BEGIN PUBLIC KEY-----([\\sA-Za-z0-9+/=]+)-----END PUBLIC KEY-----\\s*");
 
-  /** Clocks of other machines may be ahead by so much. */
+  /** How far the clock of a JWT's issuer may be ahead. */
   private static final int NOT_BEFORE_LEEWAY_SECONDS = 5;
 
   private final List<JWTVerifier> verifiers;
@@ -44,11 +44,11 @@ public final class Jwts {
   }
 
   /**
-   * Verifies by any of these keys.
+   * Returns an instance that accepts a JWT if any of these keys verifies it.
    *
    * @param keys secrets of 32 bytes or more, or public keys in PEM
-   * @throws IllegalArgumentException if one is neither; its message, which does not have the key,
-   *     says what it must be
+   * @throws IllegalArgumentException if a key is neither; the message says what a key must be, and
+   *     does not contain the key
    */
   public static Jwts of(List<String> keys) {
     return new Jwts(keys.stream().map(Jwts::verifier).toList());
@@ -106,14 +106,12 @@ public final class Jwts {
     }
   }
 
-  /** Whether there is a key, without which no JWT is taken. */
+  /** Returns whether there is any key; without one, no JWT is accepted. */
   public boolean areTaken() {
     return !verifiers.isEmpty();
   }
 
-  /**
-   * What a JWT lets its bearer do; null if none of the keys has signed it, or it is not valid yet.
-   */
+  /** Returns what a JWT allows its bearer; null if no key verifies it, or it is not valid yet. */
   Grant verify(String token) {
     for (JWTVerifier verifier : verifiers) {
       try {
@@ -128,26 +126,26 @@ public final class Jwts {
   }
 
   /**
-   * What a valid JWT is for.
+   * What a JWT allows its bearer.
    *
-   * @param scopes what it lets its bearer do, such as {@code read}
-   * @param session the one session that it is for; null for all
-   * @param expired its time is over, and it is for nothing any more
+   * @param scopes the allowed actions, such as {@code read}
+   * @param session the id of the only session that the JWT is for; null if it is for all
+   * @param expired whether the JWT has expired, and so allows nothing
    */
   record Grant(List<String> scopes, String session, boolean expired) {
     static Grant of(DecodedJWT jwt) {
       String scope = jwt.getClaim("scope").asString();
       Claim session = jwt.getClaim("session");
       boolean one = !session.isMissing() && !session.isNull();
-      // No session has the empty id, which stands for a claim that is no string.
+      // A claim that is not a string becomes the empty id, which no session has.
       String id = one && session.asString() == null ? "" : session.asString();
       return new Grant(scope == null ? List.of() : List.of(scope.split(" ")), id, false);
     }
 
     /**
-     * Whether a request is allowed.
+     * Returns whether the JWT allows a request.
      *
-     * @param sessionId of the session that the request is for; null if it is for none, or many
+     * @param sessionId the session that the request is about; null if it is about none, or several
      */
     boolean allows(Role needed, String sessionId) {
       return needed != Role.ADMIN

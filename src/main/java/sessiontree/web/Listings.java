@@ -21,7 +21,7 @@ import sessiontree.store.Listable;
 import sessiontree.store.Listing;
 import sessiontree.store.SessionStore;
 
-/** {@code GET /sessions}: pages of the sessions that are stored. */
+/** Handler of {@code GET /sessions}: pages of the stored sessions. */
 final class Listings {
   private static final int DEFAULT_LIMIT = 100;
   private static final int MAX_LIMIT = 1_000;
@@ -30,7 +30,7 @@ final class Listings {
 
   private static final Pattern EPOCH_SECONDS = Pattern.compile("[0-9]{1,11}(\\.[0-9]{1,9})?");
 
-  /** Years have four digits. */
+  /** Times must be before this, as years have four digits. */
   private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59Z");
 
   private final SessionStore store;
@@ -41,7 +41,7 @@ final class Listings {
 
   void get(Context ctx) throws ProblemException, IOException {
     for (String parameter : ctx.queryParamMap().keySet()) {
-      if (!PARAMETERS.contains(parameter)) { // what it asks for would be missing
+      if (!PARAMETERS.contains(parameter)) { // ignoring it could return a wrong list
         throw invalid("a list knows state, order, since, until, limit and cursor");
       }
     }
@@ -80,7 +80,7 @@ final class Listings {
     throw invalid("order is oldest or newest");
   }
 
-  /** A time of RFC 3339, or UNIX epoch seconds; or null. */
+  /** Returns a parameter's time, in RFC 3339 or UNIX epoch seconds; null if it is absent. */
   private static Instant time(Context ctx, String name) throws ProblemException {
     String time = ctx.queryParam(name);
     if (time == null) {
@@ -91,12 +91,13 @@ final class Listings {
         long micros = new BigDecimal(time).movePointRight(6).longValue();
         return Instant.EPOCH.plus(micros, ChronoUnit.MICROS);
       }
-      Instant instant = OffsetDateTime.parse(time.replace(' ', '+')).toInstant(); // as "+" means
+      // A "+" in a query decodes to a space.
+      Instant instant = OffsetDateTime.parse(time.replace(' ', '+')).toInstant();
       if (!instant.isBefore(Instant.EPOCH) && instant.isBefore(LATEST)) {
         return instant;
       }
     } catch (DateTimeParseException e) {
-      // it is neither
+      // neither format
     }
     throw invalid(name + " is a time such as 2026-03-01T09:00:00Z, or seconds since 1970");
   }

@@ -24,15 +24,15 @@ import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore;
 
 /**
- * {@code GET /sessions/{id}/live} and its {@code HEAD}: a session as server-sent events, while it
- * grows. In front of Javalin, as {@link Trees} is: no thread waits for a client. Safe for several
- * threads.
+ * Handler of {@code GET} and {@code HEAD /sessions/{id}/live}, which sends a session as server-sent
+ * events while it grows. Like {@link Trees}, it runs in front of Javalin, so that no thread waits
+ * for a client. Safe for several threads.
  */
 final class Live extends Handler.Wrapper {
   private static final Logger LOG = LoggerFactory.getLogger(Live.class);
   private static final String LAST_EVENT_ID = "Last-Event-ID";
 
-  /** Of the heap, the part that children may take which watchers have not read. */
+  /** Children that watchers have not read yet may take this fraction of the heap: one eighth. */
   private static final int QUEUED_SHARE = 8;
 
   private final Set<LiveStream> streams = ConcurrentHashMap.newKeySet();
@@ -45,9 +45,9 @@ final class Live extends Handler.Wrapper {
   private volatile boolean closing;
 
   /**
-   * Serves live sessions.
+   * Creates the handler.
    *
-   * @param snapshots writes down partial trees, few at a time
+   * @param snapshots writes partial trees, few at a time
    */
   Live(SessionStore store, Sessions sessions, Executor snapshots, Metrics metrics) {
     this.store = store;
@@ -77,8 +77,8 @@ final class Live extends Handler.Wrapper {
       }
       response.getHeaders().put(HttpHeader.CONTENT_TYPE, "text/event-stream;charset=utf-8");
       response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-store");
-      response.getHeaders().put("X-Accel-Buffering", "no"); // nginx would keep events back
-      if (head) { // not at once, or Jetty sends a length of 0
+      response.getHeaders().put("X-Accel-Buffering", "no"); // or nginx would buffer events
+      if (head) { // in two writes, or Jetty sends Content-Length: 0
         Callback end = Callback.from(() -> response.write(true, null, callback), callback::failed);
         response.write(false, null, end);
         return true;
@@ -101,7 +101,7 @@ final class Live extends Handler.Wrapper {
     return new ProblemException(Problem.STORAGE_UNAVAILABLE, "what is stored cannot be read");
   }
 
-  /** The id of the last event that the client has seen; -1 if it has seen none. */
+  /** Returns the id of the last event that the client has seen; -1 for none, 0 if not valid. */
   private static long lastSeen(Request request) {
     String last = request.getHeaders().get(LAST_EVENT_ID);
     if (last == null || last.isEmpty()) {
@@ -130,7 +130,7 @@ final class Live extends Handler.Wrapper {
     sessions.release(stream.session());
   }
 
-  /** Counts what a watcher has to read, or has read; false if it is too much with all others'. */
+  /** Adds to the bytes queued for all watchers. Returns whether they are within their bound. */
   boolean count(long bytes) {
     return queuedBytes.addAndGet(bytes) <= maxQueuedBytes;
   }
@@ -144,7 +144,7 @@ final class Live extends Handler.Wrapper {
     streams.forEach(stream -> stream.tick(nowNanos));
   }
 
-  /** All streams end; their clients may connect again elsewhere. */
+  /** Ends all streams; their clients may connect to another server. */
   void shutDown() {
     closing = true;
     streams.forEach(LiveStream::stop);

@@ -21,25 +21,24 @@ import sessiontree.store.SessionState;
 import sessiontree.store.Tree;
 
 /**
- * One client that watches a session. It is sent the tree so far, then what was stored meanwhile as
- * long as that is in memory, and from then on each batch as it is stored: part by part, the next
- * when the client has taken the one before. So a client that reads slowly holds a file, and then at
- * most what a {@link WatchQueue} holds, beyond which it is cut off.
+ * The response to one client that watches a session. It sends the tree so far, then the children
+ * stored meanwhile, and from then on each batch as it is stored. If the store no longer knows the
+ * order of the children stored meanwhile, it sends the tree again. Each part is written when the
+ * client has taken the previous one. So a slow client holds a file, and later at most the bytes of
+ * a {@link WatchQueue}, beyond which it is cut off.
  *
- * <p>Events are added by one thread at a time, as {@link org.eclipse.jetty.util.IteratingCallback}
- * has it; batches come by the store's.
+ * <p>One thread at a time adds events, as {@link org.eclipse.jetty.util.IteratingCallback}
+ * guarantees; batches come from the store's threads.
  */
 final class LiveStream extends IteratingNestedCallback implements Session.Watcher {
   private static final Logger LOG = LoggerFactory.getLogger(LiveStream.class);
   private static final int PART_BYTES = 16 << 10;
   private static final long COMMENT_NANOS = TimeUnit.SECONDS.toNanos(15);
 
-  /**
-   * How often the partial tree is sent again at most, where the store forgot what came behind it.
-   */
+  /** How many trees a stream sends at most; it sends another when the store forgets the order. */
   private static final int MAX_SNAPSHOTS = 4;
 
-  /** A tree begins with its start, whose characters are limited. */
+  /** Bytes at the beginning of a tree that include its start, whose length is limited. */
   private static final int HEAD_BYTES = 1_100;
 
   private static final String BEFORE_START = "\"start\":";
@@ -61,25 +60,25 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
 
   // Owned by the thread that adds events.
   private Tree snapshot;
-  private boolean whole; // the snapshot is of a complete session
-  private long position; // in the snapshot
-  private long children; // of the snapshot
-  private Cursor tail; // what was stored behind the snapshot
+  private boolean whole; // whether the snapshot is of a complete session
+  private long position; // offset in the snapshot of the next part
+  private long children; // number of children in the snapshot
+  private Cursor tail; // children stored after those sent, or null
   private boolean watching;
-  private long sent; // children
+  private long sent; // number of children sent, or known to the client
   private int snapshots;
   private boolean finished;
-  private boolean last; // is written
+  private boolean last; // whether the last part is written
 
   private volatile Hangup hangup;
-  private volatile boolean opening = true; // what is the adding thread's is the opening one's
-  private volatile ProblemException refusal; // unless something was sent
+  private volatile boolean opening = true; // while true, the opening thread owns those above
+  private volatile ProblemException refusal; // the response if nothing was sent before
   private volatile long sentNanos = System.nanoTime();
 
   // All guarded by this.
   private End end;
   private long endEntries;
-  private boolean missed; // others' messages, which are in the store
+  private boolean missed; // other servers' messages are in the store, not in the queue
   private boolean commentDue;
 
   LiveStream(Live live, Session session, Request request, Response response, Callback callback) {
@@ -96,12 +95,12 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   }
 
   /**
-   * Begins to send.
+   * Starts sending.
    *
-   * @param known how many children the client has seen; -1 for one that is new
+   * @param known number of children that the client has seen; -1 for a new client
    */
   void start(long known) {
-    request.addIdleTimeoutListener(idle -> false); // it is the session that is quiet
+    request.addIdleTimeoutListener(idle -> false); // the session may be idle, not the client
     live.begun(this);
     hangup = Hangup.await(request, this::stop);
     tail = known > 0 ? session.since(known) : null;
@@ -114,7 +113,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     }
   }
 
-  /** Takes the tree that is there now; nothing is sent meanwhile. */
+  /** Opens the tree as it is now, on another thread; nothing is sent meanwhile. */
   private void open(boolean again) {
     opening = true;
     live.snapshots()
@@ -182,7 +181,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
       return Action.SCHEDULED;
     }
     while (!opening && events.size() < PART_BYTES && !finished && addNext()) {}
-    if (opening || (events.size() == 0 && !finished)) { // nothing is written while a tree is opened
+    if (opening || (events.size() == 0 && !finished)) { // no writes while a tree is opened
       return Action.IDLE;
     }
     last = finished;
@@ -194,7 +193,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     return Action.SCHEDULED;
   }
 
-  /** Adds something to what is sent; false if there is nothing now. */
+  /** Adds the next events. Returns false if there are none now. */
   private boolean addNext() throws IOException {
     if (isStopped()) {
       finished = true;
@@ -240,19 +239,19 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
       return;
     }
     tail = null;
-    if (!watching) { // from here on batches come by themselves; some may have come before
+    if (!watching) { // batches are queued from now on; follow() gets those before
       watching = true;
       session.watch(this);
       follow();
     }
   }
 
-  /** Goes on with what was stored meanwhile, if it is still known in what order. */
+  /** Continues with the children stored since, or another tree if their order is not known. */
   private void follow() {
     tail = session.since(sent);
     if (tail == null) {
       stopWatching();
-      synchronized (this) { // the tree will have them
+      synchronized (this) { // the new tree, or the next watch(), reports it again
         end = end == End.COMPLETE ? null : end;
       }
       open(true);
@@ -271,7 +270,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     return with >= 0;
   }
 
-  /** Goes on with what the store has, and watches again behind that. */
+  /** Continues with the missed batches, which the store has, and then watches again. */
   private boolean addMissed() {
     synchronized (this) {
       if (!missed) {
@@ -288,7 +287,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     if (end == null) {
       return false;
     }
-    if (end == End.COMPLETE && sent < endEntries - 2) { // others' messages came before it
+    if (end == End.COMPLETE && sent < endEntries - 2) { // other servers' messages come first
       missed = true;
       return true;
     }
@@ -315,13 +314,13 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     return added;
   }
 
-  /** What is sent may have to be read from a disk. */
+  /** Blocking, as the next part may have to be read from the disk. */
   @Override
   public InvocationType getInvocationType() {
     return InvocationType.BLOCKING;
   }
 
-  // --- By any thread.
+  // --- Called by any thread.
 
   @Override
   public void stored(long before, Batch batch) {
@@ -354,7 +353,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     end(End.DELETED);
   }
 
-  /** Ends the stream as it is. */
+  /** Ends the stream without a final event. */
   void stop() {
     end(End.STOPPED);
   }
@@ -411,7 +410,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
       if (snapshot != null) {
         snapshot.close();
       }
-    } catch (IOException e) { // nobody reads it any more
+    } catch (IOException e) { // harmless: it was only read
       LOG.debug("a tree cannot be closed", e);
     }
   }

@@ -7,41 +7,41 @@ import sessiontree.session.Message;
 import sessiontree.session.Reply;
 
 /**
- * The messages of a connection that were received, and not submitted to their session. A lone
- * message is submitted at once. While it is being stored, the messages behind it gather, and are
- * submitted together when it has its result, or when there are many: so they become one append, and
- * one ACK covers all. Nagle's algorithm (RFC 896) does the same for segments; there is no timer.
+ * The messages that a connection has received and not yet submitted to its session. A lone message
+ * is submitted at once. While it is being stored, further messages gather; they are submitted
+ * together when it has its result, or when there are many. So they become one append, and one ACK
+ * covers them all. Nagle's algorithm (RFC 896) does the same for TCP segments; there is no timer.
  *
- * <p>Safe for several threads: messages come from the one that reads frames, results from the
- * store's. Calls the owner without a lock.
+ * <p>Safe for several threads: messages come from the thread that reads frames, results from store
+ * threads. Calls the owner without holding a lock.
  */
 final class Mailbox {
-  /** From that many bytes on, messages do not wait for the result of the submission before. */
+  /** Size of the gathered messages at which they do not wait for the previous result. */
   static final int MANY_BYTES = 16 << 10;
 
-  /** The connection. */
+  /** The connection that receives the messages. */
   interface Owner {
-    /** Submits messages that came together; by one thread at a time, in order. */
+    /** Submits messages together. Called by one thread at a time, in the order received. */
     void submit(List<Message> messages, int bytes, Reply reply);
 
     /**
-     * The next messages are stored.
+     * Called when the next messages are stored.
      *
-     * @param entries how many the session has with them
-     * @param freedBytes what messages counted for that have all their results now
+     * @param entries number of entries that the session has with them
+     * @param freedBytes in-flight bytes of messages that now all have their results
      */
     void acknowledge(int messages, long entries, int freedBytes);
 
-    /** The next message is refused. */
+    /** Called when the next message is refused. */
     void refuse(ProblemException problem, int freedBytes);
 
-    /** It is not known whether the next message is stored. */
+    /** Called when it is unknown whether the next message is stored. */
     void giveUp(int freedBytes);
 
-    /** What has a result may be sent. */
+    /** Called when the results so far should be sent. */
     void flush();
 
-    /** So many messages that were submitted together all have their results. */
+    /** Called when all of the {@code messages} that were submitted together have their results. */
     void settled(int messages);
   }
 
@@ -49,7 +49,7 @@ final class Mailbox {
 
   // All guarded by this.
   private List<Message> messages = List.of();
-  private int bytes; // that the messages count for
+  private int bytes; // in-flight bytes of the messages
   private int submitted; // submissions without a result
   private boolean submitting;
 
@@ -57,17 +57,17 @@ final class Mailbox {
     this.owner = owner;
   }
 
-  /** Adds a message, which counts for that many bytes; returns for how many all of them do. */
+  /** Adds a message of {@code messageBytes} in-flight bytes; returns the sum of all messages. */
   synchronized int add(Message message, int messageBytes) {
     if (messages.isEmpty()) {
-      messages = new ArrayList<>(1); // not before: see StreamOutput
+      messages = new ArrayList<>(1); // created late; see StreamOutput.add
     }
     messages.add(message);
     bytes += messageBytes;
     return bytes;
   }
 
-  /** Submits what there is, unless it may wait for the result of the submission before. */
+  /** Submits the messages, unless they may wait for the result of the previous submission. */
   void submit() {
     while (true) {
       List<Message> together;
@@ -91,13 +91,13 @@ final class Mailbox {
   }
 
   /**
-   * Takes the results of messages that were submitted together. It does not keep the messages,
-   * which are garbage before they are stored, as the append has their bytes.
+   * Receives the results of messages that were submitted together. Keeps no reference to the
+   * messages: the append has their bytes, so they are garbage before they are stored.
    */
   private final class Submission implements Reply {
     private final int count;
     private final int bytes;
-    private int left; // messages without a result; -1 behind the last flush. Guarded by the mailbox
+    private int left; // messages without a result; -1 after the last flush. Guarded by the mailbox
 
     Submission(int messages, int bytes) {
       this.count = messages;
@@ -120,7 +120,7 @@ final class Mailbox {
       owner.giveUp(freed(1));
     }
 
-    /** All bytes are freed with the last message. */
+    /** Returns the bytes to free: all of them with the last message, none before. */
     private int freed(int count) {
       synchronized (Mailbox.this) {
         left -= count;

@@ -8,16 +8,16 @@ import org.eclipse.jetty.websocket.core.WebSocketComponents;
 import org.eclipse.jetty.websocket.core.internal.PerMessageDeflateExtension;
 
 /**
- * Jetty's {@code permessage-deflate} (RFC 7692), with no window kept between messages, so that an
- * idle connection has no memory of zlib's. Jetty's own way to do so forgets the window at a control
- * frame between two fragments too, and cannot inflate the second.
+ * Jetty's {@code permessage-deflate} (RFC 7692) without a window kept between messages, so that an
+ * idle connection holds no zlib memory. Jetty's own way to do this also drops the window at a
+ * control frame between two fragments, and then cannot inflate the second.
  *
- * <p>What the server says is sent as it is: an ACK is shorter than what compression would spare.
+ * <p>Outgoing messages are sent uncompressed, as an ACK is too short to gain from compression.
  */
 public final class MessageCompression extends PerMessageDeflateExtension {
   static final String NAME = "permessage-deflate";
 
-  /** What a client is offered in response. */
+  /** The extension parameters in the handshake response. */
   static final ExtensionConfig NEGOTIATED =
       ExtensionConfig.parse(NAME + ";client_no_context_takeover;server_no_context_takeover");
 

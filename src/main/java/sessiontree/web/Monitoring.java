@@ -9,7 +9,7 @@ import org.eclipse.jetty.http.QuotedQualityCSV;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.SessionStore;
 
-/** {@code GET /health} and {@code GET /metrics}. */
+/** Handlers of {@code GET /health} and {@code GET /metrics}. */
 final class Monitoring {
   private final SessionStore store;
   private final Metrics metrics;
@@ -35,14 +35,14 @@ final class Monitoring {
   }
 
   /**
-   * Whether OpenMetrics is accepted, and liked better than other text (RFC 9110, section 12.5.1).
-   * What cannot be had is passed over: numbers in some text are better than 406.
+   * Returns whether {@code Accept} prefers OpenMetrics to plain text (RFC 9110, section 12.5.1).
+   * Other types are ignored: metrics in some format are better than a 406.
    */
   private static boolean prefersOpenMetrics(String accept) {
     QuotedQualityCSV types = new QuotedQualityCSV();
     try {
       types.addValue(accept);
-    } catch (IllegalArgumentException e) { // no list
+    } catch (IllegalArgumentException e) { // malformed
       return false;
     }
     return types.getValues().stream()

@@ -4,8 +4,8 @@ import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.session.DefaultSessionIdManager;
 
 /**
- * Takes the place of what names servlet sessions, which nothing here uses: the real one seeds a
- * source of random numbers at each start, and keeps a thread.
+ * A session id manager that does nothing, as nothing here uses servlet sessions. The real one seeds
+ * a random number generator at each start, and keeps a thread.
  */
 final class NoSessions extends DefaultSessionIdManager {
   NoSessions(Server server) {

@@ -6,9 +6,9 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The origin of a browser's page (RFC 6454), in the form in which browsers send it. */
+/** Functions on the origins of web pages (RFC 6454), in the form that browsers send. */
 public final class Origin {
-  /** Every origin, and {@code null} too. */
+  /** Stands for every origin, including {@code null}. */
   static final String ANY = "*";
 
   private static final Pattern FORM =
@@ -21,10 +21,10 @@ public final class Origin {
   private Origin() {}
 
   /**
-   * The origin that is meant: in lower case, an international name in ASCII, without a default
-   * port.
+   * Returns the origin as browsers send it: in lower case, an international name in ASCII, without
+   * a default port. {@link #ANY} stays as it is.
    *
-   * @throws IllegalArgumentException if no page can have it
+   * @throws IllegalArgumentException if no page can have this origin
    */
   public static String normalized(String text) {
     if (text.equals(ANY)) {
@@ -45,7 +45,7 @@ public final class Origin {
         : origin + ":" + port;
   }
 
-  /** Whether a page of that origin came from the host that it sends to. */
+  /** Returns whether a page of {@code origin} was served by {@code host}, the request's target. */
   static boolean isOf(String host, String origin) {
     int at = origin.indexOf("://");
     if (at < 0 || host == null) {

@@ -4,10 +4,10 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * A message of which some bytes have come: parts of frames, or of a request's body, one behind
- * another. Not safe for several threads.
+ * The bytes received so far of a message: parts of frames, or of a request's body, in their order.
+ * Not safe for several threads.
  *
- * <p>Memory: at most twice what was received of the message; none between messages.
+ * <p>Memory: at most twice the bytes received, or 256 bytes if that is more; none between messages.
  */
 final class PartialMessage {
   private static final int FIRST_BYTES = 256;
@@ -16,7 +16,7 @@ final class PartialMessage {
   private byte[] bytes = NONE;
   private int length;
 
-  /** Takes the part's bytes, which are the caller's again then. */
+  /** Appends a copy of the bytes of {@code part}. */
   void add(ByteBuffer part) {
     int needed = length + part.remaining();
     if (needed > bytes.length) {
@@ -28,7 +28,7 @@ final class PartialMessage {
     length += added;
   }
 
-  /** Holds the message, from 0 to {@link #length}. */
+  /** Returns the array that holds the message, from 0 to {@link #length}. */
   byte[] array() {
     return bytes;
   }
@@ -37,12 +37,12 @@ final class PartialMessage {
     return length;
   }
 
-  /** Bytes of memory that are held for the message. */
+  /** Returns the bytes of memory allocated for the message. */
   int allocated() {
     return bytes.length;
   }
 
-  /** Forgets the message. Its array stays with those that hold it. */
+  /** Discards the message. The array that {@link #array} returned is not reused. */
   void clear() {
     bytes = NONE;
     length = 0;

@@ -15,8 +15,8 @@ import sessiontree.session.Session;
 import sessiontree.session.Sessions;
 
 /**
- * Has sessions changed for HTTP requests, and says what became of that within some ten seconds,
- * whatever the disk does. A reply that comes later is dropped. Safe for several threads.
+ * Changes sessions for HTTP requests, and gives each request an outcome within about ten seconds,
+ * whatever the disk does. A later reply is dropped. Safe for several threads.
  */
 final class Posting {
   private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(10);
@@ -26,15 +26,16 @@ final class Posting {
   private final Set<Asked> waiting = ConcurrentHashMap.newKeySet();
 
   /**
-   * By session, a POST whose reply has not come in time. The session takes no further ones until it
-   * has: or clients that come again and again would fill the memory.
+   * For each session, a POST whose reply did not come in time. Until the reply comes, the session
+   * takes no further POSTs, as clients that keep retrying would otherwise fill the memory.
    */
   private final ConcurrentHashMap<String, Asked> late = new ConcurrentHashMap<>();
 
   /**
-   * Changes sessions.
+   * Creates an instance that changes {@code sessions}.
    *
-   * @param executor completes futures, as the thread that gives a reply must not wait for a client
+   * @param executor completes futures, as the thread that delivers a reply must not wait for a
+   *     client
    */
   Posting(Sessions sessions, Executor executor) {
     this.sessions = sessions;
@@ -42,15 +43,15 @@ final class Posting {
   }
 
   /**
-   * What became of a request.
+   * The outcome of a request.
    *
-   * @param problem why it was refused, or what is known so far; null if it was done
+   * @param problem why the request was refused, or what is known of it so far; null if it succeeded
    */
   record Outcome(long entries, boolean complete, ProblemException problem) {}
 
   /**
-   * Stores a message. Of a session that is deleted meanwhile, it comes after that: it is the id's
-   * next.
+   * Stores a message. If the session is deleted meanwhile, the message is submitted again, to the
+   * next session of that id.
    */
   CompletableFuture<Outcome> post(String id, String writer, Message message)
       throws ProblemException, IOException {
@@ -84,7 +85,7 @@ final class Posting {
   /**
    * Deletes a session.
    *
-   * @param expectedTag that its tree must have; null if any, or none, will do
+   * @param expectedTag the tag that its tree must have; null to delete it with or without a tree
    */
   CompletableFuture<Outcome> delete(String id, String expectedTag)
       throws ProblemException, IOException {
@@ -103,7 +104,7 @@ final class Posting {
     }
   }
 
-  /** What a request has asked of its session. */
+  /** A request that awaits its session's reply. */
   private final class Asked implements Reply {
     private final Session session;
     private final boolean deletion;
@@ -114,7 +115,7 @@ final class Posting {
     private long entries;
     private boolean complete;
     private ProblemException problem;
-    private boolean held; // it is decided, but not replied yet
+    private boolean held; // the result is durable, but the reply has not come yet
     private boolean replied;
 
     Asked(Session session, boolean deletion, long sinceNanos) {
@@ -150,19 +151,19 @@ final class Posting {
       settle();
     }
 
-    /** Not by this thread: others wait for their replies. */
+    /** Completes the request. Not on this thread, for which other replies wait. */
     void settle() {
       waiting.remove(this);
       executor.execute(() -> known.complete(null));
     }
 
-    /** What is known now. */
+    /** Returns the outcome, or what is known of it so far. */
     synchronized Outcome outcome() {
       if (replied) {
         return new Outcome(entries, complete, problem);
       }
       if (!deletion) {
-        late.put(session.id(), this); // while this is held, so that flush() comes before or after
+        late.put(session.id(), this); // locked, so that flush() cannot remove it before this
       }
       return new Outcome(0, false, withoutResult());
     }
@@ -186,7 +187,7 @@ final class Posting {
                   + " with writer and message it may be sent again");
     }
 
-    /** For clients that send more to the session. */
+    /** Returns the problem for clients that send more to the session. */
     synchronized ProblemException refusal() {
       return unavailable(
           held && problem == null

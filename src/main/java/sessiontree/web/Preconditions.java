@@ -8,20 +8,20 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 
 /**
- * Conditions of a request on the tags of what it is for (RFC 9110, section 13.1). They are looked
- * at only when the request would succeed without them; {@code If-Match} comes first.
+ * Evaluates a request's conditions on entity tags (RFC 9110, section 13.1). Conditions apply only
+ * if the request would succeed without them; {@code If-Match} is evaluated first.
  */
 final class Preconditions {
-  /** Not by Jetty's lists: these take no {@code W/"tag"}. */
+  /** An entity tag. Jetty's list parser does not accept {@code W/"tag"}. */
   private static final Pattern TAG = Pattern.compile("(W/)?(\"[^\"]*\")");
 
   private Preconditions() {}
 
   /**
-   * Refuses a request whose {@code If-Match} names none of these tags, compared strongly.
+   * Refuses a request whose {@code If-Match} names none of these tags, by strong comparison.
    *
-   * @param ifMatch its values, if it was sent
-   * @param tags of what there is, with their quotes; none if there is nothing
+   * @param ifMatch the header's values; empty if it was not sent
+   * @param tags the resource's tags, with their quotes; empty if it does not exist
    */
   static void checkMatch(List<String> ifMatch, Set<String> tags) throws ProblemException {
     if (!ifMatch.isEmpty() && !names(ifMatch, tags, true)) {
@@ -30,7 +30,7 @@ final class Preconditions {
     }
   }
 
-  /** Whether {@code If-None-Match} names one of these tags, compared weakly. */
+  /** Returns whether {@code If-None-Match} names one of these tags, by weak comparison. */
   static boolean isKnown(List<String> ifNoneMatch, Set<String> tags) {
     return names(ifNoneMatch, tags, false);
   }

@@ -12,8 +12,8 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 
 /**
- * Responds to what Jetty refuses by itself, such as a request it cannot read, in the form of all
- * other errors.
+ * Handler of errors that Jetty raises itself, such as a malformed request. Responds in the form of
+ * all other errors.
  */
 final class ProblemErrors extends ErrorHandler {
   @Override
@@ -47,14 +47,14 @@ final class ProblemErrors extends ErrorHandler {
                       + "\",\"detail\":\"the request is not one that this server can read\"}")
                   .getBytes(StandardCharsets.UTF_8);
         };
-    EveryRequest.addHeaders(response.getHeaders()); // one that cannot be read comes here at once
+    EveryRequest.addHeaders(response.getHeaders()); // a malformed request skips EveryRequest
     response.getHeaders().put(HttpHeader.CONTENT_TYPE, Problems.CONTENT_TYPE);
     response.write(true, ByteBuffer.wrap(body), callback);
   }
 
   /**
-   * Jetty does not pass on the path that it could not decode; whoever sends such a path means an
-   * id.
+   * Returns the problem of a malformed request. Jetty does not pass on a path that it could not
+   * decode; any such path is reported as an invalid session id.
    */
   private static byte[] unreadable(Throwable cause) {
     Throwable why = cause == null ? null : cause.getCause();

@@ -13,18 +13,17 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 
 /**
- * How problems are reported: over HTTP as {@code application/problem+json} (RFC 9457), on a stream
- * as ERROR.
+ * Reports problems: over HTTP as {@code application/problem+json} (RFC 9457), on a stream as ERROR.
  */
 final class Problems {
   static final String CONTENT_TYPE = "application/problem+json";
 
   static final String NO_ROUTE = "no route of the API has this path";
 
-  /** Seconds after which a client may try again what the storage could not take. */
+  /** Seconds after which a client may retry a request that was refused with 503. */
   private static final String RETRY_AFTER = "1";
 
-  /** The attribute of a request that holds the code of why it was refused, if it was. */
+  /** The request attribute that holds the problem code of a refused request. */
   static final String CODE = "sessiontree.code";
 
   private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
@@ -58,8 +57,8 @@ final class Problems {
   }
 
   /**
-   * Gives want of memory, which Jetty and Javalin would catch, to the process's handler of uncaught
-   * exceptions, which ends it.
+   * Passes an {@link OutOfMemoryError}, which Jetty and Javalin would catch, to the process's
+   * handler of uncaught exceptions, which ends the process.
    */
   static void endIfOutOfMemory(Throwable failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
@@ -70,7 +69,7 @@ final class Problems {
     }
   }
 
-  /** The response's body. */
+  /** Returns the body of a problem response. */
   static byte[] body(ProblemException e) {
     ObjectNode json = JSON.objectNode();
     json.put("title", e.problem().title()).put("status", status(e.problem()));
@@ -78,9 +77,9 @@ final class Problems {
   }
 
   /**
-   * A frame's text.
+   * Returns the text of an ERROR frame.
    *
-   * @param message the number of the message that is wrong; 0 if it is not about one
+   * @param message the number of the refused message; 0 if the problem is not about a message
    */
   static byte[] frame(long message, ProblemException e) {
     ObjectNode json = JSON.objectNode().put("type", "ERROR");
@@ -106,14 +105,14 @@ final class Problems {
     return json.toString().getBytes(StandardCharsets.UTF_8);
   }
 
-  /** Responds to a request of a route. */
+  /** Responds to a request that Javalin handles. */
   static void respond(Context ctx, ProblemException e) {
     ctx.attribute(CODE, e.problem().code());
     headers(e.problem()).forEach(ctx::header);
     Responses.setShort(ctx.status(status(e.problem())), CONTENT_TYPE, body(e));
   }
 
-  /** Responds to a request that does not reach a route. */
+  /** Responds to a request that does not reach Javalin. */
   static void respond(Response response, Callback callback, ProblemException e) {
     response.getRequest().setAttribute(CODE, e.problem().code());
     headers(e.problem()).forEach(response.getHeaders()::put);

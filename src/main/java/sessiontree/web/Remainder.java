@@ -7,8 +7,8 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.util.Callback;
 
 /**
- * Reads, and drops, what of a request's body was not read when its response was sent; for a while.
- * If the connection were closed with something unread in it, TCP would reset it, and a client that
+ * Reads and discards the rest of a request's body after its response was sent, for at most five
+ * seconds. If the connection were closed with unread bytes, TCP would reset it, and a client that
  * is still sending might never see why it was refused (RFC 9112, section 9.6).
  */
 final class Remainder extends Callback.Nested implements Runnable {
@@ -24,19 +24,19 @@ final class Remainder extends Callback.Nested implements Runnable {
 
   @Override
   public void succeeded() {
-    if (request.getHeaders().contains(HttpHeader.EXPECT)) { // it waits to be asked for its body
+    if (request.getHeaders().contains(HttpHeader.EXPECT)) { // the client waits for 100 Continue
       super.succeeded();
       return;
     }
     sinceNanos = System.nanoTime();
-    if (Bodies.hasBody(request)) { // it may be long in coming
+    if (Bodies.hasBody(request)) { // the rest may take long to arrive
       request.getComponents().getExecutor().execute(this);
     } else {
       run();
     }
   }
 
-  /** A client that sends without end would keep the thread that selects. */
+  /** Blocking, as a client that sends without end would otherwise occupy the selector thread. */
   @Override
   public InvocationType getInvocationType() {
     return InvocationType.BLOCKING;

@@ -7,8 +7,8 @@ import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
 
 /**
- * Counts and logs requests that were responded to, by their route: never by the path and the query
- * that a client sent. Safe for several threads.
+ * Counts and logs completed requests by their route, never by the path and the query that a client
+ * sent. Safe for several threads.
  */
 final class RequestLog {
   private static final Logger LOG = LoggerFactory.getLogger(RequestLog.class);
@@ -17,7 +17,7 @@ final class RequestLog {
   private static final Set<String> TOKENS = Set.of("unauthorized", "forbidden");
   private static final String OTHER = "other";
 
-  /** Refused tokens that are logged in a second. */
+  /** Maximum number of refused tokens logged at info level in a second. */
   private static final int LINES_A_SECOND = 5;
 
   private static final long SECOND_NANOS = 1_000_000_000L;

@@ -16,10 +16,10 @@ import org.eclipse.jetty.util.Callback;
 import sessiontree.metrics.Metrics;
 
 /**
- * Writes the bodies of Javalin's responses, which Javalin itself would write by a thread that waits
- * for the client: a route sets the body, and it is written as a whole, with no thread waiting, when
- * the route is done. Bodies that clients have not taken are bounded: beyond the bound, the clients
- * that were responded to longest ago are cut off. Safe for several threads.
+ * Writes the bodies of Javalin's responses; Javalin itself would block a thread until the client
+ * has read them. A route sets the body, and when the route is done the whole body is written
+ * asynchronously. The bodies that clients have not read yet are bounded: at the bound, the clients
+ * whose responses are the oldest are cut off. Safe for several threads.
  */
 final class Responses extends Handler.Wrapper {
   static final String JSON = "application/json";
@@ -27,17 +27,17 @@ final class Responses extends Handler.Wrapper {
   /** The attribute of a request that holds the body of its response. */
   private static final String BODY = "sessiontree.response";
 
-  /** Shorter bodies are not compressed, and do not count. */
+  /** Shorter bodies are neither compressed nor counted. */
   private static final int SMALL_BYTES = 2 << 10;
 
   private final long maxPendingBytes;
   private final CounterDataPoint slow;
 
-  // Both guarded by pending: the responses that are being written, with their bytes, oldest first.
+  // Both guarded by pending: the responses being written, oldest first, with their sizes in bytes.
   private final Map<Request, Integer> pending = new LinkedHashMap<>();
   private long pendingBytes;
 
-  /** A body that all its responses share; gzip is null if it is not compressed beforehand. */
+  /** A body that its responses share; {@code gzip} is null if it was not compressed in advance. */
   record Body(byte[] plain, byte[] gzip) {
     static Body of(byte[] plain) {
       return new Body(plain, plain.length < SMALL_BYTES ? null : Gzip.of(plain));
@@ -49,14 +49,14 @@ final class Responses extends Handler.Wrapper {
     this.slow = metrics.connectionsDropped.labelValues("slow_reader");
   }
 
-  /** Sets a body that is compressed where the client accepts gzip. */
+  /** Sets a body that is compressed if the client accepts gzip. */
   static void set(Context ctx, String contentType, byte[] body) {
     set(ctx, contentType, new Body(body, null));
   }
 
-  /** Sets a body that is in memory anyway, and is compressed if it was beforehand. */
+  /** Sets a shared body; its compressed form, if any, is sent if the client accepts gzip. */
   static void set(Context ctx, String contentType, Body body) {
-    ctx.res().addHeader("Vary", "Accept-Encoding"); // beside Origin
+    ctx.res().addHeader("Vary", "Accept-Encoding"); // besides the Origin of Cors
     ctx.contentType(contentType).attribute(BODY, body);
   }
 
@@ -70,7 +70,7 @@ final class Responses extends Handler.Wrapper {
     return super.handle(request, new Whole(request, response), callback);
   }
 
-  /** A response whose only write, an empty one at the end, is that of its body. */
+  /** A response that writes the body in place of the route's only write, an empty last one. */
   private final class Whole extends Response.Wrapper {
     Whole(Request request, Response response) {
       super(request, response);

@@ -4,13 +4,13 @@ import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Set;
 
-/** What a token lets its bearer do. */
+/** A permission that a token gives its bearer. */
 enum Role {
   /** Reads trees, lists sessions, and sees metrics. */
   READ,
   /** Streams and posts messages. */
   WRITE,
-  /** All that the others do, and deletes sessions. */
+  /** Does all that the other roles may, and deletes sessions. */
   ADMIN;
 
   private static final Set<Route> FREE =
@@ -24,9 +24,9 @@ enum Role {
           Route.CLIENT_TYPES);
 
   /**
-   * The role that a request needs, or null if anybody may send it. This is the one place that
-   * decides it, by the method and the path of the request line as they are written: what is not
-   * known here needs the most.
+   * Returns the role that a request needs, or null if anybody may send it. Only this method decides
+   * it, by the method and the undecoded path of the request line. An unknown path is never free,
+   * and an unknown method needs {@link #ADMIN}.
    */
   static Role neededFor(String method, String path) {
     return switch (method) {
@@ -39,7 +39,7 @@ enum Role {
     };
   }
 
-  /** In words, such as {@code write}. */
+  /** Returns the name in lower case, such as {@code write}. */
   String shown() {
     return name().toLowerCase(Locale.ROOT);
   }

@@ -7,7 +7,7 @@ import org.eclipse.jetty.http.pathmap.MatchedResource;
 import org.eclipse.jetty.http.pathmap.PathMappings;
 import org.eclipse.jetty.http.pathmap.UriTemplatePathSpec;
 
-/** The paths of the API. They are matched as the request line has them, before any decoding. */
+/** The paths of the API. They are matched against the undecoded path of the request line. */
 enum Route {
   SESSIONS("/sessions", "GET, HEAD"),
   SESSION("/sessions/{id}", "GET, HEAD, DELETE"),
@@ -31,13 +31,13 @@ enum Route {
     }
   }
 
-  /** The path, with {@code {id}} for a session's id. */
+  /** The path, with {@code {id}} in place of a session id. */
   final String template;
 
-  /** The methods that the route takes, as Allow lists them (RFC 9110, section 10.2.1). */
+  /** The methods that the route allows, in the format of Allow (RFC 9110, section 10.2.1). */
   final String methods;
 
-  @SuppressWarnings("ImmutableEnumChecker") // Jetty's class is immutable, and does not say so
+  @SuppressWarnings("ImmutableEnumChecker") // Jetty's class is immutable, but not annotated so
   final UriTemplatePathSpec spec;
 
   Route(String template, String methods) {
@@ -46,19 +46,19 @@ enum Route {
     this.spec = new UriTemplatePathSpec(template);
   }
 
-  /** The route of a path; null if the path has none. */
+  /** Returns the route of {@code path}, or null if there is none. */
   static Route of(String path) {
     MatchedResource<Route> matched = path == null ? null : ROUTES.getMatched(path);
     return matched == null ? null : matched.getResource();
   }
 
-  /** The decoded session id that a path holds, valid or not; null if it has none. */
+  /** Returns the decoded session id in {@code path}, valid or not; null if there is none. */
   static String idOf(String path) {
     Route route = of(path);
     return route == null || !route.template.contains("{id}") ? null : route.id(path);
   }
 
-  /** The decoded id that a path of this route holds, valid or not; null for any other path. */
+  /** Returns the decoded id in a path of this route, valid or not; null for any other path. */
   String id(String path) {
     Map<String, String> parameters = path == null ? null : spec.getPathParams(path);
     if (parameters == null) {
@@ -68,7 +68,7 @@ enum Route {
     try {
       return URLDecoder.decode(id.replace("+", "%2B"), StandardCharsets.UTF_8);
     } catch (IllegalArgumentException e) {
-      return id; // which is not valid, as it has a "%"
+      return id; // not a valid id, as it contains a "%"
     }
   }
 }

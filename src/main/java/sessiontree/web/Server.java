@@ -21,21 +21,22 @@ import sessiontree.store.DaemonThreads;
 import sessiontree.store.RunningClock;
 import sessiontree.store.SessionStore;
 
-/** The HTTP server: every route, and what stands in front of them. */
+/** The HTTP server: configures every route, and the handlers in front of the routes. */
 public final class Server implements AutoCloseable {
   private static final Duration SHUTDOWN = Duration.ofSeconds(5);
   private static final int DEFAULT_SELECTORS = -1;
 
   /**
-   * Connections that the system makes before they are accepted, if it allows so many. Beyond, a
-   * client's system asks again after 1, 2, 4 seconds; of Java's 50 many that come at once do.
+   * Length of the queue of connections not accepted yet; the operating system may cap it. A client
+   * that finds it full retries after 1, 2, 4 seconds; with Java's default of 50, many clients would
+   * when they connect at once.
    */
   private static final int ACCEPT_QUEUE = 4_096;
 
-  /** None waits for a client; some wait for a disk, with a request in hand. */
+  /** Jetty's pool size. No thread waits for a client; some wait for a disk during a request. */
   private static final int THREADS = 64;
 
-  /** Of the heap, the part that responses may take until their clients have read them. */
+  /** Divisor of the heap that bounds the responses that clients have not read yet. */
   private static final int PENDING_SHARE = 8;
 
   private final SessionStore store;
@@ -57,11 +58,11 @@ public final class Server implements AutoCloseable {
             return thread;
           });
 
-  /** Write down what is stored of open sessions; each has a session in order meanwhile. */
+  /** Two threads that write partial trees of open sessions; each sorts a session in memory. */
   private final ExecutorService snapshots =
       Executors.newFixedThreadPool(2, DaemonThreads.named("snapshots"));
 
-  /** Jetty's threads. */
+  /** Jetty's threads. Written once, by {@link #configure}. */
   private Executor pool;
 
   private Server(SessionStore store, Sessions sessions, Settings settings, Metrics metrics) {
@@ -87,9 +88,9 @@ public final class Server implements AutoCloseable {
   }
 
   /**
-   * Starts to listen.
+   * Creates a server and starts listening.
    *
-   * @throws RuntimeException if it cannot listen there
+   * @throws RuntimeException if it cannot listen on the configured address
    */
   public static Server start(
       SessionStore store, Sessions sessions, Settings settings, Metrics metrics) {
@@ -102,17 +103,17 @@ public final class Server implements AutoCloseable {
   }
 
   /**
-   * Tells Jetty how many references fit into a cache line, which it otherwise asks the JVM over JMX
-   * for, when it is loaded; JMX takes long to load, and nothing else uses it.
+   * Tells Jetty how many references fit into a cache line. Otherwise Jetty asks the JVM over JMX as
+   * it is loaded; JMX takes long to load, and nothing else uses it.
    */
   private static void spareJmx() {
     String property = "org.eclipse.jetty.util.referencesPerCacheLine";
     if (System.getProperty(property) == null) {
-      System.setProperty(property, "16"); // of 64 bytes, when references are compressed
+      System.setProperty(property, "16"); // a line of 64 bytes, compressed references
     }
   }
 
-  /** The port it listens on. */
+  /** Returns the port that the server listens on. */
   public int port() {
     return javalin.port();
   }
@@ -125,23 +126,23 @@ public final class Server implements AutoCloseable {
       streams.tick(now);
       live.tick(System.nanoTime());
       posting.tick(System.nanoTime());
-    } catch (OutOfMemoryError e) { // which the scheduler would keep to itself
+    } catch (OutOfMemoryError e) { // the scheduler would swallow it
       Problems.endIfOutOfMemory(e);
     }
   }
 
   /**
-   * Every route, with what serves it. Two are served below Javalin, by handlers of Jetty's: trees,
-   * which Javalin would have in memory, writing them by a thread that waits for the client; and
-   * streams, as Javalin's WebSocket makes a String of each message.
+   * Configures every route. Trees, live sessions and streams are served by Jetty handlers in front
+   * of Javalin: Javalin would hold a whole tree in memory and write it with a thread that waits for
+   * the client, and its WebSocket makes a String of each message.
    */
   private void configure(JavalinConfig config) {
     config.startup.showJavalinBanner = false;
     config.startup.showOldJavalinVersionWarning = false;
-    config.startup.startupWatcherEnabled = false; // a thread that sleeps
+    config.startup.startupWatcherEnabled = false; // it is a thread that only sleeps
     config.router.ignoreTrailingSlashes = false;
     config.http.prefer405over404 = true;
-    config.http.maxRequestSize = Long.MAX_VALUE; // bodies are measured in Bodies
+    config.http.maxRequestSize = Long.MAX_VALUE; // Bodies limits the size
     config.jetty.addConnector(this::connector);
     config.jetty.modifyServer(
         server -> {
@@ -149,7 +150,7 @@ public final class Server implements AutoCloseable {
           threads.setMaxThreads(THREADS);
           pool = threads;
           server.addBean(new NoSessions(server));
-          // The last is the first that sees a request.
+          // The handler inserted last sees a request first.
           server.insertHandler(
               new Responses(Runtime.getRuntime().maxMemory() / PENDING_SHARE, metrics));
           server.insertHandler(bodies);
@@ -168,7 +169,7 @@ public final class Server implements AutoCloseable {
     get(config, Route.SESSIONS, listings::get);
     config.routes.delete(Route.SESSION.template, changes::delete);
     config.routes.post(Route.EVENTS.template, changes::post);
-    get(config, Route.STREAM, Streams::refuse); // what asks for no upgrade
+    get(config, Route.STREAM, Streams::refuse); // requests without an upgrade
     get(config, Route.METRICS, monitoring::getMetrics);
     get(config, Route.HEALTH, monitoring::getHealth);
     get(config, Route.OPENAPI, Documents.get("openapi.json"));
@@ -180,20 +181,20 @@ public final class Server implements AutoCloseable {
     Failures.configure(config);
   }
 
-  /** A route whose HEAD is served as its GET is; Jetty leaves the body out. */
+  /** Adds a route whose HEAD is served like its GET; Jetty omits the body. */
   private static void get(JavalinConfig config, Route route, Handler handler) {
     config.routes.get(route.template, handler);
     config.routes.head(route.template, handler);
   }
 
   private Connector connector(org.eclipse.jetty.server.Server server, HttpConfiguration http) {
-    // Every path reaches a route, which responds in the API's words; ids are checked there.
+    // Jetty accepts every path, so that routes check the ids, and respond to errors with problems.
     http.setUriCompliance(UriCompliance.UNSAFE);
     http.setSendServerVersion(false);
     http.addCustomizer(new EveryRequest());
-    http.setHeaderCacheSize(0); // each connection would take 64 KiB for it
-    http.setUseInputDirectByteBuffers(false); // messages are parsed where they were read
-    // No thread that only accepts: the one that selects does, and spares a change of threads.
+    http.setHeaderCacheSize(0); // the cache would take 64 KiB a connection
+    http.setUseInputDirectByteBuffers(false); // heap buffers: messages are parsed in place
+    // No acceptor thread: the selector thread accepts connections, which saves a thread switch.
     ServerConnector connector =
         new ServerConnector(server, 0, DEFAULT_SELECTORS, new HttpConnections(http));
     connector.setHost(settings.host());
@@ -205,8 +206,8 @@ public final class Server implements AutoCloseable {
   }
 
   /**
-   * Responds to what was received, closes all connections, and listens no more. The store stays
-   * open.
+   * Responds to the requests received so far, closes all connections, and stops listening. The
+   * store stays open.
    */
   @Override
   public void close() {

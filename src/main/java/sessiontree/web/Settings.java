@@ -4,13 +4,13 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * How the server listens, which requests it allows, and how much it takes.
+ * Settings of the server: address, limits, and which requests are allowed.
  *
- * @param port 0 for any that is free
- * @param maxMessageBytes of one message, as a WebSocket message or a request's body
- * @param maxInFlightBytes that all clients together have sent, and that have no result; at it
- *     nobody is read from
- * @param maxConnections at a time
+ * @param port 0 for any free port
+ * @param maxMessageBytes maximum size of a message, whether a WebSocket message or a request's body
+ * @param maxInFlightBytes bound on the bytes that all clients together have sent and that have no
+ *     result yet; at the bound the server stops reading
+ * @param maxConnections maximum number of connections at a time
  * @param requestTimeout how long a request's head may take, and its body if it is small
  * @param access which requests are allowed
  */
@@ -26,14 +26,16 @@ public record Settings(
   /**
    * Which requests are allowed.
    *
-   * @param writeTokens that stream and post; empty if everybody may
-   * @param readTokens that read and list; empty if everybody may
-   * @param adminTokens that do all that, and delete; if empty, everybody deletes while there is no
-   *     token at all, and nobody otherwise
-   * @param jwts that do what their scope says; where a key is set, nobody reads or writes without a
-   *     token
-   * @param allowedOrigins of pages that browsers show, besides the server's own; {@code *} for all
-   * @param allowedHosts by whose names a server without tokens is reached too; {@code *} for all
+   * @param writeTokens tokens that allow streaming and posting; if empty, everybody may
+   * @param readTokens tokens that allow reading and listing; if empty, everybody may
+   * @param adminTokens tokens that allow all of that, and deleting; if empty, everybody may delete
+   *     while there are no tokens at all, and nobody otherwise
+   * @param jwts JWTs, which allow what their scope says; if a key is set, nobody reads or writes
+   *     without a token
+   * @param allowedOrigins origins of pages that may use the server from a browser, besides its own;
+   *     {@code *} for all
+   * @param allowedHosts further host names by which a server without tokens may be reached; {@code
+   *     *} for all
    */
   public record Access(
       List<String> writeTokens,
@@ -43,7 +45,7 @@ public record Settings(
       List<String> allowedOrigins,
       List<String> allowedHosts) {
 
-    /** Without tokens, so that a record can be shown. */
+    /** Omits the tokens, so that the settings can be logged. */
     @Override
     public String toString() {
       return "origins " + allowedOrigins;

@@ -23,36 +23,36 @@ import sessiontree.session.Reply;
 import sessiontree.session.Session;
 
 /**
- * One WebSocket that streams messages into a session. No thread waits on its behalf.
+ * A WebSocket connection that streams messages into a session. No thread waits on its behalf.
  *
- * <p>Messages go through a {@link Mailbox}, so that those which come together become one append.
+ * <p>Messages go through a {@link Mailbox}, so that messages that come together become one append.
  *
- * <p>Back-pressure: Jetty is asked for a next frame while the messages that have no ACK yet, or
- * whose ACK was not sent, are below a bound, and while there is room among the in-flight bytes of
- * all connections ({@link InFlight}). So a client that sends faster than the disk writes, or that
- * does not read, is slowed by TCP.
+ * <p>Back-pressure: Jetty is asked for the next frame only while the bytes of messages without a
+ * sent ACK are below a bound, and while there is room among the in-flight bytes of all connections
+ * ({@link InFlight}). So TCP slows down a client that sends faster than the disk writes, or that
+ * does not read.
  *
- * <p>Jetty gives frames one after another; results come by the store's threads, in the order of the
- * messages. What both touch is guarded by this; no other object but the output, the inFlight and
- * the mailbox is called while it is held.
+ * <p>Jetty delivers frames one after another; store threads deliver results, in the order of the
+ * messages. State that both touch is guarded by this. While this lock is held, only the output, the
+ * {@link InFlight} and the mailbox are called.
  */
 final class StreamConnection
     implements FrameHandler, Session.Watcher, InFlight.Reader, Mailbox.Owner {
   private static final Logger LOG = LoggerFactory.getLogger(StreamConnection.class);
 
-  /** Bytes received without an ACK at which no more frames are asked for. */
+  /** In-flight bytes without a sent ACK at which no more frames are requested. */
   private static final int MAX_UNSETTLED_BYTES = 256 << 10;
 
-  /** What a message counts for besides its bytes. */
+  /** In-flight bytes that a message counts for in addition to its length. */
   private static final int MESSAGE_OVERHEAD_BYTES = 256;
 
   private static final long PING_NANOS = 20_000_000_000L;
   private static final long SILENCE_NANOS = 60_000_000_000L;
 
-  /** How long a message that has begun may take until it is whole. */
+  /** How long a partial message may take until it is complete. */
   private static final long MESSAGE_NANOS = 60_000_000_000L;
 
-  /** How long it may take where in-flight bytes are short. */
+  /** How long a partial message may take while in-flight bytes are short. */
   private static final long SHORT_MESSAGE_NANOS = 10_000_000_000L;
 
   /** How long the peer may take to respond to a close. */
@@ -73,20 +73,20 @@ final class StreamConnection
   private CoreSession jetty;
   private Session session; // null if the session cannot be read
 
-  // Of the thread that reads a frame; Jetty's locks pass them on to the next.
+  // Owned by the thread that reads a frame; Jetty's locks publish them to the next one.
   private final PartialMessage partial = new PartialMessage();
-  private boolean text; // of the message that is being read
+  private boolean text; // whether the current message is text
   private boolean largeInput;
 
   // All guarded by this.
-  private boolean demanding; // Jetty was asked for a frame
-  private boolean blocked; // the inFlight is to admit it
-  private long partialBytes; // memory of the partial message; counted in the inFlight
-  private long pausedBytes; // memory of the buffer that Jetty holds while it is not asked; likewise
-  private long partialNanos; // when the partial message began; pushed on while it is not read
-  private boolean draining; // nothing that comes is a message any more
+  private boolean demanding; // Jetty has been asked for a frame
+  private boolean blocked; // waits until the InFlight admits it
+  private long partialBytes; // in-flight bytes for the partial message's memory
+  private long pausedBytes; // in-flight bytes for Jetty's buffer while no frame is requested
+  private long partialNanos; // when the partial message began; advanced while it is not read
+  private boolean draining; // further messages are dropped
   private boolean closed;
-  private int users = 1; // what needs the session: the connection, and messages without a result
+  private int users = 1; // users of the session: the connection, and messages without a result
   private long received; // the number of the last message
   private long heardNanos;
   private long pingedNanos;
@@ -141,7 +141,7 @@ final class StreamConnection
     }
     if (frame.getOpCode() == OpCode.CLOSE) {
       clearPartial();
-      output.peerCloses(callback); // completed when all that was received has its ACK
+      output.peerCloses(callback); // completed when all received messages have results
       output.flush();
       return;
     }
@@ -221,7 +221,7 @@ final class StreamConnection
     }
   }
 
-  /** From the next read on: a client that sends much is not read in small pieces. */
+  /** Enlarges Jetty's buffer from the next read on, for a client that sends much. */
   private void readMoreAtOnce() {
     if (!largeInput) {
       largeInput = true;
@@ -229,7 +229,7 @@ final class StreamConnection
     }
   }
 
-  /** The partial message is whole, or will never be. */
+  /** Discards the partial message, which is complete, or never will be. */
   private void clearPartial() {
     if (partial.length() > 0) {
       partial.clear();
@@ -276,7 +276,7 @@ final class StreamConnection
     int bytes = length + MESSAGE_OVERHEAD_BYTES;
     boolean many;
     synchronized (this) {
-      if (draining) { // since the frame came; it would get no ACK
+      if (draining) { // began after the frame came; the message would get no ACK
         return;
       }
       users++;
@@ -311,7 +311,7 @@ final class StreamConnection
   @Override
   public void giveUp(int freedBytes) {
     output.settle(freedBytes);
-    closeWith(CloseStatus.SERVER_ERROR); // the next OPEN has the true number
+    closeWith(CloseStatus.SERVER_ERROR); // the next OPEN has the correct number
   }
 
   @Override
@@ -324,20 +324,20 @@ final class StreamConnection
     release(messages);
   }
 
-  /** The client has taken the results of so many received bytes. */
+  /** Frees in-flight bytes of messages whose results were written or will not be. */
   private void taken(long bytes) {
     streams.inFlight().subtractMessages(bytes);
     resume();
   }
 
-  /** Asks Jetty for a frame, if one may come now. Returns whether one is asked for. */
+  /** Asks Jetty for a frame, if one may come now. Returns false if the connection must wait. */
   private boolean resume() {
     synchronized (this) {
       if (demanding || closed) {
         return true;
       }
       if (blocked && !draining) {
-        return false; // until it is its turn
+        return false; // until the InFlight admits it
       }
       if (!wantsMore()) {
         return false;
@@ -351,7 +351,7 @@ final class StreamConnection
   /** Guarded by this. */
   private boolean wantsMore() {
     if (draining) {
-      return !output.isPeerClosing(); // what comes is dropped, up to the client's close
+      return !output.isPeerClosing(); // frames are dropped, up to the client's close
     }
     if (!output.wantsMore(MAX_UNSETTLED_BYTES)) {
       return false;
@@ -368,7 +368,7 @@ final class StreamConnection
     pausedBytes = 0;
   }
 
-  /** Counts the buffer of which Jetty may have given only a part. */
+  /** Counts the buffer, which Jetty may still hold, as it may have delivered only a part of it. */
   private synchronized void pause() {
     if (!demanding && !closed) {
       pausedBytes = largeInput ? inputBytes : Streams.SMALL_INPUT_BYTES;
@@ -390,7 +390,7 @@ final class StreamConnection
 
   // --- Closing.
 
-  /** Takes no more messages, and closes when all that were received have their results. */
+  /** Drops further messages, and closes when all received ones have their results. */
   private void closeWith(int code) {
     synchronized (this) {
       draining = true;
@@ -400,7 +400,7 @@ final class StreamConnection
     resume();
   }
 
-  /** The server stops. Any thread may say so. */
+  /** Closes the connection, as the server stops. Any thread may call it. */
   void shutDown() {
     closeWith(CloseStatus.SHUTDOWN);
   }
@@ -432,9 +432,9 @@ final class StreamConnection
     boolean ping;
     synchronized (this) {
       boolean isShort = streams.inFlight().isShort();
-      if (!demanding) { // what the client says cannot be heard
+      if (!demanding) { // nothing can be heard of the client
         heardNanos = nowNanos;
-        partialNanos = isShort ? partialNanos : nowNanos; // others need the room that it takes
+        partialNanos = isShort ? partialNanos : nowNanos; // if short, others need its room
       }
       long messageNanos = isShort ? SHORT_MESSAGE_NANOS : MESSAGE_NANOS;
       if (nowNanos - heardNanos > SILENCE_NANOS) {
@@ -463,7 +463,7 @@ final class StreamConnection
     output.abort();
   }
 
-  /** Gives the session back when nothing needs it any more. */
+  /** Removes users of the session, and releases it when none is left. */
   private void release(int released) {
     synchronized (this) {
       users -= released;

@@ -19,10 +19,10 @@ import sessiontree.event.ProblemException;
 import sessiontree.store.RunningClock;
 
 /**
- * What the server says on a stream: one write at a time, and whatever is to be said meanwhile is
- * the next. So one ACK covers all messages whose results came during a write.
+ * Writes the frames of a stream: one write at a time, and everything queued meanwhile is the next
+ * write. So one ACK covers all messages whose results came during a write.
  *
- * <p>Safe for several threads. It calls nobody while it is locked.
+ * <p>Safe for several threads. Calls neither Jetty nor {@code taken} while holding its lock.
  */
 final class StreamOutput extends IteratingCallback {
   private static final int NOT_CLOSING = -1;
@@ -33,32 +33,32 @@ final class StreamOutput extends IteratingCallback {
   private final LongConsumer taken;
 
   // All guarded by this.
-  private boolean open; // OPEN is to be said, or was
-  private List<Frame> frames = List.of(); // before the ACK
+  private boolean open; // OPEN is queued or sent
+  private List<Frame> frames = List.of(); // to send before the next ACK
   private long settled; // the number of the last message with a result
-  private long entries; // of the session then
-  private boolean acknowledged; // there are stored messages that no ACK covers
+  private long entries; // of the session after that message
+  private boolean acknowledged; // some stored messages are not covered by an ACK yet
   private int outstanding; // messages without a result
-  private long unsettledBytes; // what messages count for until their results are written
-  private long settledBytes; // of these, what has a result
-  private long sendingBytes; // of these, what is being written
+  private long unsettledBytes; // in-flight bytes of messages whose results are not written yet
+  private long settledBytes; // of these, those whose messages have results
+  private long sendingBytes; // of these, those whose results are being written
   private byte[] pong; // the payload of the last ping, or null
   private boolean pinging;
-  private byte[] last; // COMPLETE or the ERROR of a deletion, before the close
+  private byte[] last; // COMPLETE or the ERROR of a deletion; sent before the close
   private boolean complete; // no further result is sent
-  private boolean muted; // likewise, as that of a message is not known
-  private int closing = NOT_CLOSING; // the code to close with, when all messages have results
-  private Callback peerClose; // the client's close, to be completed in place of one of ours
-  private boolean finished; // nothing is said any more
+  private boolean muted; // likewise, as the result of a message is unknown
+  private int closing = NOT_CLOSING; // the code to close with once all messages have results
+  private Callback peerClose; // of the client's close; completed instead of sending a close
+  private boolean finished; // nothing more is sent
   private boolean sending;
   private boolean closed;
-  private long sendingNanos;
+  private long sendingNanos; // when the last write began
 
   /**
-   * The output of a connection.
+   * Creates the output of a connection.
    *
-   * @param taken called with how many received bytes need no room any more: their results were
-   *     written, or nobody is there to read them
+   * @param taken called with the number of in-flight bytes to free, as their results were written
+   *     or the connection is closed
    */
   StreamOutput(CoreSession jetty, RunningClock time, String sessionId, LongConsumer taken) {
     this.jetty = jetty;
@@ -68,7 +68,7 @@ final class StreamOutput extends IteratingCallback {
     this.sendingNanos = time.nanos();
   }
 
-  // --- What is to be said: by flush().
+  // --- Queueing. Call flush() to write.
 
   synchronized void open(long entries, long messages) {
     open = true;
@@ -83,17 +83,17 @@ final class StreamOutput extends IteratingCallback {
             + "}");
   }
 
-  /** A message was received, which counts for that many bytes. */
+  /** Counts a received message of {@code bytes} in-flight bytes. */
   synchronized void received(long bytes) {
     outstanding++;
     unsettledBytes += bytes;
   }
 
   /**
-   * The next messages are stored.
+   * Queues the ACK of the next messages, which are stored.
    *
-   * @param entries how many the session has with them
-   * @param bytes what messages count for that have no further result to wait for
+   * @param entries number of entries that the session has with them
+   * @param bytes in-flight bytes of messages that now all have their results
    */
   synchronized void acknowledge(int messages, long entries, long bytes) {
     acknowledged = !muted;
@@ -101,7 +101,7 @@ final class StreamOutput extends IteratingCallback {
     settle(messages, bytes);
   }
 
-  /** The next message is refused. */
+  /** Queues the ERROR of the next message, which is refused. */
   synchronized void refuse(ProblemException problem, long bytes) {
     acknowledge();
     if (!muted) {
@@ -110,9 +110,7 @@ final class StreamOutput extends IteratingCallback {
     settle(1, bytes);
   }
 
-  /**
-   * It is not known whether the next message is stored: neither it nor a later one gets a result.
-   */
+  /** Records that the next message's result is unknown: it and all later ones get none. */
   synchronized void settle(long bytes) {
     acknowledge();
     muted = true;
@@ -120,8 +118,8 @@ final class StreamOutput extends IteratingCallback {
   }
 
   /**
-   * Guarded by this. The list is made when it is needed: one that waited for its first frame would
-   * be old by then, and would have the collector keep the frame once both are garbage.
+   * Guarded by this. Creates the list only when needed: a list that waited for its first frame
+   * would be in the old generation, and keep the frame from being collected when both are garbage.
    */
   private void add(Frame frame) {
     if (frames.isEmpty()) {
@@ -155,14 +153,14 @@ final class StreamOutput extends IteratingCallback {
   }
 
   synchronized void pong(byte[] payload) {
-    pong = payload; // a pong is for the last (RFC 6455, section 5.5.3)
+    pong = payload; // only the last ping needs one (RFC 6455, section 5.5.3)
   }
 
   synchronized void ping() {
     pinging = !finished;
   }
 
-  /** The session is complete; {@code messages} is the number of this writer's last stored one. */
+  /** Queues COMPLETE and the close; {@code messages} is the writer's last stored number. */
   synchronized void complete(long entries, long messages) {
     complete = true;
     closing = CloseStatus.NORMAL;
@@ -184,19 +182,19 @@ final class StreamOutput extends IteratingCallback {
         Problems.frame(0, new ProblemException(Problem.SESSION_DELETED, "the session was deleted"));
   }
 
-  /** Closes when all messages that were received have their results. The first code counts. */
+  /** Closes when all received messages have their results. The first code counts. */
   synchronized void close(int code) {
     closing = closing == NOT_CLOSING ? code : closing;
   }
 
-  /** The client closes: the close is completed when all messages have their results. */
+  /** Completes the client's close when all received messages have their results. */
   synchronized void peerCloses(Callback close) {
     peerClose = close;
   }
 
   // --- Writing.
 
-  /** Writes what is to be said now, or when what is being written is. Any thread may call it. */
+  /** Writes what is queued: now, or after the write in progress. Any thread may call it. */
   void flush() {
     long freed;
     synchronized (this) {
@@ -218,7 +216,7 @@ final class StreamOutput extends IteratingCallback {
       if (finished || closed) {
         return Action.IDLE;
       }
-      if (!complete) { // COMPLETE covers them too
+      if (!complete) { // COMPLETE covers these messages too
         acknowledge();
       }
       boolean ends =
@@ -262,8 +260,8 @@ final class StreamOutput extends IteratingCallback {
       jetty.sendFrame(frames.get(i), batch ? Callback.NOOP : this, batch);
     }
     if (closes) {
-      // Not by close(): behind a code other than 1000 Jetty would close the connection before the
-      // client has read why, and TCP would reset it if anything were unread.
+      // Not by close(): after a code other than 1000, Jetty would close the connection before the
+      // client has read the code, and TCP would reset it if anything were unread.
       ((WebSocketCoreSession) jetty)
           .getConnection()
           .enqueueFrame(
@@ -291,13 +289,13 @@ final class StreamOutput extends IteratingCallback {
     }
     taken.accept(bytes);
     if (peer != null) {
-      peer.succeeded(); // Jetty closes as the client did
+      peer.succeeded(); // Jetty sends the client's close code back
     }
   }
 
   @Override
   protected void onFailure(Throwable cause) {
-    // Jetty closes the connection, as it could not be written.
+    // Jetty closes a connection that cannot be written.
   }
 
   // --- State.
@@ -307,19 +305,20 @@ final class StreamOutput extends IteratingCallback {
   }
 
   /**
-   * Whether OPEN was said, the client does not close, and it has less than that without results.
+   * Returns whether OPEN is queued or sent, the client is not closing, and its messages without
+   * written results have less than {@code maxUnsettledBytes}.
    */
   synchronized boolean wantsMore(long maxUnsettledBytes) {
     return open && peerClose == null && unsettledBytes < maxUnsettledBytes;
   }
 
-  /** Whether the client does not take what is written, or does not respond to a close. */
+  /** Returns whether the client does not read a write, or does not respond to a close, in time. */
   synchronized boolean isStuck(long nowNanos, long silenceNanos, long lingerNanos) {
     long nanos = nowNanos - sendingNanos;
     return (finished && nanos > lingerNanos) || (sending && nanos > silenceNanos);
   }
 
-  /** The connection is no more. What has no result yet keeps its room until it has. */
+  /** Called on close. In-flight bytes of messages without a result are freed with the result. */
   void closed() {
     long freed;
     synchronized (this) {

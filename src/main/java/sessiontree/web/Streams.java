@@ -32,29 +32,29 @@ import sessiontree.session.Sessions;
 import sessiontree.store.RunningClock;
 
 /**
- * The WebSockets of {@code /sessions/{id}/stream}. The protocol is Jetty's (its WebSocket core),
- * which hands on frames as bytes; Javalin's own WebSocket makes a String of every message, which
- * costs more than all that is done with it.
+ * The WebSocket connections of {@code /sessions/{id}/stream}. They use Jetty's WebSocket core,
+ * which delivers frames as bytes; Javalin's own WebSocket makes a String of every message, which
+ * costs more than everything else that is done with it.
  */
 final class Streams implements WebSocketNegotiator {
   private static final Logger LOG = LoggerFactory.getLogger(Streams.class);
   private static final int KEY_BYTES = 16;
 
-  /** Of RFC 7692, section 7.1, without a smaller window for what the server sends. */
+  /** The parameters of RFC 7692, section 7.1, but {@code server_max_window_bits}. */
   private static final Set<String> COMPRESSION_PARAMETERS =
       Set.of("client_no_context_takeover", "server_no_context_takeover", "client_max_window_bits");
 
-  /** How many connections may be reading before all room for in-flight bytes is taken. */
+  /** Number of connections whose input buffers together take up all in-flight bytes. */
   private static final int INPUT_BUFFERS = 512;
 
   private static final int MAX_INPUT_BYTES = 64 << 10;
 
-  /** Jetty keeps the query of each stream while that is open; it has room for any token. */
+  /** Jetty keeps the query while the stream is open. The limit has room for any token. */
   private static final int MAX_QUERY_CHARS = (4 << 10) + 512;
 
   private static final int MAX_PARAMETERS = 8;
 
-  /** What a connection reads at a time until it sends more than that in one message. */
+  /** A connection's input buffer, until more than that comes in one message or at once. */
   static final int SMALL_INPUT_BYTES = 4 << 10;
 
   private final Sessions sessions;
@@ -91,7 +91,7 @@ final class Streams implements WebSocketNegotiator {
                 SMALL_INPUT_BYTES, Math.min(MAX_INPUT_BYTES, maxInFlightBytes / INPUT_BUFFERS));
   }
 
-  /** The handler that upgrades requests to streams, and passes all others on. */
+  /** Returns the handler that upgrades requests to streams and passes all others on. */
   Handler.Singleton handler(Server jetty) {
     WebSocketExtensionRegistry extensions = new WebSocketExtensionRegistry();
     extensions.register(MessageCompression.NAME, MessageCompression.class);
@@ -106,9 +106,9 @@ final class Streams implements WebSocketNegotiator {
 
   @Override
   public void customize(Configuration connection) {
-    connection.setIdleTimeout(Duration.ZERO); // pings show which clients are gone
-    connection.setAutoFragment(true); // a frame comes in the parts that were read
-    connection.setMaxFrameSize(0); // messages are measured by StreamConnection
+    connection.setIdleTimeout(Duration.ZERO); // pings detect clients that are gone
+    connection.setAutoFragment(true); // frames are delivered in parts, as read
+    connection.setMaxFrameSize(0); // StreamConnection limits messages
     connection.setInputBufferSize(SMALL_INPUT_BYTES);
   }
 
@@ -117,7 +117,7 @@ final class Streams implements WebSocketNegotiator {
       ServerUpgradeRequest request, ServerUpgradeResponse response, Callback callback) {
     try {
       String named = Route.STREAM.id(request.getHttpURI().getPath());
-      if (named == null) { // Jetty has resolved or decoded the path to one of this route
+      if (named == null) { // the path matched only after Jetty resolved or decoded it
         throw new ProblemException(Problem.NOT_FOUND, Problems.NO_ROUTE);
       }
       String id = SessionId.check(named);
@@ -136,7 +136,7 @@ final class Streams implements WebSocketNegotiator {
     }
   }
 
-  /** Whether an extension is compression, and asks for nothing that Jetty's does not do. */
+  /** Returns whether an extension is compression with supported parameters only. */
   private static boolean isTaken(ExtensionConfig offered) {
     return offered.getName().equals(MessageCompression.NAME)
         && COMPRESSION_PARAMETERS.containsAll(offered.getParameterKeys());
@@ -173,7 +173,7 @@ final class Streams implements WebSocketNegotiator {
     return time;
   }
 
-  /** The time of the last tick: near enough to see which clients are silent, and costs nothing. */
+  /** Returns the time of the last tick: precise enough to detect silent clients, and free. */
   long nowNanos() {
     return nowNanos;
   }
@@ -182,7 +182,7 @@ final class Streams implements WebSocketNegotiator {
     return inFlight;
   }
 
-  /** Counts bytes of messages. */
+  /** Counts received bytes of messages. */
   void countReceived(long bytes) {
     received.inc(bytes);
   }
@@ -203,7 +203,7 @@ final class Streams implements WebSocketNegotiator {
   /**
    * Called about once a second.
    *
-   * @param nowNanos time in which the process ran
+   * @param nowNanos time for which the process has run, by the {@link RunningClock}
    */
   void tick(long nowNanos) {
     this.nowNanos = nowNanos;
@@ -211,20 +211,20 @@ final class Streams implements WebSocketNegotiator {
     for (StreamConnection connection : connections) {
       try {
         connection.tick(nowNanos);
-      } catch (RuntimeException e) { // one connection's trouble is not the others'
+      } catch (RuntimeException e) { // must not affect the other connections
         LOG.warn("a connection could not be pinged", e);
       }
     }
   }
 
-  /** Responds to a request that asks for no upgrade. */
+  /** Refuses a request that asks for no upgrade. */
   static void refuse(Context ctx) throws ProblemException {
     SessionId.check(ctx.pathParam("id"));
     throw new ProblemException(
         Problem.UPGRADE_REQUIRED, "connect with a WebSocket (RFC 6455, version 13)");
   }
 
-  /** A writer's name, or null if there is none. */
+  /** Returns the writer's name, or null if there is none. */
   static String writer(String parameter) throws ProblemException {
     if (parameter != null && !SessionId.isValid(parameter)) {
       throw new ProblemException(
@@ -234,8 +234,8 @@ final class Streams implements WebSocketNegotiator {
   }
 
   /**
-   * Takes nothing more, stores what was received, and closes with 1001. Returns when all are
-   * closed, or the time is up.
+   * Takes no more messages, stores those received, and closes all streams with 1001. Returns when
+   * all are closed, or after {@code limit}.
    */
   void shutDown(Duration limit) throws InterruptedException {
     long until = System.nanoTime() + limit.toNanos();

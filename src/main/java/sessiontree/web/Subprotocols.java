@@ -5,8 +5,8 @@ import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 
 /**
- * The WebSocket subprotocols that a client offers (RFC 6455, section 1.9): one is what a stream
- * speaks, and one may carry a token, as a browser can set no other header.
+ * The WebSocket subprotocols that a client offers (RFC 6455, section 1.9). One is the protocol of a
+ * stream; another may carry a token, as a page in a browser can set no other header.
  */
 final class Subprotocols {
   private static final String SESSIONTREE = "sessiontree";
@@ -14,14 +14,14 @@ final class Subprotocols {
 
   private Subprotocols() {}
 
-  /** Accepts {@code sessiontree} where it is offered; others are never echoed. */
+  /** Accepts {@code sessiontree} if it is offered; never echoes another. */
   static void accept(HttpFields request, HttpFields.Mutable response) {
     if (offered(request).contains(SESSIONTREE)) {
       response.put(HttpHeader.SEC_WEBSOCKET_SUBPROTOCOL, SESSIONTREE);
     }
   }
 
-  /** The tokens among what is offered. */
+  /** Returns the tokens among the offered subprotocols. */
   static List<String> tokens(HttpFields request) {
     return offered(request).stream()
         .filter(offer -> offer.startsWith(BEARER))

@@ -12,8 +12,8 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 
 /**
- * The tokens of the server, each with its {@link Role}, and where a request may carry one (RFC
- * 6750). A request is allowed when any token that it carries allows it. Immutable.
+ * Checks the tokens of requests (RFC 6750). Each token of the server has a {@link Role}. A request
+ * is allowed if any token that it carries allows it. Immutable.
  */
 final class Tokens {
   private static final String BEARER = "bearer ";
@@ -22,19 +22,19 @@ final class Tokens {
   private final Map<Role, List<byte[]>> digests;
   private final Jwts jwts;
 
-  /** For each role its tokens; none if everybody has the role, unless JWTs are taken. */
+  /** Takes the tokens of each role; {@link #isForEverybody} says who has a role without tokens. */
   Tokens(List<String> read, List<String> write, List<String> admin, Jwts jwts) {
     this.jwts = jwts;
     this.digests =
         Map.of(Role.READ, digests(read), Role.WRITE, digests(write), Role.ADMIN, digests(admin));
   }
 
-  /** Whether the server has a token at all. */
+  /** Returns whether the server has any token, or accepts JWTs. */
   boolean areSet() {
     return jwts.areTaken() || digests.values().stream().anyMatch(some -> !some.isEmpty());
   }
 
-  /** Refuses a request without a token that allows what the request asks for. */
+  /** Refuses a request that needs a role that none of its tokens gives. */
   void check(Request request) throws ProblemException {
     String path = request.getHttpURI().getPath();
     Role needed = Role.neededFor(request.getMethod(), path);
@@ -69,7 +69,7 @@ final class Tokens {
         : new ProblemException(Problem.UNAUTHORIZED, detail + ", as a bearer or access_token");
   }
 
-  /** Nobody deletes without an admin token, once the server has tokens. */
+  /** Returns whether a role needs no token. Once there is any, only admin tokens delete. */
   private boolean isForEverybody(Role role) {
     return role == Role.ADMIN ? !areSet() : digests.get(role).isEmpty() && !jwts.areTaken();
   }
@@ -83,8 +83,8 @@ final class Tokens {
   }
 
   /**
-   * Every token that the request carries: as a bearer, beside whatever another scheme's credentials
-   * are for, as a subprotocol, and in the query.
+   * Returns every token that the request carries: as bearer credentials, which may accompany those
+   * of another scheme, as a subprotocol, and in the query.
    */
   private static List<String> sent(Request request) {
     List<String> tokens = new ArrayList<>();
@@ -102,7 +102,7 @@ final class Tokens {
     return tokens.stream().map(Tokens::digest).toList();
   }
 
-  /** Digests of any two tokens take the same time to compare. */
+  /** Returns a token's digest. Any two digests take the same time to compare. */
   private static byte[] digest(String token) {
     try {
       return MessageDigest.getInstance("SHA-256").digest(token.getBytes(StandardCharsets.UTF_8));

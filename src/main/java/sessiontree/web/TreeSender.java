@@ -13,14 +13,13 @@ import sessiontree.store.MemoryTree;
 import sessiontree.store.Tree;
 
 /**
- * Sends a tree of any length part by part: the next is read, and compressed, by a thread of the
- * pool when the one before is written. No thread waits for the client, and a client that reads
- * slowly holds one part.
+ * Sends a tree of any length in parts. A pool thread reads, and compresses, the next part when the
+ * previous one is written. No thread waits for the client, and a slow client holds one part.
  */
 final class TreeSender extends IteratingNestedCallback {
   private static final Logger LOG = LoggerFactory.getLogger(TreeSender.class);
 
-  /** Bytes that are sent at once. */
+  /** Size of a part before compression. */
   private static final int PART_BYTES = 16 << 10;
 
   private final Tree tree;
@@ -28,8 +27,8 @@ final class TreeSender extends IteratingNestedCallback {
   private final Request request;
   private final Response response;
   private final Gzip gzip;
-  private long position; // of the next part
-  private RetainableByteBuffer buffer; // what is being written, if that is not in memory anyway
+  private long position; // offset of the next part in the tree
+  private RetainableByteBuffer buffer; // the current part; null for a tree in memory
 
   private TreeSender(Tree tree, boolean gzip, Response response, Callback callback) {
     super(callback);
@@ -40,7 +39,7 @@ final class TreeSender extends IteratingNestedCallback {
     this.gzip = gzip ? new Gzip() : null;
   }
 
-  /** Sends the tree, and closes it. The headers are set. */
+  /** Sends the tree and closes it. The caller has set the headers. */
   static void send(Tree tree, boolean gzip, Response response, Callback callback) {
     new TreeSender(tree, gzip, response, callback).iterate();
   }
@@ -75,7 +74,7 @@ final class TreeSender extends IteratingNestedCallback {
     return part.flip();
   }
 
-  /** The next part may have to be read from the disk. */
+  /** Blocking, as the next part may have to be read from the disk. */
   @Override
   public InvocationType getInvocationType() {
     return InvocationType.BLOCKING;
@@ -109,7 +108,7 @@ final class TreeSender extends IteratingNestedCallback {
   private void closeTree() {
     try {
       tree.close();
-    } catch (IOException e) { // all that was wanted of it was read
+    } catch (IOException e) { // harmless: it was only read
       LOG.debug("a tree cannot be closed", e);
     }
   }

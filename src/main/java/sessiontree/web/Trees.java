@@ -30,20 +30,20 @@ import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
 
 /**
- * {@code GET /sessions/{id}} and its {@code HEAD}, in front of Javalin, which would have all of a
- * tree in memory: here a client that reads slowly, or waits for a session's end, holds little, and
- * no thread. What is no such request is passed on. Safe for several threads.
+ * Handler of {@code GET} and {@code HEAD /sessions/{id}}; passes other requests on. It runs in
+ * front of Javalin, which would hold a whole tree in memory: here a client that reads slowly, or
+ * waits for a session's end, holds little memory and no thread. Safe for several threads.
  */
 final class Trees extends Handler.Wrapper {
   private static final Logger LOG = LoggerFactory.getLogger(Trees.class);
   private static final String JSON = "application/json";
 
-  /** Any cache may keep a tree, but must ask whether it is still there. */
+  /** A private cache may keep a tree, but must check on each use that it still exists. */
   private static final String CACHING = "private, no-cache";
 
   private static final int MAX_WAIT_SECONDS = 60;
 
-  /** A preference for how long to wait, in seconds (RFC 7240, section 4.3). */
+  /** The {@code wait} preference, in seconds (RFC 7240, section 4.3). */
   private static final Pattern WAIT =
       Pattern.compile("(?i)(?:^|,)\\s*wait\\s*=\\s*\"?([0-9]+)\"?\\s*(?:$|[,;])");
 
@@ -54,9 +54,9 @@ final class Trees extends Handler.Wrapper {
   private volatile boolean closing;
 
   /**
-   * Reads trees.
+   * Creates the handler.
    *
-   * @param snapshots writes down partial trees, few at a time, as each takes memory meanwhile
+   * @param snapshots writes partial trees, few at a time, as each takes memory meanwhile
    */
   Trees(SessionStore store, Sessions sessions, Executor snapshots) {
     this.store = store;
@@ -75,19 +75,19 @@ final class Trees extends Handler.Wrapper {
     return true;
   }
 
-  /** Nobody waits any longer; all are responded to with what is there now. */
+  /** Ends all waits; each request gets a response with what is stored now. */
   void shutDown() {
     closing = true;
     waiting.forEach(Reading::wake);
   }
 
-  /** A request until its response. */
+  /** A request that has no response yet. */
   private final class Reading implements Session.Watcher {
     private final Request request;
     private final Response response;
     private final Callback callback;
 
-    // Set before it waits.
+    // Written once, before the request waits.
     private String id;
     private Session session;
 
@@ -103,7 +103,7 @@ final class Trees extends Handler.Wrapper {
     }
 
     void find(String named) {
-      // While nothing is written, it is not the client that is slow.
+      // Until a response is written, an idle connection is not the client's fault.
       request.addIdleTimeoutListener(idle -> false);
       try {
         id = SessionId.check(named);
@@ -138,12 +138,12 @@ final class Trees extends Handler.Wrapper {
       }
     }
 
-    /** Responds with what is there now. */
+    /** Responds with what is stored now: the tree, or the problem that there is none yet. */
     private void respond() {
       try {
         SessionState state = store.state(id);
-        Optional<Tree> tree =
-            store.tree(id); // after the state: it may be published between the two
+        // Read after the state, as the tree may be published between the two.
+        Optional<Tree> tree = store.tree(id);
         if (tree.isPresent()) {
           send(tree.get());
         } else if (state.phase() == Phase.NEW || state.phase() == Phase.COMPLETE) { // or deleted
@@ -166,7 +166,7 @@ final class Trees extends Handler.Wrapper {
     private void respondPartially() {
       try {
         PartialTree partial = store.partial(id).orElse(null);
-        if (partial == null) { // by now it is complete, or deleted
+        if (partial == null) { // complete or deleted meanwhile
           respondOrFail();
           return;
         }
@@ -196,7 +196,7 @@ final class Trees extends Handler.Wrapper {
             request.getComponents().getScheduler().schedule(this::wake, seconds, TimeUnit.SECONDS);
       }
       waiting.add(this);
-      synchronized (this) { // a client that is half gone gets what is there now
+      synchronized (this) { // a client that half-closes gets a response at once
         hangup = Hangup.await(request, this::wake);
       }
       session.watch(this);
@@ -215,7 +215,7 @@ final class Trees extends Handler.Wrapper {
       wake();
     }
 
-    /** By whatever thread; the first time counts. */
+    /** Ends the wait. Called by any thread; only the first call has an effect. */
     private void wake() {
       synchronized (this) {
         if (awake) {
@@ -240,7 +240,7 @@ final class Trees extends Handler.Wrapper {
     private void respondOrFail() {
       try {
         respond();
-      } catch (RuntimeException e) { // nobody above would respond to the client
+      } catch (RuntimeException e) { // no caller would respond to the client
         callback.failed(e);
       }
     }
@@ -301,9 +301,9 @@ final class Trees extends Handler.Wrapper {
     }
 
     /**
-     * Ends a response without a body, for which Jetty must not send a length of 0. By writes, not
-     * by the callback alone: of a response that is still to be sent then, by another thread than
-     * that which read the request, Jetty may complete the next request as well.
+     * Ends a response without a body, for which Jetty must not send {@code Content-Length: 0}. It
+     * writes, and does not only complete the callback: if the response is still unsent then, and
+     * the thread is not the one that read the request, Jetty may complete the next request as well.
      */
     private void endWithoutLength() {
       response.write(
@@ -311,7 +311,7 @@ final class Trees extends Handler.Wrapper {
     }
   }
 
-  /** The tags of a tree, in either coding; none where there is no tree. */
+  /** Returns the entity tags of a tree, plain and gzip; empty if there is no tree. */
   static Set<String> tags(Optional<Tree> tree) {
     return tree.map(each -> Set.of(quoted(each, false), quoted(each, true))).orElse(Set.of());
   }

@@ -6,21 +6,21 @@ import sessiontree.event.Batch;
 import sessiontree.event.Children;
 
 /**
- * Batches that were stored in a session, and not sent to one who watches it: in the order stored,
- * within a bound of its own and one for all watchers. Safe for several threads.
+ * Batches that are stored in a session and not yet sent to one watcher, in the order stored. The
+ * queue is bounded, and so are the queues of all watchers together. Safe for several threads.
  */
 final class WatchQueue {
   private static final int MAX_BYTES = 1 << 20;
 
-  /** A batch that is stored, and how many children the session had before. */
+  /** A stored batch, and the number of children that the session had before it. */
   private record Stored(long before, Batch batch) {}
 
   private final Live live;
 
   // All guarded by this.
   private final Deque<Stored> queue = new ArrayDeque<>(0);
-  private int offset; // of the next child in the first batch
-  private long index; // and its number among the batch's
+  private int offset; // offset of the next child in the first batch
+  private long index; // number of children already moved from that batch
   private long bytes;
   private boolean closed;
 
@@ -28,7 +28,7 @@ final class WatchQueue {
     this.live = live;
   }
 
-  /** Adds a batch; false if the watcher is too slow for it. */
+  /** Adds a batch. Returns false if the watcher is too slow for it, and must be cut off. */
   synchronized boolean add(long before, Batch batch) {
     if (closed) {
       return true;
@@ -42,10 +42,10 @@ final class WatchQueue {
   }
 
   /**
-   * Moves the next child to events, unless it was sent before.
+   * Moves the next child to {@code events}, unless it was sent before.
    *
-   * @param sent how many children were sent
-   * @return how many are with that one; -1 if there is none
+   * @param sent number of children sent so far
+   * @return that number afterwards; -1 if the queue is empty
    */
   synchronized long move(long sent, ChildEvents events) {
     Stored first = queue.peek();
@@ -78,7 +78,7 @@ final class WatchQueue {
     index = 0;
   }
 
-  /** Takes nothing any more. */
+  /** Empties the queue, which ignores batches from then on. */
   synchronized void close() {
     closed = true;
     clear();

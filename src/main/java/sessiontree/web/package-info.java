@@ -1,2 +1,2 @@
-/** The way in and out: routes, the WebSocket, and how problems are reported. */
+/** The HTTP and WebSocket interface: routes, streams, and problem responses. */
 package sessiontree.web;
