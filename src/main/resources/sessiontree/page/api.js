@@ -1,10 +1,10 @@
-// The server's API, with the token of this tab where one is needed.
+// Calls the server's API, with this tab's token if one is needed.
 
 import {$} from './dom.js';
 
 const TOKEN = 'sessiontree.token';
 
-/** What the server refused, in its own words (RFC 9457). */
+/** A problem that the server responded with (RFC 9457). */
 export class ServerError extends Error {
   constructor(status, {title, detail, code}) {
     super(detail || title || `The server responded ${status}.`);
@@ -21,7 +21,7 @@ export function forgetToken() {
 
 export const pathOf = id => `/sessions/${encodeURIComponent(id)}`;
 
-/** Sends a request; asks the user for a token where the server wants one (or another), and sends it again. */
+/** Sends a request. If the server wants a token (or another one), asks the user for it and sends the request again. */
 export async function request(path, {headers, ...options} = {}) {
   for (;;) {
     const used = token();
@@ -36,7 +36,7 @@ export async function request(path, {headers, ...options} = {}) {
 
 let asked;
 
-/** Shows the dialog once, however many requests wait for it; whether a token was given. */
+/** Shows the dialog once, however many requests wait for it. Resolves to whether a token was entered. */
 function askForToken(error, method) {
   asked ??= new Promise(resolve => {
     const dialog = $('token-dialog');
@@ -57,11 +57,11 @@ function askForToken(error, method) {
   return asked;
 }
 
-/** A page of the list. */
+/** Fetches a page of the list. */
 export const list = async (parameters, signal) =>
     (await request(`/sessions?${new URLSearchParams({order: 'newest', ...parameters})}`, {signal})).json();
 
-/** The tree's raw text begins with what is known of a complete session: read no further than that. */
+/** Reads a complete session's end and whether it was abandoned from the beginning of its tree, and no further. */
 export async function headOfTree(id) {
   const stop = new AbortController();
   const response = await request(pathOf(id), {signal: stop.signal});

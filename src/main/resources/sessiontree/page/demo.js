@@ -1,4 +1,4 @@
-// A session as a shop's page would send it, by the browser client: for who has none to look at yet.
+// Sends a demo session with the browser client, as a shop's page would, for users who have no session to look at yet.
 
 import {pathOf, request, token} from './api.js';
 
@@ -8,7 +8,7 @@ const SECONDS = 30;
 const pick = values => values[Math.floor(Math.random() * values.length)];
 const wait = millis => new Promise(resolve => setTimeout(resolve, millis));
 
-/** Begins the session, which goes on for half a minute. Resolves to its id once the server has it. */
+/** Starts a session that lasts half a minute. Resolves to its id once the server knows it. */
 export async function sendDemo() {
   const {SessionTree} = await import('/sessiontree.js');
   const id = `demo-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;

@@ -1,9 +1,9 @@
-// Elements. What a client of the server sent comes in as text nodes only, never as markup.
+// Helpers for DOM elements. Data that clients sent is inserted as text nodes only, never as markup.
 
-/** The element of that id. */
+/** Returns the element with this id. */
 export const $ = id => document.getElementById(id);
 
-/** Makes an element: properties are set (or attributes, where it has no such property), children appended. */
+/** Creates an element, sets its properties (or attributes, if it has no such property), and appends its children. */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -14,12 +14,12 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Sets an element's text where it has changed, so that a screen reader and a selection are not disturbed. */
+/** Sets an element's text only if it has changed, so as not to disturb screen readers and selections. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Runs the action once calls have ceased for that long. */
+/** Returns a function that runs the action once it has not been called for so many milliseconds. */
 export function debounce(action, millis) {
   let timer;
   return (...values) => {
@@ -28,7 +28,7 @@ export function debounce(action, millis) {
   };
 }
 
-/** Runs the action at most once a frame, however often the returned function is called; at once where none is drawn. */
+/** Returns a function that runs the action at most once a frame; every 500 ms if the page is hidden and draws none. */
 export function eachFrame(action) {
   let due = false;
   const run = () => {
@@ -43,7 +43,7 @@ export function eachFrame(action) {
   };
 }
 
-/** Copies the text, and says so on the button for a moment. */
+/** Copies the text, and shows the result on the button for a moment. */
 export async function copy(button, text) {
   const label = button.textContent;
   try {
@@ -55,7 +55,7 @@ export async function copy(button, text) {
   setTimeout(() => button.textContent = label, 1500);
 }
 
-/** Tells what happened, for some seconds, to eyes and to screen readers. */
+/** Shows a notice for some seconds; screen readers announce it. */
 export function tell(text) {
   $('notice').textContent = text;
   $('notice').hidden = false;

@@ -1,14 +1,14 @@
-// The events of one session: all of them in order of time, and those of them that the filters let through.
+// The events of one session, sorted by time: all of them, and those that pass the filters.
 
 import {parseChild} from './json.js';
 import {parseTimestamp, since} from './time.js';
 
 export const COLOURS = 8; // --c0 to --c7 in style.css
 
-/** By name, what it had in the last session that was looked at. */
+/** The colour that each name had in the session shown last. */
 const lastColours = new Map();
 
-/** A name's place in the palette: the last one, or one from its letters; if that is taken, the next. */
+/** Returns a name's index in the palette: its last one, or else a hash of its characters; if that is taken, the next. */
 function colourOf(name, taken) {
   let hash = 0;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash, 31) + name.charCodeAt(i) | 0;
@@ -19,13 +19,13 @@ function colourOf(name, taken) {
 }
 
 export class Events {
-  /** {t, raw, timestamp, digits, name, membersAt}, by t; equal ones in the order stored. */
+  /** {t, raw, timestamp, digits, name, membersAt}, sorted by t, equal ones in the order stored. */
   all = [];
-  /** What is neither filtered out nor of a hidden name. */
+  /** The events that pass the filter and whose name is not hidden. */
   shown = [];
-  /** By the JSON text of the name: {text, colour, count, hidden}, and the timeline's lane. */
+  /** By the JSON text of a name: {text, colour, count, hidden, lane}. The timeline sets the lane. */
   names = new Map();
-  /** Times are milliseconds after this second. */
+  /** Times are in milliseconds since this epoch second. */
   second = 0;
   start = 0;
   end;
@@ -45,14 +45,14 @@ export class Events {
     this.end = since(this.second, parseTimestamp(text));
   }
 
-  /** Adds children as they came, in any order. */
+  /** Adds children, as raw text, in the order received, which need not be that of their times. */
   add(children) {
     const added = children.map(raw => {
       const {timestamp, name, membersAt} = parseChild(raw);
       const known = this.#named(name);
       known.count++;
       const time = parseTimestamp(timestamp);
-      const digits = time.nanos % 1e6 === 0 ? 3 : time.nanos % 1e3 === 0 ? 6 : 9; // of a second, to be shown
+      const digits = time.nanos % 1e6 === 0 ? 3 : time.nanos % 1e3 === 0 ? 6 : 9; // decimal places of the second to show
       return {t: since(this.second, time), raw, timestamp, digits, name: known, membersAt};
     });
     this.all = merge(this.all, added.sort((a, b) => a.t - b.t));
@@ -74,7 +74,7 @@ export class Events {
     return this.#filter;
   }
 
-  /** Shows what holds that text, in any case, and is of no hidden name. */
+  /** Shows the events that contain the text, ignoring case, and whose name is not hidden. */
   show(filter = this.#filter) {
     this.#filter = filter.toLowerCase();
     this.shown = this.all.filter(event => this.#lets(event));
@@ -84,17 +84,17 @@ export class Events {
     return !event.name.hidden && (!this.#filter || event.raw.toLowerCase().includes(this.#filter));
   }
 
-  /** The times that there are: from start or the first event, to end or the last one. */
+  /** The times that the session covers: from its start or first event to its end or last event. */
   get span() {
     const first = this.all[0]?.t ?? this.start, last = this.all.at(-1)?.t ?? this.start;
     return {from: Math.min(this.start, first), to: Math.max(this.start, this.end ?? this.start, last)};
   }
 }
 
-/** The members of an event as JSON text, without the braces. */
+/** Returns the members of an event as JSON text, without the braces. */
 export const members = event => event.raw.slice(event.membersAt, -1);
 
-/** The index of the first one at t or later. */
+/** Returns the index of the first event at t or later. */
 export function firstAt(events, t) {
   let low = 0, high = events.length;
   while (low < high) {
@@ -105,7 +105,7 @@ export function firstAt(events, t) {
   return low;
 }
 
-/** Two lists in order as one; of equal times, the older list's come first. */
+/** Merges a sorted list into an older one, and returns that; at equal times, the older list's events come first. */
 function merge(older, newer) {
   if (!newer.length) return older;
   const from = firstAfter(older, newer[0].t);

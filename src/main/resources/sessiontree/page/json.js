@@ -1,15 +1,15 @@
-// Children as text. Numbers are never parsed, so what is shown is what was sent, to the last digit.
+// Handles children as text. Numbers are never parsed, so they are shown as they were sent, to the last digit.
 
 const CHILD = /^\{"type":"EVENT","timestamp":([^,}]+),"name":("(?:[^"\\]|\\.)*")(?:,|\})/;
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]]|[,:]|[^\s{}[\],:"]+/g;
 
-/** The parts of a child as the tree has it: timestamp and members are raw text; the members have no braces. */
+/** Splits a child of the tree: returns its timestamp and name as raw text, and the offset of its other members. */
 export function parseChild(raw) {
   const [head, timestamp, name] = CHILD.exec(raw);
   return {timestamp, name, membersAt: head.length};
 }
 
-/** JSON text with line breaks and indentation; every token stays as it is. */
+/** Returns JSON text with line breaks and indentation; every token stays as it is. */
 export function indent(text) {
   let out = '', depth = 0, previous = '';
   const line = () => '\n' + '  '.repeat(depth);

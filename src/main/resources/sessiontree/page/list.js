@@ -1,4 +1,4 @@
-// The list of sessions, the newest first. It refreshes by itself; rows that stay are kept, with focus and place.
+// The list of sessions, newest first. It refreshes by itself; remaining rows keep their elements, focus and place.
 
 import {list as fetchList, pathOf} from './api.js';
 import {$, copy, debounce, h, setText} from './dom.js';
@@ -13,7 +13,7 @@ export class SessionList {
   #next;
   #rows = new Map();
   #search = '';
-  #stop; // aborts what belongs to this opening of the list
+  #stop; // aborts the requests of the open list; undefined while it is closed
   #loadingMore = false;
 
   constructor() {
@@ -30,13 +30,13 @@ export class SessionList {
     }
   }
 
-  /** @param query what is in the address: state, since, until */
+  /** @param query the parameters in the address: state, since, until */
   open(query) {
     this.#parameters = Object.fromEntries(['state', 'since', 'until'].flatMap(name => query.get(name) ? [[name, query.get(name)]] : []));
     $('state').value = this.#parameters.state ?? '';
     for (const name of ['since', 'until']) $(name).value = localOf(this.#parameters[name]);
     this.#stop = new AbortController();
-    this.refused = false; // for want of a token: then it does not ask again and again
+    this.refused = false; // set for lack of a token: refreshes would ask for one again and again
     this.#load();
   }
 
@@ -77,12 +77,12 @@ export class SessionList {
       this.#next = next;
     });
     this.#loadingMore = false;
-    if (!$('list-error').hidden) return; // by the button
-    this.nearEnd.unobserve($('more')); // who has scrolled on before the rows came is still near the end
+    if (!$('list-error').hidden) return; // after an error, only the button loads more
+    this.nearEnd.unobserve($('more')); // to be notified again if the user has scrolled on meanwhile
     this.nearEnd.observe($('more'));
   }
 
-  /** Reads again as many as are shown; those beyond the most that a page holds stay as they are. */
+  /** Fetches as many sessions as are shown; those beyond the maximum of a page stay as they are. */
   async #refresh() {
     const limit = Math.min(MOST, Math.max(PAGE, this.#sessions.length));
     if (!document.hidden && !this.#loadingMore) {
@@ -176,7 +176,7 @@ function between(start, end) {
   return since(first.seconds, parseTimestamp(String(end))) - first.nanos / 1e6;
 }
 
-/** RFC 3339 as an input of local time has it. */
+/** Converts a time in RFC 3339 to the value of an input of local time. */
 function localOf(text) {
   const millis = Date.parse(text);
   return Number.isNaN(millis) ? '' : new Date(millis - new Date(millis).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);

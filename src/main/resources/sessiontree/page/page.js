@@ -1,4 +1,4 @@
-// Which view is shown follows from the address: #/ is the list, #/sessions/ID a session.
+// Shows the view that the address names: #/ is the list, #/sessions/ID a session.
 
 import {$} from './dom.js';
 import {forgetToken, token} from './api.js';
@@ -14,7 +14,7 @@ function navigate() {
   try {
     id = encoded && decodeURIComponent(encoded);
   } catch {
-    // A percent sign that encodes nothing: the server says what is wrong with such an id.
+    // Malformed percent-encoding: the server says what is wrong with such an id.
   }
   list.close();
   session.close();
@@ -23,7 +23,7 @@ function navigate() {
   document.title = id ? `${id} · sessiontree` : 'Sessions · sessiontree';
   if (id) session.open(id);
   else list.open(new URLSearchParams(location.hash.split('?')[1]));
-  if (!first) (id ? $('session-id') : $('list').querySelector('h1')).focus(); // so that a screen reader says where it is
+  if (!first) (id ? $('session-id') : $('list').querySelector('h1')).focus(); // so that screen readers announce the view
   first = false;
 }
 

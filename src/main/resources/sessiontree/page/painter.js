@@ -1,9 +1,9 @@
-// Draws the timeline: a lane for each name, and a strip with all events above. Where events are dense, bars show how many.
+// Draws the timeline: a lane for each name, and a strip of all events above. Where events are dense, bars show how many.
 
 import {firstAt} from './events.js';
 import {clock, moment, ticks} from './time.js';
 
-export const OVERVIEW = 28, TOP = OVERVIEW + 18, BIN = 3; // pixels: the strip; what is above the lanes; the width of a bar
+export const OVERVIEW = 28, TOP = OVERVIEW + 18, BIN = 3; // pixels: height of the strip; top of the lanes; width of a bar
 const AXIS = 34, LANE = 28, NAME = 14, MARK = 4, NARROW = 600;
 
 export class Painter {
@@ -17,7 +17,7 @@ export class Painter {
     this.#pen = canvas.getContext('2d');
   }
 
-  /** The height of a lane; where there is no room beside it, its name stands in it. */
+  /** The height of a lane. If there is no room beside the lanes, each has its name above its marks. */
   get lane() {
     return this.#isNarrow ? LANE + NAME : LANE;
   }
@@ -57,7 +57,7 @@ export class Painter {
     this.#drawOverview(width);
   }
 
-  /** What is before the start, and after the end. */
+  /** Shades the times before the start and after the end. */
   #drawOutside(width, bottom) {
     this.#pen.fillStyle = this.#colour('outside');
     const start = this.#x(this.#scene.events.start), end = this.#x(this.#scene.events.end ?? this.#scene.now ?? Infinity);
@@ -81,7 +81,7 @@ export class Painter {
     }
   }
 
-  /** Where centred text is to be, so that no edge cuts it. */
+  /** Returns where to centre a text so that no edge cuts it off. */
   #inside(text, x) {
     const half = this.#pen.measureText(text).width / 2 + 3;
     return Math.min(Math.max(x, half), this.#canvas.clientWidth - half);
@@ -118,7 +118,7 @@ export class Painter {
     }
   }
 
-  /** Text on a ground of its own, so that marks behind it leave it readable. */
+  /** Draws text on a background of its own, so that it is readable in front of marks. */
   #drawText(text, x, y, colour) {
     const pen = this.#pen, {width} = pen.measureText(text);
     const left = pen.textAlign === 'right' ? x - width : pen.textAlign === 'center' ? x - width / 2 : x;
@@ -166,7 +166,7 @@ export class Painter {
     this.#drawText(text, this.#inside(text, x), bottom + 13, 'text');
   }
 
-  /** All events in one strip, with a window for what is in view. */
+  /** Draws the strip of all events, with a window around those in view. */
   #drawOverview(width) {
     const pen = this.#pen, range = this.#scene.range, {shown} = this.#scene.events, tall = OVERVIEW - 6;
     const counts = new Uint32Array(Math.ceil(width / BIN) + 1), perTime = width / (range.to - range.from) / BIN;

@@ -1,4 +1,4 @@
-// One session: its facts, its timeline and its events, which come by /live whether it is open or complete.
+// Shows one session: its facts, timeline and events. The events come from /live, whether it is open or complete.
 
 import {headOfTree, pathOf, request} from './api.js';
 import {$, copy, debounce, eachFrame, h, setText, tell} from './dom.js';
@@ -86,14 +86,14 @@ export class SessionView {
     this.timeline.fitted = 'session';
   }
 
-  // --- What the server sends.
+  // --- Events from the server.
 
-  /** Takes the events of /live; true after the last one. */
+  /** Handles events of /live. Returns whether the last one was among them. */
   #receive(told) {
     for (const {type, data} of told) {
       if (type === 'entry') this.#arrived.push(data);
       else if (type === 'session') this.#begin(data);
-      else if (type === 'reset') this.#clear(this.startText ?? 0); // all is told again
+      else if (type === 'reset') this.#clear(this.startText ?? 0); // everything is sent again
       else if (type === 'complete') this.#complete();
       else if (type === 'deleted') this.#fail({title: 'This session was deleted', message: 'Nothing of it is stored any more.'});
       if (type === 'complete' || type === 'deleted') return true;
@@ -103,7 +103,7 @@ export class SessionView {
   }
 
   #begin(data) {
-    const [, start] = /"start":([^,}]+)/.exec(data); // as text, to the last digit
+    const [, start] = /"start":([^,}]+)/.exec(data); // as text, to keep every digit
     this.#clear(start);
     this.startText = start;
     $('session-body').hidden = false;
@@ -113,7 +113,7 @@ export class SessionView {
     this.#ticking = setInterval(() => this.#tick(), 250);
   }
 
-  /** Brings what has arrived onto the page; of many events less often, as all are drawn again each time. */
+  /** Shows the events that have arrived. Called less often if there are many, as all are drawn again each time. */
   #take() {
     clearTimeout(this.#taking);
     this.#taking = undefined;
@@ -122,7 +122,7 @@ export class SessionView {
     if (this.#arrived.length) events.add(this.#arrived.splice(0));
     this.#showLegend();
     timeline.update();
-    this.#showCounts(); // before the rows: where there are none, the table is as tall as what it holds
+    this.#showCounts(); // before the rows are drawn: the height of an empty table is that of its content
     table.rows = events.shown;
     if (timeline.following && atEnd) table.scrollToEnd();
     this.#showFacts();
@@ -167,7 +167,7 @@ export class SessionView {
     if (this.#state === 'open') setText($('session-state'), state === 'waiting' ? 'connecting again…' : 'live');
   }
 
-  /** While it is open: the mark for now, unless the session's clock is another than ours. */
+  /** While the session is open, moves the mark of the current time, unless the session's clock differs from ours. */
   #tick() {
     const {timeline} = this, events = this.#events, {from, to} = events.span;
     const now = Date.now() - events.second * 1000, quiet = now - to;
@@ -175,13 +175,13 @@ export class SessionView {
     if (document.hidden) return;
     timeline.update();
     this.#showFacts();
-    if (now - (this.said ?? -Infinity) > 10_000) { // not more often: a screen reader says it
+    if (now - (this.said ?? -Infinity) > 10_000) { // no more often, as screen readers announce it
       this.said = now;
       setText($('live-status'), `Live: ${count(events.all.length, 'event')}.`);
     }
   }
 
-  // --- What is shown.
+  // --- Display.
 
   #at(t, digits) {
     return moment(this.#events.second, t, digits);
@@ -255,7 +255,7 @@ export class SessionView {
     tip.style.transform = `translate(${Math.max(4, left)}px, ${y + 16}px)`;
   }
 
-  // --- What a user does.
+  // --- User input.
 
   #select(event) {
     this.timeline.select(event);
@@ -285,7 +285,7 @@ export class SessionView {
     this.#filter(this.#events.filter);
   }
 
-  /** The tree as the server has it, byte by byte: as a file, or in a tab of its own. */
+  /** Saves the tree as a file, byte for byte as the server has it, or opens it in a new tab. */
   async #save(asFile) {
     try {
       const response = await request(`${pathOf(this.#id)}${this.#state === 'open' ? '?partial=true' : ''}`);

@@ -3,11 +3,11 @@
 /**
  * The browser client of sessiontree, which loses no event and stores none twice.
  *
- * Events wait in an outbox, in memory and in IndexedDB, until the server has acknowledged them. The outbox is a row of
- * messages, and the first has the number `stored + 1` of this page's writer. One message is in flight at a time: so after
- * a broken connection the server either knows its number, or does not have it. A message that may have been sent is
- * sealed, so what its number stands for never changes. Each page is a writer of its own, and holds a Web Lock of that
- * name; a later page that gets the lock knows that the former page is dead, and sends what it left.
+ * Events wait in an outbox, in memory and in IndexedDB, until the server has acknowledged them. The outbox is a queue of
+ * messages, the first of which has the number `stored + 1` of this page's writer. One message is in flight at a time, so
+ * after a broken connection the server either has stored it under its number, or does not have it. A message that may
+ * have been sent is sealed, so a number always stands for the same message. Each page is a writer of its own, and holds a
+ * Web Lock of that name; a later page that gets the lock knows that the earlier page is dead, and sends its leftovers.
  */
 
 const BATCH_MILLIS = 100;
@@ -19,12 +19,12 @@ const FIRST_DELAY_MILLIS = 250;
 const MAX_DELAY_MILLIS = 30_000;
 
 const ID = /^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}$/;
-const SUBPROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/; // the characters that a token has as a part of one
+const SUBPROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/; // the characters that a token may have to be part of a subprotocol
 const RESERVED = ['type', 'timestamp', 'name', 'session_id'];
 
-/** Codes after which the session takes nothing more of this writer. */
+/** Codes after which the session takes nothing more from this writer. */
 const OVER = /^(session_(complete|deleted|not_started)|message_out_of_order|too_many_writers)$/;
-/** Codes of a message that is never taken. With any other, or none, it may be taken later. */
+/** Codes of a message that is refused for good. With any other code, or none, the message may be stored later. */
 const REFUSED = /^(invalid_.*|session_id_mismatch|entry_after_end|message_too_big)$/;
 
 const DEFAULTS = {
@@ -35,7 +35,7 @@ const DEFAULTS = {
   onDropped: count => console.warn(`sessiontree: the outbox is full, ${count} events were dropped`),
 };
 
-/** What the server refused, in its own words. */
+/** A problem that the server reported. */
 class Problem extends Error {
   constructor({code, detail = code, status, pointer}) {
     super(detail);
@@ -43,12 +43,12 @@ class Problem extends Error {
   }
 }
 
-/** One session, as this page feeds it. */
+/** A session that this page feeds. */
 export class SessionTree {
   #settings;
   #outbox;
-  #over; // a promise, once started: resolved when the session is complete
-  #problem; // why nothing more is taken
+  #over; // once started, a promise that resolves when the session is complete
+  #problem; // why the session takes nothing more
   #isEnded = false;
 
   constructor(options = {}) {
@@ -84,7 +84,7 @@ export class SessionTree {
     if (!this.#isEnded && !this.#isOver) this.#outbox.add({type: 'SESSION_END', timestamp: now(), session_id: this.id});
     this.#isEnded = true;
     const stored = this.#over.then(() => `${this.url}/sessions/${this.id}`);
-    stored.catch(() => {}); // onError tells, whether or not anybody awaits this
+    stored.catch(() => {}); // onError reports it, whether or not the promise is awaited
     return stored;
   }
 
@@ -93,7 +93,7 @@ export class SessionTree {
   }
 }
 
-/** Messages without an ACK, in memory and, where there is one, in IndexedDB. */
+/** Messages without an ACK, in memory and, if available, in IndexedDB. */
 class Outbox {
   messages = []; // {place, entries: JSON texts, bytes, isSealed}
   stored = 0; // the number of this writer's last stored message
@@ -103,9 +103,9 @@ class Outbox {
   #bytes = 0;
   #lastPlace = 0;
   #database; // undefined until it is open, null if there is none
-  #changes = new Map(); // to the database, by place: a message's entries, or undefined to delete them; at 0: stored
+  #changes = new Map(); // not yet in the database, by place: a message's entries, or undefined to delete them; at 0: stored
 
-  /** The key is the server's URL, the session's id, and the writer. */
+  /** @param key [the server's URL, the session's id, the writer] */
   constructor(key, settings) {
     this.key = key;
     this.#settings = settings;
@@ -122,7 +122,7 @@ class Outbox {
     }
   }
 
-  /** What a dead page left. The caller holds its lock. */
+  /** Loads the outbox that a dead page left. The caller holds that page's lock. */
   static async load(key, settings) {
     const outbox = new Outbox(key, settings);
     outbox.#database = await openDatabase();
@@ -152,7 +152,7 @@ class Outbox {
     if (this.isDue || last.entries.length === 1) this.onDue();
   }
 
-  /** Whether the first message need not wait for more entries. */
+  /** Whether the first message is to be sent without waiting for more entries. */
   get isDue() {
     return this.messages.length > 1 || this.messages.some(message => message.isSealed || isEnding(message));
   }
@@ -161,7 +161,7 @@ class Outbox {
     return this.messages.some(({entries}) => entries.some(text => text.startsWith('{"type":"EVENT"')));
   }
 
-  /** The first message that is not sealed takes in those behind it, and is sealed. */
+  /** Seals the first unsealed message, after adding as many of the messages behind it as fit. */
   seal() {
     const at = this.messages.findIndex(message => !message.isSealed);
     if (at < 0) return;
@@ -187,7 +187,7 @@ class Outbox {
     this.#change(0, this.stored);
   }
 
-  /** Another page, or a former one, has started the session. */
+  /** Drops SESSION_START, as another page, or an earlier one, has started the session. */
   dropStart() {
     const [first] = this.messages;
     if (!first || !isStarting(first)) return;
@@ -199,7 +199,7 @@ class Outbox {
     else this.#change(first.place, first.entries);
   }
 
-  /** The first message is refused, and halved until only the entry is left that is the reason. Returns what is taken out. */
+  /** Halves the refused first message, or removes its only entry, the one at fault. Returns the entries removed. */
   refuse() {
     const [{place, entries}, next] = this.messages;
     if (entries.length === 1) return this.#remove(0);
@@ -211,7 +211,7 @@ class Outbox {
     return [];
   }
 
-  /** The session takes nothing more. Returns what is taken out. */
+  /** Empties the outbox, as the session takes nothing more. Returns the entries removed. */
   clear() {
     const entries = this.messages.splice(0).flatMap(message => message.entries);
     this.#forget();
@@ -257,7 +257,7 @@ class Outbox {
         if (value === undefined) store.delete([...this.key, place]);
         else store.put(value, [...this.key, place]);
       }
-      transaction.onabort = () => this.#forget(); // without one change the others would mean something else
+      transaction.onabort = () => this.#forget(); // without these changes, later ones would be wrong
       transaction.commit();
       this.#changes.clear();
     } catch {
@@ -269,25 +269,25 @@ class Outbox {
     try {
       this.#database?.transaction(STORE, 'readwrite').objectStore(STORE).delete(below(this.key));
     } catch {
-      // the browser has closed it
+      // the browser has closed the database
     }
     this.#database = null;
     this.#changes.clear();
   }
 }
 
-/** Sends the messages of one outbox in order, each until the server has stored or refused it. */
+/** Sends the messages of one outbox in order, and repeats each until the server has stored or refused it. */
 class Sender {
   #outbox;
   #settings;
   #isLeftover;
   #socket;
-  #receive; // called with what the server says next, or with nothing when the connection breaks
+  #receive; // called with the server's next frame, or without one if the connection breaks
   #blockedUntil;
   #batching = new Pause();
   #retrying = new Pause();
   #leaving; // the request that may outlive the page
-  #awaited = 0; // how often leftovers of this session are waited for
+  #awaited = 0; // running calls that send leftovers of this session
 
   constructor(outbox, settings, isLeftover = false) {
     this.#outbox = outbox;
@@ -297,7 +297,7 @@ class Sender {
     outbox.onDue = () => this.#batching.end();
   }
 
-  /** Returns when the session is complete, or a leftover is sent. Throws what else has ended it, and tells it. */
+  /** Returns when the session is complete, or all leftovers are sent. Any other end is thrown as a problem, and reported. */
   async run() {
     const over = new AbortController();
     const on = (target, type, action) => target?.addEventListener?.(type, action, {signal: over.signal});
@@ -329,7 +329,7 @@ class Sender {
     while (!this.#isLeftover || messages.length > 0) {
       while (messages.length === 0) await this.#batching.for();
       if (!outbox.isDue) await this.#batching.for(BATCH_MILLIS);
-      if (messages.length === 0) continue; // it was dropped
+      if (messages.length === 0) continue; // the message was dropped
       if (!messages[0].isSealed) outbox.seal();
       if (!this.#isLeftover && isEnding(messages[0])) await this.#sendLeftovers(true);
       try {
@@ -341,7 +341,7 @@ class Sender {
         if (problem.code === 'session_already_started') {
           outbox.dropStart();
         } else if (REFUSED.test(problem.code)) {
-          await this.#leaving; // the next message takes the number
+          await this.#leaving; // before the next message takes its number
           const entries = outbox.refuse();
           if (entries.length > 0) tell(this.#settings, problem, outbox.key[1], entries);
         } else if (problem.status === 401 || problem.status === 403) {
@@ -364,7 +364,7 @@ class Sender {
     } catch (problem) {
       if (problem instanceof Problem) throw problem;
     }
-    await this.#post(message); // gets through where WebSockets are blocked, or tells why not
+    await this.#post(message); // works where WebSockets are blocked, or throws the reason
     this.#blockedUntil = Date.now() + BLOCKED_MILLIS;
   }
 
@@ -372,7 +372,7 @@ class Sender {
     if (this.#socket?.readyState !== 1) {
       this.#connect();
       this.#take(await this.#response());
-      if (message !== this.#outbox.messages[0]) return; // it was stored, and the ACK lost
+      if (message !== this.#outbox.messages[0]) return; // it is stored, but the ACK was lost
     }
     const response = this.#response();
     this.#socket.send(bodyOf(message));
@@ -389,7 +389,7 @@ class Sender {
     this.#socket = socket;
   }
 
-  /** What the server says next on the connection; undefined if it says nothing more. */
+  /** Resolves to the server's next frame; to undefined if the connection breaks, or nothing comes in time. */
   #response() {
     return new Promise(resolve => {
       const timer = setTimeout(resolve, RESPONSE_MILLIS);
@@ -404,7 +404,7 @@ class Sender {
     if (response && response.type !== 'ERROR') this.#outbox.acknowledge(response.messages);
     if (response?.type === 'OPEN' && response.entries > 0) this.#outbox.dropStart();
     if (response?.type === 'OPEN' || response?.type === 'ACK') return;
-    this.#socket.close(); // after an ERROR, too: so the number is used again
+    this.#socket.close(); // after an ERROR, too, so that the number can be used again
     this.#socket = undefined;
     if (!response) throw new Error('the connection is broken');
     throw new Problem({code: 'session_complete', ...response});
@@ -417,20 +417,20 @@ class Sender {
     const response = await fetch(this.#address('events', query), {
       method: 'POST',
       body: bodyOf(message),
-      headers: token && !isLeaving ? {Authorization: `Bearer ${token}`} : {}, // none: no preflight when a page is left
+      headers: token && !isLeaving ? {Authorization: `Bearer ${token}`} : {}, // without it, no preflight when a page is left
       keepalive: isLeaving,
       signal: AbortSignal.timeout(RESPONSE_MILLIS),
     });
     const {status} = response;
     const body = await response.json().catch(() => ({}));
-    if (isLeaving) return; // if the page lives on, it sends it again
+    if (isLeaving) return; // if the page lives on, it sends the message again
     if (!response.ok) throw new Problem({code: status === 413 ? 'message_too_big' : undefined, ...body, status});
     if (body.session_id !== this.#outbox.key[1]) throw new Error('the response is not the server\'s, but a portal\'s');
     this.#outbox.acknowledge(number);
     if (body.state === 'complete') throw new Problem({code: 'session_complete'});
   }
 
-  /** The page may be gone in a moment: what was not sent is sent in a request that outlives it. */
+  /** Sends the entries not yet sent in a request that outlives the page, as the page may be gone in a moment. */
   #leave() {
     this.#outbox.seal();
     const message = this.#outbox.messages.findLast(message => message.isSealed);
@@ -448,14 +448,14 @@ class Sender {
     try {
       await sendLeftovers(this.#outbox.key, ofThisSession, this.#settings);
     } catch {
-      // there is no IndexedDB, or there are no Web Locks
+      // IndexedDB or Web Locks are not available
     } finally {
       this.#awaited -= ofThisSession;
     }
   }
 }
 
-/** Sends what dead pages left, of this session or of the server's others; a SESSION_END after all else. */
+/** Sends the leftovers of dead pages, for this session or for all others on the server; those with a SESSION_END last. */
 async function sendLeftovers([url, id], ofThisSession, settings) {
   await globalThis.navigator.locks.request(`sessiontree leftovers ${url} ${ofThisSession && id}`, async () => {
     const store = (await openDatabase()).transaction(STORE).objectStore(STORE);
@@ -467,14 +467,14 @@ async function sendLeftovers([url, id], ofThisSession, settings) {
         await navigator.locks.request(lock, {ifAvailable: true}, async isDead => {
           const outbox = isDead && await Outbox.load(key, settings);
           if (!outbox || outbox.messages.some(isEnding) !== areEnding) return;
-          await new Sender(outbox, settings, true).run().catch(() => {}); // it was told
+          await new Sender(outbox, settings, true).run().catch(() => {}); // run() has reported it
         });
       }
     }
   });
 }
 
-/** A time to wait that can be ended before. */
+/** A wait that can be ended early. */
 class Pause {
   end = () => {};
 
@@ -497,7 +497,7 @@ const sizeOf = text => encoder.encode(text).length + 1; // with a comma
 const randomId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
 
 let lastMillis = 0;
-/** Seconds since 1970, to the millisecond. They do not go back when the clock does. */
+/** Returns the seconds since 1970, to the millisecond. They do not go back when the clock does. */
 const now = () => (lastMillis = Math.max(lastMillis, Date.now())) / 1000;
 
 function tell({onError}, problem, id, texts) {
@@ -507,7 +507,7 @@ function tell({onError}, problem, id, texts) {
 
 // --- IndexedDB and Web Locks.
 
-const STORE = 'outbox'; // [url, session's id, writer, place] → see Outbox
+const STORE = 'outbox'; // key: [url, session's id, writer, place]; values: see #changes
 const below = key => IDBKeyRange.bound(key, [...key, []]);
 const lockOf = key => `sessiontree ${key.join(' ')}`;
 let database;
@@ -527,7 +527,7 @@ const result = request => new Promise((resolve, reject) => {
   request.onerror = () => reject(request.error);
 });
 
-/** Resolves when the page has the lock, which it holds as long as it lives. */
+/** Takes a lock that the page holds as long as it lives. Resolves when it has the lock. */
 const hold = name => new Promise((resolve, reject) => {
   navigator.locks.request(name, () => {
     resolve();

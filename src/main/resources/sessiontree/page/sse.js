@@ -1,6 +1,6 @@
-// Server-sent events over fetch: unlike EventSource, it can send an Authorization header.
+// Reads server-sent events with fetch, which, unlike EventSource, can send an Authorization header.
 
-/** Splits text/event-stream into events; push() takes text cut anywhere and returns the events that are whole. */
+/** Parses text/event-stream. push() takes text cut anywhere, and returns the events completed by it. */
 export class EventStreamParser {
   #rest = '';
   #event = {};
@@ -27,10 +27,11 @@ export class EventStreamParser {
 }
 
 /**
- * Follows a stream until take() returns true or it is closed: reconnects with Last-Event-ID after waits that grow.
+ * Follows a stream until take() returns true, the server responds 204, or the signal aborts. Reconnects with
+ * Last-Event-ID after growing delays.
  *
- * @param open (headers, signal) => a Response; what it throws with a status below 500 ends the following
- * @param take called with the events of each piece that was read
+ * @param open (headers, signal) => a Response; an error with a status below 500 is thrown on, others cause a reconnect
+ * @param take called with the events of each chunk read
  * @param onState called with 'connected' and 'waiting'
  */
 export async function follow({open, take, onState, signal}) {
@@ -38,7 +39,7 @@ export async function follow({open, take, onState, signal}) {
   while (!signal.aborted) {
     try {
       const response = await open(last === undefined ? {} : {'Last-Event-ID': last}, signal);
-      if (response.status === 204) return; // it was all told before
+      if (response.status === 204) return; // the client has seen all events
       onState('connected');
       const parser = new EventStreamParser();
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -1,4 +1,4 @@
-// A table of any number of rows, of which only those in sight are elements.
+// A table of any number of rows, of which only those in view, and a few more, are elements.
 
 const ROW = 28, SPARE = 8;
 const TALLEST = 8_000_000; // pixels: browsers draw no element that is much taller
@@ -10,8 +10,9 @@ export class VirtualTable {
   #drawn = new Map();
 
   /**
-   * @param grid the scrolling element with role grid; its last child takes the rows
-   * @param render fills a row element for an item, @param on {select(item, byKey)}
+   * @param grid the scrolling element with role grid; rows are added to its last child
+   * @param render returns a row element for an item
+   * @param on {select(item)}
    */
   constructor(grid, render, on) {
     Object.assign(this, {grid, render, on});
@@ -26,7 +27,7 @@ export class VirtualTable {
     });
   }
 
-  /** Shows these; those that were shown before and have kept their places are not drawn again. */
+  /** Shows these rows; elements of items that are still in view are reused. */
   set rows(rows) {
     this.#rows = rows;
     this.grid.setAttribute('aria-rowcount', rows.length + 1);
@@ -38,7 +39,7 @@ export class VirtualTable {
     return Math.max(1, Math.floor((this.grid.clientHeight - this.#body.offsetTop) / ROW));
   }
 
-  /** The first row in sight. Of more rows than fit into the tallest element, each step of the bar skips some. */
+  /** The first row in view. If the rows do not fit into the tallest element, each step of the scroll bar skips some. */
   get #first() {
     const {scrollTop, scrollHeight, clientHeight} = this.grid;
     if (this.#rows.length * ROW <= TALLEST) return Math.floor(scrollTop / ROW);
@@ -77,7 +78,7 @@ export class VirtualTable {
     else this.grid.setAttribute('aria-activedescendant', `row-${index}`);
   }
 
-  /** Selects an item, and scrolls so that it is in sight. */
+  /** Selects an item, and scrolls it into view. */
   select(item, index = this.#rows.indexOf(item)) {
     this.selected = item;
     const visible = this.#visible;
@@ -105,7 +106,7 @@ export class VirtualTable {
     this.step(steps[event.key]);
   }
 
-  /** Selects the row so many further on. */
+  /** Selects the row that is so many rows after the selected one. */
   step(by) {
     const at = this.selected ? this.#rows.indexOf(this.selected) : -1;
     const index = at < 0 && by === 1 ? this.#first : Math.min(Math.max(at + by, 0), this.#rows.length - 1);

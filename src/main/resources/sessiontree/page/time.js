@@ -1,10 +1,10 @@
-// Timestamps, times of day, durations and counts. Within a session a time is a number of milliseconds after the
-// whole second of its start: exact to the nanosecond for a span of 104 days, where epoch milliseconds are not.
+// Parses timestamps; formats times of day, durations and counts. A session's times are in milliseconds since the whole
+// second of its start: exact to the nanosecond for a span of 104 days, which epoch milliseconds are not.
 
 const DAY = 86_400_000;
 const two = n => String(n).padStart(2, '0');
 
-/** A JSON number of epoch seconds as whole seconds and nanoseconds, without the loss of a double. */
+/** Parses a JSON number of epoch seconds into whole seconds and nanoseconds, without the rounding of a double. */
 export function parseTimestamp(text) {
   const [, whole, fraction = '', exponent = 0] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
   const point = whole.length + Number(exponent);
@@ -14,10 +14,10 @@ export function parseTimestamp(text) {
   return {seconds: Number(digits.slice(0, split)), nanos: Number(digits.slice(split, split + 9).padEnd(9, '0'))};
 }
 
-/** Milliseconds after that second. */
+/** Returns a parsed timestamp as milliseconds since a second. */
 export const since = (second, {seconds, nanos}) => (seconds - second) * 1000 + nanos / 1e6;
 
-/** Seconds and nanoseconds after that second; rounded to a nanosecond, which is what is lost in a double. */
+/** Splits a time into seconds and nanoseconds; rounds to the nanosecond, to undo the error of a double. */
 function split(t) {
   const whole = Math.floor(t / 1000), nanos = Math.round((t - whole * 1000) * 1e6);
   return nanos < 1e9 ? {whole, nanos} : {whole: whole + 1, nanos: 0};
@@ -25,20 +25,20 @@ function split(t) {
 
 const fraction = (nanos, digits) => digits > 0 ? '.' + String(nanos).padStart(9, '0').slice(0, digits) : '';
 
-/** The local date, as 2026-11-26. */
+/** Returns the local date, such as 2026-11-26. */
 export function date(second, t = 0) {
   const d = new Date((second + split(t).whole) * 1000);
   return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`;
 }
 
-/** The local time of day: h:m:s with so many digits of the second's fraction, or h:m where they are fewer than 0. */
+/** Returns the local time of day: h:m:s with so many decimal places of the second, or h:m if digits is negative. */
 export function clock(second, t = 0, digits = 3) {
   const {whole, nanos} = split(t), d = new Date((second + whole) * 1000);
   const minutes = `${two(d.getHours())}:${two(d.getMinutes())}`;
   return digits < 0 ? minutes : `${minutes}:${two(d.getSeconds())}${fraction(nanos, digits)}`;
 }
 
-/** How long after: 1.250 s, 2:05.250, 1:02:05.250; of days and years only as much as one reads. */
+/** Formats an offset from the start: 1.250 s, 2:05.250, 1:02:05.250; from two days on, like a duration. */
 export function offset(t, digits = 3) {
   if (t < 0) return '−' + offset(-t, digits);
   const {whole, nanos} = split(t), minutes = Math.floor(whole / 60);
@@ -48,10 +48,10 @@ export function offset(t, digits = 3) {
   return `${clocked}:${two(whole % 60)}${fraction(nanos, digits)}`;
 }
 
-/** Date and time of day. */
+/** Returns the local date and time of day. */
 export const moment = (second, t = 0, digits = 3) => `${date(second, t)} ${clock(second, t, digits)}`;
 
-/** A length of time by its two largest units: 2 h 05 min, 3.21 s, 40 ms, 1.5 µs. */
+/** Formats a duration in its one or two largest units: 2 h 05 min, 3.21 s, 40 ms, 1.5 µs. */
 export function duration(millis) {
   if (millis < 0) return '−' + duration(-millis);
   const places = (value, unit) => `${value >= 100 || Number.isInteger(value) ? Math.round(value) : value.toPrecision(3)} ${unit}`;
@@ -80,7 +80,7 @@ const STEPS = [1, 2, 5].flatMap(n => [1e-6, 1e-5, 1e-4, 1e-3, .01, .1, 1, 10, 10
     .concat([1, 2, 7, 14].map(days => days * DAY), [1, 3, 6].map(months => months * 30 * DAY))
     .concat([1, 2, 5, 10, 20, 50, 100].map(years => years * 365 * DAY)).sort((a, b) => a - b);
 
-/** Ticks of an axis of local time: at round times, at least so many milliseconds apart; each with its two labels. */
+/** Returns the ticks of a local time axis, at round times at least so many milliseconds apart, with their two labels. */
 export function ticks(second, from, to, apart) {
   const step = STEPS.find(each => each >= apart) ?? STEPS.at(-1);
   const times = step < DAY ? timesOfDay(second, from, to, step) : days(second, from, to, step);
@@ -96,7 +96,7 @@ export function ticks(second, from, to, apart) {
 
 function timesOfDay(second, from, to, step) {
   const zone = new Date(second * 1000 + from).getTimezoneOffset() * 60_000;
-  const origin = step > 1000 ? (second * 1000 - zone) % step : 0; // smaller ones divide a second
+  const origin = step > 1000 ? (second * 1000 - zone) % step : 0; // smaller steps divide a second
   const first = Math.ceil((from + origin) / step), times = [];
   for (let i = first; i * step - origin <= to; i++) times.push(i * step - origin);
   return times;

@@ -1,4 +1,4 @@
-// The timeline: which times are in view, and what a user does with them. painter.js draws it.
+// The timeline: holds the times in view, and handles user input. painter.js draws it.
 
 import {firstAt} from './events.js';
 import {eachFrame} from './dom.js';
@@ -6,17 +6,17 @@ import {BIN, OVERVIEW, Painter, TOP} from './painter.js';
 import {count, duration, moment} from './time.js';
 
 export const MAX_LANES = 8;
-const REACH = 9; // pixels from the pointer to a mark that it means
+const REACH = 9; // pixels within which the pointer hits a mark
 const MIN_SPAN = 1e-5; // 10 ns
 
 export class Timeline {
   /** The times in view. */
   view = {from: 0, to: 1};
-  /** 'all' or 'session', if that is in view, and stays so when more comes. */
+  /** 'all' or 'session' if the view is fitted to that, also when more events come; else undefined. */
   fitted = 'session';
-  /** Whether the view goes on with the newest event. */
+  /** Whether the view follows the newest event. */
   following = false;
-  /** The time now, while the session is open and its clock agrees with ours. */
+  /** The current time, while the session is open and its clock agrees with ours. */
   now;
   selected;
   #events;
@@ -26,7 +26,7 @@ export class Timeline {
   #pointer;
   #touches = new Map();
 
-  /** @param on {select(event), hover(event or bin, x, y), view()} */
+  /** @param on {select(event), step(by), hover({events, lane}, x, y), view()} */
   constructor(canvas, events, on) {
     Object.assign(this, {on});
     this.#canvas = canvas;
@@ -44,7 +44,7 @@ export class Timeline {
     }
   }
 
-  /** To be called when events or names have changed. */
+  /** Updates lanes and view after events or names have changed. */
   update() {
     const names = [...this.#events.names.values()];
     const own = names.length > MAX_LANES ? MAX_LANES - 1 : names.length;
@@ -57,16 +57,16 @@ export class Timeline {
     this.redraw();
   }
 
-  // --- What is in view.
+  // --- The view.
 
-  /** What the overview shows. */
+  /** Returns the times that the overview shows. */
   #range() {
     const {from, to} = this.#events.span;
     const until = Math.max(to, this.now ?? to), room = Math.max(until - from, MIN_SPAN * 10) * .02;
     return until === from ? {from: from - 500, to: from + 500} : {from: from - room, to: until + room};
   }
 
-  /** Shows all; or, if stray timestamps make it a dot in all that, the session from its start to its end. */
+  /** Shows all times; for 'session', only those from start to end, if stray timestamps would shrink these to a dot. */
   fit(what = 'all') {
     const events = this.#events, range = this.#range(), last = events.all.at(-1)?.t ?? events.start;
     const to = events.end ?? (this.now ?? last), span = to - events.start;
@@ -86,7 +86,7 @@ export class Timeline {
   }
 
   #changed() {
-    if (this.#pointer) this.#hover(); // something else may be under it now
+    if (this.#pointer) this.#hover(); // something else may be under the pointer now
     this.on.view();
     this.redraw();
   }
@@ -96,7 +96,7 @@ export class Timeline {
     this.#go(around - (around - this.view.from) / (this.view.to - this.view.from) * span, span);
   }
 
-  /** By parts of what is in view. */
+  /** Moves the view by a fraction of its width. */
   pan(part) {
     this.following = false;
     this.#go(this.view.from + part * (this.view.to - this.view.from));
@@ -124,7 +124,7 @@ export class Timeline {
     this.redraw();
   }
 
-  /** How many of those shown are before and after what is in view. */
+  /** The numbers of shown events before and after the view. */
   get outside() {
     const {shown} = this.#events;
     return {before: firstAt(shown, this.view.from), after: shown.length - firstAt(shown, this.view.to)};
@@ -139,7 +139,7 @@ export class Timeline {
     return (t - from) / (to - from) * this.#canvas.clientWidth;
   }
 
-  // --- What a user does.
+  // --- User input.
 
   #wheel(event) {
     event.preventDefault();
@@ -179,7 +179,7 @@ export class Timeline {
     const other = [...this.#touches.values()].find(each => each !== before);
     this.moved ||= Boolean(other) || Math.abs(event.offsetX - before.offsetX) > 3;
     if (!this.moved) return;
-    if (other) { // two fingers: what is under each stays there
+    if (other) { // two fingers: the times under them stay there
       const apart = Math.abs(event.offsetX - other.offsetX) / Math.max(1, Math.abs(before.offsetX - other.offsetX));
       this.zoom(apart || 1, this.#time(other.offsetX));
     } else if (this.inOverview) this.#goByOverview(event.offsetX);
@@ -217,7 +217,7 @@ export class Timeline {
     this.redraw();
   }
 
-  /** The events of the nearest mark or bar of the lane there. */
+  /** Returns the events of the nearest mark or bar in the lane at this point; undefined if none is near. */
   #at(x, y) {
     const lane = Math.floor((y - TOP) / this.#painter.lane), {shown} = this.#events;
     if (y < TOP || lane >= this.#lanes.length) return undefined;
@@ -235,7 +235,7 @@ export class Timeline {
     return {events, lane: this.#lanes[lane]};
   }
 
-  /** What a screen reader says for the picture. */
+  /** The text that screen readers announce for the canvas. */
   get description() {
     const {all, shown, second} = this.#events, {from, to} = this.view;
     const inView = shown.length - this.outside.before - this.outside.after;
