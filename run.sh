@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds the jar when a source is newer than it, and runs it: ./run.sh [flags of the server]
-# Or measures it: ./run.sh bench [--help] (see src/bench/java)
+# Builds the jar if a source is newer, and runs it: ./run.sh [flags of the server]
+# Or benchmarks it: ./run.sh bench [--help] (see src/bench/java)
 #
-# The first run of a jar also keeps an archive of the classes that a start loads (class data sharing): it takes some
-# seconds more, and every later one about half as long. What JAVA_OPTS holds is for Java, such as -Xmx1g.
+# The first run of a jar also writes an archive of the classes that a start loads (class data sharing), which takes some
+# seconds; later starts take about half as long. JAVA_OPTS are options for Java, such as -Xmx1g.
 set -eu
 
-# Each program that is called delays the start; what is left is readlink, when there is no archive yet, and find.
+# Each external program delays the start: once there is an archive, only find is called.
 from=$PWD
 case ${BASH_SOURCE[0]} in
   */*) cd "${BASH_SOURCE[0]%/*}/" ;;
@@ -15,9 +15,9 @@ here=$PWD
 cd "$from"
 jar=$here/target/sessiontree.jar
 java=$(command -v "${JAVA_HOME:+$JAVA_HOME/bin/}java") || { echo "run.sh: there is no Java" >&2 && exit 1; }
-archive=$here/target/classes${java//\//-}.jsa # one for each Java; beside it, a link tells which that was
+archive=$here/target/classes${java//\//-}.jsa # one for each Java, with a link beside it to that Java
 
-# Starts the server on a folder of its own, has it take in a session in each way, and stops it.
+# Records the archive: starts the server on its own folder, sends it a session over HTTP and WebSocket, and stops it.
 record_classes() {
   local folder pid port
   local start='[{"type":"SESSION_START","timestamp":1,"session_id":"a"}]'
@@ -32,7 +32,7 @@ record_classes() {
   while kill -0 $pid && ! grep -q listening "$folder/out"; do sleep 0.05; done
   port=$(sed -n 's/.*listening on .*://p' "$folder/out")
   ask "POST /sessions/a/events" 'Connection: close\r\nContent-Length: %s\r\n\r\n%s' ${#start} "$start"
-  # A key of zeros leaves the frames' bytes as they are; the second frame closes.
+  # A masking key of zeros leaves the frames' payloads unchanged. The second frame closes the connection.
   printf -v bits '\\x%x' $((128 + ${#end}))
   ask "GET /sessions/a/stream" "$upgrade\x81$bits\0\0\0\0%s\x88\x82\0\0\0\0\x03\xe8" "$end"
   ask "GET /sessions/a" 'Connection: close\r\n\r\n'
@@ -44,14 +44,14 @@ record_classes() {
   mv "$archive.$$" "$archive"
 }
 
-# Sends a request, whose rest printf makes of the words after the first, and shows what comes back.
+# Sends a request and prints the response. Arguments: method and path; printf's format and arguments for the rest.
 ask() {
   local request=$1
   shift
   exec 3<>"/dev/tcp/127.0.0.1/$port"
   {
     printf '%s HTTP/1.1\r\nHost: localhost\r\n' "$request"
-    # shellcheck disable=SC2059 # the format is given
+    # shellcheck disable=SC2059 # the format is an argument
     printf "$@"
   } >&3
   cat <&3
@@ -63,27 +63,27 @@ if [ ! -f "$jar" ] || [ -n "$(find "$here/pom.xml" "$here/src/main" -newer "$jar
   mvn -q -B -f "$here/pom.xml" -DskipTests -Dspotless.check.skip=true package >&2
 fi
 flags=(
-  -XX:+ExitOnOutOfMemoryError # a server that has no memory must not stay half alive
-  -Xms8m # a server that does nothing touches no more of the heap than it needs
+  -XX:+ExitOnOutOfMemoryError # a server out of memory must not stay half alive
+  -Xms8m # an idle server touches no more of the heap than it needs
 )
 case ${JAVA_OPTS:-} in
   *-XX:+Use*GC*) ;;
-  # Needs no threads and tables of its own: the least memory, the quickest start. Events outlive their youth, and are
-  # copied in it while all waits; so little of the heap is young. Each time the heap grows, all of it is collected; so it
-  # grows by more at once.
+  # The serial collector needs no threads or tables of its own: least memory, fastest start. Events outlive the young
+  # generation, and copying them in it stops all threads: so it is small. Each time the heap grows, all of it is
+  # collected: so it grows in larger steps.
   *) flags+=(-XX:+UseSerialGC -XX:MaxNewSize=32m -XX:MinHeapDeltaBytes=64m) ;;
 esac
 if [ ! "$archive" -nt "$jar" ] || [ ! "$java" -ef "$archive.java" ]; then
-  (record_classes) >"$archive.log" 2>&1 || true # without it the server starts as well
+  (record_classes) >"$archive.log" 2>&1 || true # the server starts without an archive, too
 fi
 if [ "${1:-}" = bench ]; then
   export JAVA_OPTS=${JAVA_OPTS:--Xmx1g}
 fi
-# shellcheck disable=SC2206 # JAVA_OPTS are words
+# shellcheck disable=SC2206 # JAVA_OPTS is split into words
 server=("$java" -XX:SharedArchiveFile="$archive" -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off
   "${flags[@]}" ${JAVA_OPTS:-} -jar "$jar")
 
-# Measures the jar by src/bench, which is compiled with the tests when a source is newer.
+# Benchmarks the jar with src/bench, which is compiled with the tests if a source is newer.
 bench() {
   local libraries=$here/target/bench.classpath compiled=$here/target/bench.compiled
   if [ ! "$libraries" -nt "$here/pom.xml" ]; then

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Copies a server's store to another folder while the server runs: src/main/scripts/backup.sh STORE TO
 #
-# The log is copied first and last. What has left it by then is in the runs or trees, which are copied in between; what
-# was acknowledged, made or deleted meanwhile is in the log's end. Exit code 0: TO is whole. Otherwise it is of no use.
+# The log is copied first and last, runs and trees in between: they hold the records that had already left the log. The
+# log's end has what was acknowledged, created or deleted meanwhile. Exit code 0: TO is complete; else it is useless.
 set -eu
 store=$1
 to=$2
 readonly TRIES=20
 readonly VANISHED=24 # rsync's exit code when files were deleted while it ran
 
-# Copies a folder as it is now; returns whether no file vanished meanwhile.
+# Copies a folder as it is now; fails if a file vanished meanwhile.
 copy() {
   local code=0
   rsync -a --modify-window=-1 "$@" || code=$?
@@ -17,8 +17,8 @@ copy() {
   return $code
 }
 
-# Cuts the copy of the newest segment at the first byte in which it differs from the segment. The server wrote into zeros
-# there while they were copied: records behind a gap would be taken for damage.
+# Cuts the copy of the newest segment at the first byte that differs from the original: the server overwrote zeros there
+# during the copy, and records after a gap would be taken for damage.
 cut_tail() {
   local last differ code=0
   last=$(newest)
@@ -31,22 +31,22 @@ cut_tail() {
   fi
 }
 
-# The segment with the latest records in the copy.
+# Prints the name of the copy's newest segment.
 newest() {
   (cd "$to/log" && printf '%s\n' *.wal | tail -n 1)
 }
 
 mkdir -p "$to"
 for ((try = 1; try <= TRIES; try++)); do
-  copy -I --delete "$store/log/" "$to/log/" || : # segments that vanish are needless
+  copy -I --delete "$store/log/" "$to/log/" || : # segments that vanish are not needed
   before=$(newest)
   copy --delete "$store/runs/" "$to/runs/" || continue
-  copy --delete "$store/sessions/" "$to/sessions/" || : # sessions that vanish are told of by the log's end
-  copy -I --delete "$store/journal/" "$to/journal/" || : # files that vanish tell of what was deleted
+  copy --delete "$store/sessions/" "$to/sessions/" || : # sessions that vanish have tombstones in the log's end
+  copy -I --delete "$store/journal/" "$to/journal/" || : # files that vanish had only lines of deleted sessions
   copy -I --include=/clock --exclude='*' "$store/" "$to/" || :
   copy -I --exclude='checkpoint*' "$store/log/" "$to/log/" || :
   cut_tail
-  if [ -e "$store/log/$before" ]; then # so none behind it was deleted, and the copy has no gap
+  if [ -e "$store/log/$before" ]; then # then no later one was deleted, and the copy has no gap
     sync -f "$to"
     exit 0
   fi
