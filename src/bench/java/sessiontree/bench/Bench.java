@@ -25,6 +25,7 @@ final class Bench {
     Servers.Kind messages = Servers.Kind.MESSAGES;
     add(new Streamed("bulk", 4, 4, 1_000, 1_000, false, own, frames, messages));
     WORKLOADS.put("finish", new Finish());
+    WORKLOADS.put("complete", new Complete());
     add(new Streamed("typical", 5_000, 50, 20, 5, false, own, frames));
     add(new Streamed("small", 50, 50, 4_000, 1, false, own, frames));
     add(new Streamed("latency", 8, 8, 2_000, 5, true, own, frames, messages));

@@ -14,7 +14,7 @@ final class Growth implements Lab.Workload {
   private static final Servers.Kind KIND = Servers.Kind.SESSIONTREE;
   private static final int CONNECTIONS = 4;
   private static final int ENTRIES = 100; // of a message, whatever the session's size
-  private static final int[] SESSION_EVENTS = {1_000, 100_000, 1_000_000, 10_000_000};
+  private static final int[] SESSION_EVENTS = {1_000, 10_000, 100_000, 1_000_000, 10_000_000};
 
   private static final int FEW = 100;
   private static final int SESSIONS = 1_000; // measured, of 20 messages of 5 events
@@ -76,9 +76,12 @@ final class Growth implements Lab.Workload {
         targets.add(target);
         int times = lab.warm(target, (warmed, prefix) -> load.run(warmed.port(), prefix));
         for (int i = 0; i < times; i++) {
-          delete(target, "w" + i + "-", sessions);
+          delete(target, "w" + i + "-", 0, sessions);
         }
-        fill(target, lab.scaled(count));
+        // Both servers store as many, so that both are as warm.
+        int many = lab.scaled(lab.storedSessions());
+        fill(target, many);
+        delete(target, "f", lab.scaled(count), many);
         target.awaitQuiet();
       }
       for (int run = 0; run < lab.runs(); run++) {
@@ -92,7 +95,7 @@ final class Growth implements Lab.Workload {
           lab.table().add(NAME, figure, KIND, micros);
           figures.add(figure);
           Lab.say("growth: %s %.0f", figure, micros);
-          delete(target, "r" + run + "-", sessions);
+          delete(target, "r" + run + "-", 0, sessions);
           target.awaitQuiet();
         }
       }
@@ -122,9 +125,12 @@ final class Growth implements Lab.Workload {
         });
   }
 
-  private static void delete(Target target, String prefix, int count) throws IOException {
+  private static void delete(Target target, String prefix, int from, int to) throws IOException {
     Requests.send(
-        target.port(), REQUESTS, count, number -> Requests.delete("/sessions/" + prefix + number));
+        target.port(),
+        REQUESTS,
+        to - from,
+        number -> Requests.delete("/sessions/" + prefix + (from + number)));
   }
 
   private static String number(int number) {

@@ -49,11 +49,19 @@ record Lab(
    *
    * @param times how often the load was repeated
    * @param latencies of all messages, sorted; none unless they were awaited
+   * @param completions of all sessions, sorted
    */
-  record Run(int times, double seconds, double cpuSeconds, double clientSeconds, long[] latencies) {
-    double micros(double quantile) {
-      return latencies[(int) (quantile * (latencies.length - 1))] / 1e3;
-    }
+  record Run(
+      int times,
+      double seconds,
+      double cpuSeconds,
+      double clientSeconds,
+      long[] latencies,
+      long[] completions) {}
+
+  /** Returns a quantile of sorted nanoseconds, in microseconds. */
+  static double micros(long[] sorted, double quantile) {
+    return sorted[(int) (quantile * (sorted.length - 1))] / 1e3;
   }
 
   /** A count or time of a workload, made smaller for a quick try. */
@@ -109,15 +117,18 @@ record Lab(
     long nanos = 0;
     int times = 0;
     LongStream latencies = LongStream.empty();
+    LongStream completions = LongStream.empty();
     do {
       Load.Result result = load.run(target.port(), prefix + times++ + "-");
       nanos += result.nanos();
       latencies = LongStream.concat(latencies, LongStream.of(result.latencies()));
+      completions = LongStream.concat(completions, LongStream.of(result.completions()));
     } while (target.cpuSeconds() - cpuBefore < minCpuSeconds && nanos < LONGEST_RUN_NANOS);
     double own = ownCpuSeconds() - ownBefore;
     target.awaitQuiet();
     double cpu = Math.max(0.01, target.cpuSeconds() - cpuBefore);
-    return new Run(times, nanos / 1e9, cpu, own, latencies.sorted().toArray());
+    return new Run(
+        times, nanos / 1e9, cpu, own, latencies.sorted().toArray(), completions.sorted().toArray());
   }
 
   private static double ownCpuSeconds() {

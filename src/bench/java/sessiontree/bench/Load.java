@@ -27,7 +27,8 @@ final class Load {
   private IOException failure;
   private long[] latencies;
   private int measured;
-  private long completeNanos;
+  private long[] completions;
+  private int completed;
 
   /**
    * @param frames for messages of events
@@ -48,10 +49,11 @@ final class Load {
    * What a run took.
    *
    * @param nanos from the first connection to the end of the last
-   * @param completeNanos {@link System#nanoTime} at the last COMPLETE
-   * @param latencies from before a message is sent until its answer is read; none unless awaited
+   * @param latencies nanoseconds from when a message is sent until its answer is read; none unless
+   *     awaited
+   * @param completions nanoseconds from when SESSION_END is sent until COMPLETE is read
    */
-  record Result(long nanos, long completeNanos, long[] latencies) {}
+  record Result(long nanos, long[] latencies, long[] completions) {}
 
   Result run(int port, String prefix) throws IOException {
     return run(port, prefix, null);
@@ -68,9 +70,10 @@ final class Load {
     this.port = port;
     this.prefix = prefix;
     this.beforeEnd = beforeEnd;
-    begun = ended = measured = 0;
+    begun = ended = measured = completed = 0;
     failure = null;
     latencies = new long[awaited ? sessions * messages : 0];
+    completions = new long[sessions];
     long began = System.nanoTime();
     try (Loop opened = Loop.open()) {
       loop = opened;
@@ -82,8 +85,7 @@ final class Load {
     if (failure != null) {
       throw failure;
     }
-    long nanos = System.nanoTime() - began;
-    return new Result(nanos, completeNanos, latencies);
+    return new Result(System.nanoTime() - began, latencies, completions);
   }
 
   private void begin() throws IOException {
@@ -112,7 +114,7 @@ final class Load {
         return null;
       }
       int message = sent++;
-      sentNanos = awaited ? System.nanoTime() : 0;
+      sentNanos = System.nanoTime();
       return message == 0
           ? Frames.start(id)
           : message <= messages ? frames.events(message - 1) : Frames.end(id);
@@ -136,7 +138,7 @@ final class Load {
 
     @Override
     void completed() {
-      completeNanos = System.nanoTime();
+      completions[completed++] = System.nanoTime() - sentNanos;
     }
 
     @Override

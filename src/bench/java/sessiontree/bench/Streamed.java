@@ -62,8 +62,8 @@ record Streamed(
 
   private void add(Table table, Servers.Kind kind, Target target, Lab.Run took, double events) {
     if (awaited) {
-      double p50 = took.micros(0.5);
-      double p99 = took.micros(0.99);
+      double p50 = Lab.micros(took.latencies(), 0.5);
+      double p99 = Lab.micros(took.latencies(), 0.99);
       table.add(name, "ack p50, µs", kind, p50);
       table.add(name, "ack p99, µs", kind, p99);
       table.add(name, "p99 / p50", kind, p99 / p50);
