@@ -3,9 +3,11 @@ package sessiontree.bench;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.DoubleSummaryStatistics;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 
 /** Whether an event costs the same in a large session, and a session among many. */
@@ -16,7 +18,6 @@ final class Growth implements Lab.Workload {
   private static final int ENTRIES = 100; // of a message, whatever the session's size
   private static final int[] SESSION_EVENTS = {1_000, 10_000, 100_000, 1_000_000, 10_000_000};
 
-  private static final int FEW = 100;
   private static final int SESSIONS = 1_000; // measured, of 20 messages of 5 events
   private static final int REQUESTS = 16;
 
@@ -63,46 +64,35 @@ final class Growth implements Lab.Workload {
     compare(lab.table(), "CPU an event, dearest / cheapest", figures);
   }
 
-  /** Two servers, one with few sessions and one with many, take turns. */
+  /**
+   * Two servers take turns: one that stores what the warm-up left, and one with many more. Nothing
+   * is deleted, see {@link Servers#clean}.
+   */
   private static void sessions(Lab lab) throws IOException {
-    int[] stored = {FEW, lab.storedSessions()};
     int sessions = lab.scaled(SESSIONS);
     Load load = new Load(Frames.of(lab.shape().withEntries(5), 20), 20, sessions, 50, false);
-    List<Target> targets = new ArrayList<>();
-    Set<String> figures = new LinkedHashSet<>();
+    Map<String, Target> targets = new LinkedHashMap<>();
     try {
-      for (int count : stored) {
+      for (int more : new int[] {0, lab.storedSessions()}) {
         Target target = lab.servers().start(KIND);
-        targets.add(target);
-        int times = lab.warm(target, (warmed, prefix) -> load.run(warmed.port(), prefix));
-        for (int i = 0; i < times; i++) {
-          delete(target, "w" + i + "-", 0, sessions);
-        }
-        // Both servers store as many, so that both are as warm.
-        int many = lab.scaled(lab.storedSessions());
-        fill(target, many);
-        delete(target, "f", lab.scaled(count), many);
+        String beside = more == 0 ? "" : ", with " + number(more) + " more stored";
+        targets.put("CPU a session of 100 events" + beside + ", µs", target);
+        lab.warm(target, (warmed, prefix) -> load.run(warmed.port(), prefix));
+        fill(target, more == 0 ? 0 : lab.scaled(more));
         target.awaitQuiet();
       }
       for (int run = 0; run < lab.runs(); run++) {
-        for (int i = 0; i < stored.length; i++) {
-          Target target = targets.get(i);
-          double before = target.cpuSeconds();
-          load.run(target.port(), "r" + run + "-");
-          target.awaitQuiet();
-          double micros = (target.cpuSeconds() - before) * 1e6 / sessions;
-          String figure = "CPU a session of 100 events, " + number(stored[i]) + " stored, µs";
-          lab.table().add(NAME, figure, KIND, micros);
-          figures.add(figure);
-          Lab.say("growth: %s %.0f", figure, micros);
-          delete(target, "r" + run + "-", 0, sessions);
-          target.awaitQuiet();
+        for (Map.Entry<String, Target> one : targets.entrySet()) {
+          Lab.Run took = lab.run(one.getValue(), load, "r" + run + "-");
+          double micros = took.cpuSeconds() * 1e6 / took.times() / sessions;
+          lab.table().add(NAME, one.getKey(), KIND, micros);
+          Lab.say("growth: %s %.0f", one.getKey(), micros);
         }
       }
     } finally {
-      targets.forEach(Target::close);
+      targets.values().forEach(Target::close);
     }
-    compare(lab.table(), "CPU a session, dearest / cheapest", figures);
+    compare(lab.table(), "CPU a session, dearest / cheapest", targets.keySet());
   }
 
   private static void compare(Table table, String name, Set<String> figures) {
@@ -123,14 +113,6 @@ final class Growth implements Lab.Workload {
           String body = "[" + Frames.startEntry(id) + "," + Frames.endEntry(id) + "]";
           return Requests.post("/sessions/" + id + "/events", body);
         });
-  }
-
-  private static void delete(Target target, String prefix, int from, int to) throws IOException {
-    Requests.send(
-        target.port(),
-        REQUESTS,
-        to - from,
-        number -> Requests.delete("/sessions/" + prefix + (from + number)));
   }
 
   private static String number(int number) {

@@ -29,7 +29,7 @@ final class Requests {
     this.untilNanos = untilNanos;
   }
 
-  /** Sends so many requests, made by their numbers; each must be answered with a 200 or 204. */
+  /** Sends so many requests, made by their numbers; each must be answered with a 200. */
   static void send(int port, int connections, long count, LongFunction<String> requests)
       throws IOException {
     new Requests(port, requests, count, Long.MAX_VALUE).run(connections);
@@ -43,10 +43,6 @@ final class Requests {
 
   static String get(String path) {
     return "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
-  }
-
-  static String delete(String path) {
-    return "DELETE " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
   }
 
   static String post(String path, String body) {
@@ -122,7 +118,7 @@ final class Requests {
       byte[] head = new byte[headEnd - start];
       in.get(start, head);
       int status = 100 * (head[9] - '0') + 10 * (head[10] - '0') + head[11] - '0';
-      if (status != 200 && status != 204) {
+      if (status != 200) {
         throw new IOException("answered with " + new String(head, StandardCharsets.US_ASCII));
       }
       for (int i = 12; i + LENGTH.length < head.length; i++) {
