@@ -18,7 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Who may do what: tokens, and the origins of what browsers send. */
+/** Who may do what, by token, by Host header, and by Origin header. */
 class AccessIT {
   private static final String WRITE = "w-token.~+/=1";
   private static final String READ = "r-token";
@@ -65,7 +65,7 @@ class AccessIT {
 
   // Tokens
 
-  /** Asks as any client would; "UPGRADE" is a method here. */
+  /** Sends a request; the method {@code UPGRADE} stands for a WebSocket handshake. */
   private static RawHttp ask(JarServer server, String method, String path, String headers)
       throws Exception {
     return method.equals("UPGRADE")
@@ -263,7 +263,7 @@ class AccessIT {
     for (String method : List.of("GET", "HEAD", "DELETE")) {
       RawHttp answer = ask(guarded, method, path, "");
       assertThat(answer.body()).doesNotContain(SECRET, "sessiontree_", "\"sessions\"");
-      if (answer.status() == 200) { // for "/health?..." that is what was asked for
+      if (answer.status() == 200) { // "/health?..." does ask for /health
         assertThat(path).startsWith("/health");
         assertThat(answer.body()).isIn("", "{\"status\":\"UP\"}");
       }
@@ -291,7 +291,7 @@ class AccessIT {
     }
   }
 
-  /** What a proxy, a form or a framework may name instead of the request line's method. */
+  /** Headers by which a proxy, a form or a framework may override the request line's method. */
   private static final List<String> OVERRIDES =
       List.of(
           "X-HTTP-Method-Override", "x-http-method-override", "X-HTTP-Method", "X-Method-Override");

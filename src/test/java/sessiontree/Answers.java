@@ -3,16 +3,16 @@ package sessiontree;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 
-/** What the server says on a stream, in order. */
+/** The JSON objects that the server sends on a stream, in order. */
 interface Answers {
   /**
-   * The next object.
+   * Returns the next object.
    *
    * @throws IOException if the stream has ended
    */
   JsonNode next() throws IOException, InterruptedException;
 
-  /** The next object, which must be of that type. */
+  /** Returns the next object, which must have that type. */
   default JsonNode next(String type) throws IOException, InterruptedException {
     JsonNode answer = next();
     if (!answer.path("type").asText().equals(type)) {
@@ -21,7 +21,7 @@ interface Answers {
     return answer;
   }
 
-  /** The ACK that answers a message, past those of the messages before it. */
+  /** Skips ACKs of earlier messages, and returns the one that covers {@code message}. */
   default JsonNode ack(long message) throws IOException, InterruptedException {
     while (true) {
       JsonNode ack = next("ACK");
@@ -31,7 +31,7 @@ interface Answers {
     }
   }
 
-  /** COMPLETE, past ACKs. */
+  /** Skips ACKs, and returns COMPLETE. */
   default JsonNode complete() throws IOException, InterruptedException {
     JsonNode answer = next();
     while (answer.path("type").asText().equals("ACK")) {

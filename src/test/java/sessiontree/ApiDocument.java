@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
 
-/** A description of the API as the server answers it: its references, schemas and examples. */
+/** The API's description as the server serves it: its references, schemas and examples. */
 record ApiDocument(JsonNode root) {
   static final ObjectMapper JSON =
       new ObjectMapper().enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS);
@@ -23,7 +23,7 @@ record ApiDocument(JsonNode root) {
     return new ApiDocument(JSON.readTree(answer.body()));
   }
 
-  /** The node itself, or what it refers to. */
+  /** Returns the node that {@code node} refers to, or {@code node} if it is no reference. */
   JsonNode resolve(JsonNode node) {
     JsonNode resolved = node;
     while (resolved.has("$ref")) {
@@ -53,7 +53,7 @@ record ApiDocument(JsonNode root) {
     return dangling;
   }
 
-  /** What is wrong with a value by a schema of this document. */
+  /** Returns how {@code value} violates {@code schema}, a schema of this document. */
   List<String> violations(JsonNode schema, JsonNode value) {
     ObjectNode whole = schema.deepCopy();
     ObjectNode components = whole.putObject("components");
@@ -61,7 +61,7 @@ record ApiDocument(JsonNode root) {
     return JsonSchemas.violations(whole, value);
   }
 
-  /** What is wrong with the examples, each by the schema that it stands beside. */
+  /** Checks each example against the schema beside it, and returns all violations. */
   List<String> exampleViolations() {
     List<String> violations = new ArrayList<>();
     walk(
@@ -83,7 +83,7 @@ record ApiDocument(JsonNode root) {
     return violations;
   }
 
-  /** The codes that a problem of this schema may have, through whatever it refers to. */
+  /** Returns the problem codes that the schema, or any schema it refers to, allows. */
   Set<String> codes(JsonNode schema) {
     Set<String> codes = new LinkedHashSet<>();
     addCodes(schema, codes, new LinkedHashSet<>());

@@ -14,14 +14,14 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Holds the direction of the packages, by their import lines. */
+/** Checks by import lines that packages depend on each other only in the allowed direction. */
 class ArchitectureTest {
   private static final Path SOURCES = Path.of("src", "main", "java");
   private static final Pattern IMPORT = Pattern.compile("import (?:static )?([\\w.*]+);");
   private static final List<String> HTTP =
       List.of("io.javalin.", "org.eclipse.jetty.", "jakarta.", "java.net.http.");
 
-  /** What each package may import of the project: packages, which end with a dot, and types. */
+  /** For each package, the project's packages (with a final dot) and types that it may import. */
   private static final Map<String, List<String>> ALLOWED =
       Map.ofEntries(
           entry("sessiontree.event", List.of()),
@@ -132,7 +132,7 @@ class ArchitectureTest {
     if (!imported.startsWith("sessiontree.")) {
       return true;
     }
-    String of = imported.replaceFirst("\\.[A-Z*].*", "") + "."; // its package
+    String of = imported.replaceFirst("\\.[A-Z*].*", "") + "."; // the imported type's package
     return of.equals(pkg + ".")
         || ALLOWED.get(pkg).stream()
             .anyMatch(allowed -> allowed.equals(of) || allowed.equals(imported));

@@ -25,15 +25,15 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** {@code /asyncapi.json} is valid, and true: what goes over a stream is what it says. */
+/** {@code /asyncapi.json} is valid, and describes what is really sent over a stream. */
 class AsyncApiIT {
   private static final int MAX_MESSAGE_BYTES = 10_000;
 
-  /** Codes of ERROR that no client can cause at will: a disk, a bound, or a moment causes them. */
+  /** Codes of ERROR that no client can cause at will: a disk, a limit or timing causes them. */
   private static final Set<String> NOT_PROVOKED =
       Set.of("storage_unavailable", "too_many_writers", "too_many_sessions", "session_complete");
 
-  /** What {@link #refusedMessage_isToldAsDocumented} and the tests after it provoke. */
+  /** Codes that {@link #refusedMessage_isToldAsDocumented} and the tests after it provoke. */
   private static final Set<String> PROVOKED =
       Set.of(
           "invalid_json",
@@ -132,7 +132,7 @@ class AsyncApiIT {
     return client;
   }
 
-  /** The frame is one of those that the server is documented to send, and one only. */
+  /** Asserts that the frame matches the one documented message of its type. */
   private static void assertDocumented(JsonNode frame) {
     String type = frame.path("type").asText();
     JsonNode sent =

@@ -4,14 +4,14 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
-/** Waits for what the server does by itself: asks again and again, up to a deadline. */
+/** Waits for what the server does by itself: polls up to a deadline. */
 public final class Await {
   private static final long DEADLINE_NANOS = TimeUnit.SECONDS.toNanos(30);
   private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
   private Await() {}
 
-  /** Returns when it is so. */
+  /** Returns when {@code holds} is true; fails with {@code claim} after the deadline. */
   public static void until(String claim, Callable<Boolean> holds) throws Exception {
     long deadline = System.nanoTime() + DEADLINE_NANOS;
     while (!holds.call()) {

@@ -20,13 +20,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Clients that send faster than they read, or than all others leave room for, wait; nobody else
- * does.
+ * Clients wait if they send faster than they read, or if others have used up the bound on in-flight
+ * bytes. No other client waits.
  */
 class BackpressureIT {
   private static final int MESSAGE_BYTES = 1000;
 
-  /** Far above what TCP holds for one connection, and far below what a client sends meanwhile. */
+  /** Far more than TCP buffers for a connection, far less than a client could send meanwhile. */
   private static final long BOUND_BYTES = 100 << 20;
 
   @TempDir Path folder;
@@ -82,7 +82,7 @@ class BackpressureIT {
           stream.next("OPEN");
           stream.next("COMPLETE");
         } catch (IOException e) {
-          // it may be closed, with the message unread, before all of that is sent
+          // the server may close the stream before it has read the second message
         }
       }
       Await.until("nothing is in flight", () -> Scrape.of(server).own("streams") == 0);

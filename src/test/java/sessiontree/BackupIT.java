@@ -25,9 +25,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Copies the store by {@code src/main/scripts/backup.sh} while clients open, complete and delete
- * sessions, so fast and with limits so small that it spills and checkpoints all the time; then
- * starts servers on the copies. Skipped where there is no rsync: see {@link Programs}.
+ * Copies the store with {@code src/main/scripts/backup.sh} while clients open, complete and delete
+ * sessions, then starts servers on the copies. The clients are so fast and the limits so small that
+ * the server always spills and checkpoints. Skipped if rsync is missing: see {@link Programs}.
  */
 @Timeout(120)
 class BackupIT {
@@ -47,10 +47,10 @@ class BackupIT {
   private final BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
   private volatile boolean ending;
 
-  /** What was acknowledged of a session; a deletion counts from when it was asked for. */
+  /** What was acknowledged of a session; {@code deleting} is true once deletion is requested. */
   private record Sent(int messages, boolean complete, boolean deleting, boolean deleted) {}
 
-  /** Posts session after session; leaves some open, and deletes some. */
+  /** A client that posts session after session, leaves some open, and deletes some. */
   private final class Client implements Runnable {
     private final String prefix;
     private final int port;
@@ -116,7 +116,7 @@ class BackupIT {
     return event("" + second(number, child), id + "/" + number + "." + child + "x".repeat(200));
   }
 
-  /** The tree of a session's first messages, and perhaps a later event. */
+  /** Returns the tree of a session's first {@code messages} messages and {@code later} events. */
   private static String expected(String id, int messages, String... later) {
     List<String> children = new ArrayList<>();
     for (int second = 0; second < 5; second++) {
@@ -213,7 +213,7 @@ class BackupIT {
     }
   }
 
-  /** Where the records of a segment end that is being written: behind are zeros. */
+  /** Returns the end offset of the records in the active segment: only zeros follow them. */
   private static long logged(Path segment) throws IOException {
     byte[] content = Files.readAllBytes(segment);
     int end = content.length;

@@ -26,14 +26,14 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Bodies as they come: late, slowly, never, and compressed; and who has to wait for them. */
+/** Bodies that come late, slowly, never or compressed, and who has to wait for them. */
 class BodiesIT {
   private static final int MAX_MESSAGE_BYTES = 1 << 20;
 
   @TempDir static Path folder;
   private static JarServers servers;
 
-  /** Has little room for what is in flight. */
+  /** Has a low bound on in-flight bytes. */
   private static JarServer narrow;
 
   private final String id = newId();
@@ -129,7 +129,7 @@ class BodiesIT {
         for (Socket socket : sockets) {
           write(socket, post("Transfer-Encoding: chunked\r\n"));
         }
-        for (Socket socket : sockets) { // the heads of all have come by now
+        for (Socket socket : sockets) { // all heads have been sent by now
           sent.add(
               threads.submit(
                   () -> {
@@ -156,7 +156,7 @@ class BodiesIT {
         .contains("\"entries\":" + (1 + clients * messages) + "}");
   }
 
-  /** Where all wait for the same room, each gets its turn. */
+  /** Each body exceeds the bound on in-flight bytes, for which all wait; each must get its turn. */
   @Test
   void bodiesThatAreLargerThanTheRoom_areAllTaken() throws Exception {
     int clients = 8;
@@ -178,7 +178,7 @@ class BodiesIT {
     Await.until("their room is free", () -> Scrape.of(narrow).own("inflow_bytes") == 0);
   }
 
-  /** Nobody sends the rest of these messages; they have what others need. */
+  /** The rest of these messages never comes, and they hold in-flight bytes that others need. */
   @Test
   void streamsThatNeverEndTheirMessages_areDropped_whereRoomIsShort() throws Exception {
     List<RawStream> streams = new ArrayList<>();

@@ -13,16 +13,14 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
-/**
- * What lies between clients and a server: a proxy on a port of its own, that tests cut and mend.
- */
+/** A proxy between clients and a server, on a port of its own, which tests cut and mend. */
 final class BreakableNetwork implements AutoCloseable {
   private final ServerSocket listener = new ServerSocket(0, 64, InetAddress.getLoopbackAddress());
   private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
   private volatile int target;
   private volatile boolean cut;
   private volatile boolean refusesWebSockets;
-  private volatile String response; // to all requests, or null
+  private volatile String response; // to all requests; null to pass them on
 
   BreakableNetwork() throws IOException {
     daemon(this::accept);
@@ -32,12 +30,12 @@ final class BreakableNetwork implements AutoCloseable {
     return "http://127.0.0.1:" + listener.getLocalPort();
   }
 
-  /** Where connections lead from now on. */
+  /** Leads new connections to {@code server}. */
   void leadTo(JarServer server) {
     target = server.port();
   }
 
-  /** Breaks all connections; those that are tried break too, until it is mended. */
+  /** Breaks all connections, and new ones too until {@link #mend}. */
   void cut() {
     cut = true;
     sockets.forEach(this::close);
@@ -48,12 +46,12 @@ final class BreakableNetwork implements AutoCloseable {
     response = null;
   }
 
-  /** As some companies' proxies do: 403 for an upgrade. */
+  /** Responds 403 to WebSocket upgrades, as some companies' proxies do. */
   void refuseWebSockets() {
     refusesWebSockets = true;
   }
 
-  /** Responds to all requests by itself, until it is mended. What is connected breaks. */
+  /** Breaks open connections, and responds to all requests by itself until {@link #mend}. */
   void respond(String status, String contentType, String body) {
     response =
         "HTTP/1.1 %s\r\nConnection: close\r\nAccess-Control-Allow-Origin: *\r\nContent-Type: %s\r\n\r\n%s"
@@ -69,7 +67,7 @@ final class BreakableNetwork implements AutoCloseable {
         daemon(() -> connect(client));
       }
     } catch (IOException e) {
-      // it is closed
+      // closed
     }
   }
 
@@ -82,7 +80,7 @@ final class BreakableNetwork implements AutoCloseable {
       if (own != null) {
         client.getOutputStream().write(own.getBytes(ISO_8859_1));
         client.shutdownOutput();
-        in.transferTo(OutputStream.nullOutputStream()); // unread bytes would break the connection
+        in.transferTo(OutputStream.nullOutputStream()); // unread bytes would reset the connection
       } else if (new String(head, ISO_8859_1)
           .toLowerCase(Locale.ROOT)
           .contains("upgrade: websocket")) {
@@ -98,7 +96,7 @@ final class BreakableNetwork implements AutoCloseable {
         copy(client, server);
       }
     } catch (IOException e) {
-      // one of the two is gone; so goes the other
+      // one side is gone; both are closed below
     } finally {
       close(client);
       if (server != null) {
@@ -107,7 +105,7 @@ final class BreakableNetwork implements AutoCloseable {
     }
   }
 
-  /** A request's head. What is behind it stays unread. */
+  /** Reads a request's head, and no byte after it. */
   private static byte[] head(InputStream in) throws IOException {
     ByteArrayOutputStream head = new ByteArrayOutputStream();
     for (int b; !head.toString(ISO_8859_1).endsWith("\r\n\r\n") && (b = in.read()) >= 0; ) {
@@ -125,7 +123,7 @@ final class BreakableNetwork implements AutoCloseable {
         out.write(buffer, 0, read);
       }
     } catch (IOException e) {
-      // likewise
+      // one side is gone
     }
     close(from);
     close(to);

@@ -9,13 +9,13 @@ import org.openqa.selenium.chrome.ChromeDriver;
 import org.openqa.selenium.chrome.ChromeDriverService;
 import org.openqa.selenium.chrome.ChromeOptions;
 
-/** Starts a browser of its own profile, without a window; nothing of it is downloaded. */
+/** Starts headless browsers, each with its own profile; downloads no browser or driver. */
 final class Chromium {
   private static final Duration SCRIPTS = Duration.ofSeconds(60);
 
   private Chromium() {}
 
-  /** The caller quits it. Where Chromium or its driver is missing, the test is skipped. */
+  /** Starts a browser, which the caller quits. Skips the test if it or its driver is missing. */
   static ChromeDriver start(Path folder, String... arguments) throws Exception {
     String browser = Programs.find("chromium", "apt-get install chromium");
     String driver = Programs.find("chromedriver", "apt-get install chromium-driver");

@@ -24,27 +24,27 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.openqa.selenium.WindowType;
 import org.openqa.selenium.chrome.ChromeDriver;
 
-/** The browser client in a real browser, on pages of another origin than the server's. */
+/** The browser client in a real browser, on pages whose origin is not the server's. */
 @Timeout(180)
 class ClientChromiumIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int ROUNDS = 20;
   private static final int STEPS = 6;
 
-  /** A page that stands still so long is a frozen one, on the slowest machine. */
+  /** A page that draws no frame for so long counts as frozen, even on the slowest machine. */
   private static final int FROZEN_MILLIS = 1000;
 
   private static final String TOKEN = "written-by-the-test";
 
   @TempDir private static Path folder;
   private static ChromeDriver browser;
-  private static String firstTab; // in which no page is opened
+  private static String firstTab; // stays without a page
   private static ClientPage page;
   private static BreakableNetwork network;
   private static JarServer server;
 
   private final String id = newId();
-  private int events; // that were made, and are to be in the tree
+  private int events; // made so far, and expected in the tree
 
   @BeforeAll
   static void start() throws Exception {
@@ -76,9 +76,9 @@ class ClientChromiumIT {
     }
   }
 
-  // --- What tests say.
+  // --- Steps and assertions.
 
-  /** Runs the body of an async function; what it returns is JSON text. */
+  /** Runs the body of an async function of {@code a} and {@code b}; returns its result as JSON. */
   private static String run(String body, Object... arguments) {
     String script =
         "const done = arguments[arguments.length - 1];"
@@ -93,25 +93,25 @@ class ClientChromiumIT {
     openPage("{}");
   }
 
-  /** Loads the page; it begins the session, or goes on with it. */
+  /** Loads the page, which begins the session or continues it. */
   private void openPage(String options) {
     browser.get(page.origin());
     run("begin({url: a, id: b, " + options.substring(1) + ")", network.url(), id);
   }
 
-  /** Closes the tab, as a user does; the test goes on in another. */
+  /** Closes the tab, as a user does, and switches to the tab {@code next}. */
   private static void closeTab(String next) {
     browser.close();
     browser.switchTo().window(next);
   }
 
-  /** The browser tells its page, as it does when it has a network again. */
+  /** Mends the network, and fires the event that browsers fire when they are online again. */
   private static void mendNetwork() {
     network.mend();
     browser.executeScript("dispatchEvent(new Event('online'))");
   }
 
-  /** Makes events now, in one task of the page. */
+  /** Makes {@code count} events at once, in one task of the page. */
   private void makeEvents(int count) {
     browser.executeScript(
         "for (let i = 0; i < arguments[1]; i++) session.event(`event${arguments[0] + i}`)",
@@ -120,7 +120,7 @@ class ClientChromiumIT {
     events += count;
   }
 
-  /** Makes them one by one within so many milliseconds. */
+  /** Makes {@code count} events one by one, spread over {@code withinMillis}. */
   private void makeEvents(int count, int withinMillis) {
     run(
         """
@@ -138,7 +138,7 @@ class ClientChromiumIT {
         .isEqualTo("\"" + network.url() + "/sessions/" + id + "\"");
   }
 
-  /** Every event is in the tree once, and they are in the order in which they were made. */
+  /** Asserts that the tree has each event once, in the order in which they were made. */
   private void assertStored(String description) throws Exception {
     JsonNode tree = JSON.readTree(RawHttp.get(server.port(), "/sessions/" + id).body());
     List<String> names = new ArrayList<>();
@@ -154,7 +154,7 @@ class ClientChromiumIT {
 
   // --- Tests.
 
-  /** The server is killed, the network cut, the page reloaded, the tab closed, at random. */
+  /** Kills the server, cuts the network, reloads the page and closes the tab, at random. */
   @Test
   void eventsOfPagesThatComeAndGo_areStoredOnce_whateverBreaks() throws Exception {
     long seed = new Random().nextLong();
@@ -227,7 +227,7 @@ class ClientChromiumIT {
       makeEvents(1 + i);
     }
     network.cut();
-    makeEvents(10); // which the closed tab leaves; they come before the end
+    makeEvents(10); // left unsent by the closed tab, but stored before the end
     closeTab(first);
     network.mend();
     endSession();
@@ -268,7 +268,7 @@ class ClientChromiumIT {
     assertThat(problems()).isEqualTo("[]");
   }
 
-  /** By a request that outlives the page. The next page would send it, too, but there is none. */
+  /** A request that outlives the page must send its last event, as no next page follows. */
   @Test
   void pageThatIsLeft_sendsWhatWaits() throws Exception {
     openTab();
@@ -406,7 +406,7 @@ class ClientChromiumIT {
     assertThat(run("return dropped")).isEqualTo("1");
   }
 
-  /** Frames of the page are drawn meanwhile. */
+  /** Measures how long the page takes for each frame while it makes events. */
   @Test
   void manyEvents_freezeNoFrame() throws Exception {
     openTab();
@@ -428,7 +428,7 @@ class ClientChromiumIT {
     assertStored("many");
   }
 
-  /** They load the module from the server. */
+  /** The README's lines load the module from the server. */
   @Test
   void linesOfTheReadme_storeASession() throws Exception {
     String readme = Files.readString(Path.of("README.md"));
@@ -458,7 +458,7 @@ class ClientChromiumIT {
         .contains("\"name\":\"page_opened\",\"path\":\"/\"");
   }
 
-  /** Under the policy of the server's own page. */
+  /** Runs under the Content-Security-Policy of the server's own page. */
   @Test
   void demoOfThePage_beginsASession() throws Exception {
     browser.switchTo().newWindow(WindowType.TAB);

@@ -11,8 +11,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * A site that uses the browser client: it has the module itself, as a site with the npm package
- * has, and an origin of its own. So its pages load while there is no server.
+ * A site that uses the browser client. It serves the module itself, from its own origin, as a site
+ * with the npm package does. So its pages load even if no server runs.
  */
 final class ClientPage implements AutoCloseable {
   static final Path MODULE = Path.of("src/main/resources/sessiontree/page/sessiontree.js");

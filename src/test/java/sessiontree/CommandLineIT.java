@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import sessiontree.JarServer.Ended;
 
-/** How the server is started, and how it says that it cannot be. */
+/** How the server starts, and how it reports that it cannot. */
 class CommandLineIT {
   private static final int USAGE = 2;
   private static final int NO_START = 1;
@@ -178,7 +178,7 @@ class CommandLineIT {
 
   @Test
   void storeInAFolderThatCannotBeWritten_isOneLine() throws Exception {
-    String path = "/proc/sessiontree"; // where root cannot write either
+    String path = "/proc/sessiontree"; // where even root cannot write
     assertOneLine(server().onlyFlags("--port=0", "--store", path).run(), NO_START, path);
   }
 
@@ -263,14 +263,14 @@ class CommandLineIT {
     }
   }
 
-  /** The default port may be another's: what is told is that it is the one. */
+  /** Occupies the default port, so that the server's error shows which port it chose. */
   @Test
   void portThatKubernetesSets_isNone() throws Exception {
     try (ServerSocket taken = new ServerSocket()) {
       try {
         taken.bind(new InetSocketAddress("127.0.0.1", 8080));
       } catch (BindException e) {
-        // as good
+        // another process holds the port, which does as well
       }
       String store = folder.resolve("store").toString();
       JarServer.Launch server = server().onlyFlags("--store", store);

@@ -58,7 +58,7 @@ class CopyIT {
     return answer.body();
   }
 
-  /** Lists without what a store chooses itself. */
+  /** Returns the listed sessions as JSON, without cursors, which each store chooses itself. */
   private static List<String> listed(JarServer server) throws Exception {
     List<String> listed = new ArrayList<>();
     for (JsonNode one : JSON.readTree(get(server, "/sessions?limit=1000")).get("sessions")) {
@@ -77,7 +77,7 @@ class CopyIT {
     Map<String, String> trees = new TreeMap<>();
     List<String> listed;
     try (JarServer server =
-        JarServer.start(store, "--memory-bytes=200k", "--log-bytes=1m")) { // spills
+        JarServer.start(store, "--memory-bytes=200k", "--log-bytes=1m")) { // to make it spill
       for (String id : List.of("b", "a", "gone", "c")) {
         complete(server, id);
       }
@@ -125,12 +125,12 @@ class CopyIT {
       end(server, ended);
     }
     assertLast(copy().run(), 0, line.formatted(0, 0, 6));
-    try (JarServer server = JarServer.start(store)) { // to go back: the folder has it all
+    try (JarServer server = JarServer.start(store)) { // the way back: the folder still has it all
       Map<String, String> own = new TreeMap<>();
       end(server, own);
       assertThat(ended).isEqualTo(own);
     }
-    Ended again = copy().run(); // completed in the folder as well, begun at the same time
+    Ended again = copy().run(); // complete on both sides, with the same begin times
     assertLast(again, 0, line.formatted(0, 0, 6));
   }
 
@@ -142,7 +142,7 @@ class CopyIT {
     }
   }
 
-  /** Goes on with the open sessions, with events that are equal to some that are there. */
+  /** Ends the open sessions, after events with timestamps that are already stored in them. */
   private static void end(JarServer server, Map<String, String> trees) throws Exception {
     for (String id : List.of("open", "fresh")) {
       post(server, id, "", Entries.event("1569972084", "late"), Entries.event("1569972083", "x"));

@@ -26,8 +26,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Kills the server, again and again, under clients that go on where OPEN says they were; at the end
- * everything is there that was sent, exactly once.
+ * Kills the server again and again, under clients that resume where OPEN says they were. At the
+ * end, everything that they sent must be stored exactly once.
  */
 class CrashIT {
   private static final int ROUNDS = 20;
@@ -36,7 +36,7 @@ class CrashIT {
   private static final int MAX_UNANSWERED = 32;
   private static final int DEADLINE_SECONDS = 60;
 
-  /** Each client's session; the last two feed one. */
+  /** Each client's session; the last two clients share one. */
   private static final List<String> SESSIONS =
       List.of("s0", "s1", "s2", "s3", "s4", "s5", "shared", "shared");
 
@@ -50,9 +50,9 @@ class CrashIT {
   /** When set, clients begin no new messages. */
   private volatile boolean ending;
 
-  /** The port of the server that runs now, if any. Safe for several threads. */
+  /** The port of the running server, if any. Thread-safe. */
   private static final class Listening {
-    private int port; // 0 while none runs; guarded by this
+    private int port; // 0 while no server runs; guarded by this
 
     synchronized void at(int port) {
       this.port = port;
@@ -78,7 +78,7 @@ class CrashIT {
     }
   }
 
-  /** A client, its messages, and the thread it runs by. */
+  /** A client, its messages, and the thread that runs it. */
   private final class Client implements Runnable {
     private final String session;
     private final String writer;
@@ -109,7 +109,7 @@ class CrashIT {
       }
     }
 
-    /** Goes on with the session; returns whether all is acknowledged, and not just cut off. */
+    /** Continues the session; returns true when all is acknowledged, false when cut off. */
     private boolean streamed(int port) throws InterruptedException {
       try (StreamClient stream = StreamClient.connect(port, session, writer)) {
         int stored = stream.next("OPEN").path("messages").asInt();
@@ -161,7 +161,7 @@ class CrashIT {
     }
   }
 
-  /** Posts whole sessions, one after another, each until it is answered. */
+  /** A client that posts whole sessions one by one, and retries each until it is acknowledged. */
   private final class Poster implements Runnable {
     private final String prefix;
     private final Thread thread;
@@ -196,12 +196,12 @@ class CrashIT {
         assertThat(answer.body()).contains("\"state\":\"complete\",\"entries\":4");
         complete++;
       } catch (IOException e) {
-        // The server was killed, and may have stored it: it is sent again.
+        // The server was killed, perhaps after storing the session, which is sent again.
       }
     }
   }
 
-  /** As it is, and so small that it spills, checkpoints and merges all the time. */
+  /** With default limits, and with ones that cause spills, checkpoints and merges all the time. */
   @ParameterizedTest
   @ValueSource(strings = {"", "--memory-bytes=65536 --log-bytes=65536"})
   void killedTwentyTimesWhileClientsStream_nothingAcknowledgedIsLost_andNothingIsDoubled(
@@ -265,7 +265,7 @@ class CrashIT {
     }
   }
 
-  /** Starts the server once more, and returns when all clients have ended by it. */
+  /** Starts the server once more, and returns it when all clients have ended. */
   private JarServer lastServer(List<Thread> clients) throws Exception {
     ending = true;
     JarServer server = JarServer.start(folder.resolve("store"), flags);
@@ -300,7 +300,7 @@ class CrashIT {
     }
   }
 
-  /** Between two writers, the order of equal timestamps is free. */
+  /** Ignores the order of equal timestamps from different writers, as it is undefined. */
   private static void assertTreeHoldsWhatWasSent(
       JarServer server, String session, List<Client> writers) throws IOException {
     List<Entry> children = new ArrayList<>();

@@ -6,14 +6,14 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
-/** Some threads that do the same with many, some at a time. */
+/** A few threads that take the same step for each of many numbered clients or sessions. */
 final class Crowd implements AutoCloseable {
   private static final int THREADS = 8;
 
   private final ExecutorService threads = Executors.newFixedThreadPool(THREADS);
   private final int size;
 
-  /** What is done with each. */
+  /** A step, which is taken for each number from 0 to size - 1. */
   interface Step {
     void take(int one) throws Exception;
   }
@@ -22,7 +22,7 @@ final class Crowd implements AutoCloseable {
     this.size = size;
   }
 
-  /** Takes the step with all, and returns when all have taken it. */
+  /** Takes the step for all, some at a time, and returns when it is taken for all. */
   void each(Step step) throws Exception {
     List<Future<?>> shares = new ArrayList<>();
     for (int t = 0; t < THREADS; t++) {

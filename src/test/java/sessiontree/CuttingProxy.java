@@ -13,11 +13,11 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Stands between a server and its database, and cuts connections: before a packet goes on, in its
- * midst, or after it, in either direction. Which, a seed says.
+ * A proxy between a server and its database that cuts connections before, within or after a packet,
+ * in either direction. A seed determines which packets.
  */
 public final class CuttingProxy implements AutoCloseable {
-  private static final int LATE_MILLIS = 1_500; // longer than what a server waits with its next try
+  private static final int LATE_MILLIS = 1_500; // more than a server waits before a retry
 
   private final ServerSocket listener;
   private final int target;
@@ -25,7 +25,7 @@ public final class CuttingProxy implements AutoCloseable {
   private final List<Socket> open = new ArrayList<>(); // guarded by this
 
   // Guarded by this.
-  private int oneOf = 1; // so many packets is cut
+  private int oneOf = 1; // one packet in so many is cut, at random
   private int cuts;
   private int maxCuts;
 
@@ -40,13 +40,13 @@ public final class CuttingProxy implements AutoCloseable {
     return listener.getLocalPort();
   }
 
-  /** Cuts one of so many packets from now on, but not more than so many times. */
+  /** Cuts one packet in {@code packets} from now on, at most {@code times} times. */
   public synchronized void cut(int packets, int times) {
     oneOf = packets;
     maxCuts = cuts + times;
   }
 
-  /** How many connections were cut. */
+  /** Returns the number of connections that were cut. */
   public synchronized int cuts() {
     return cuts;
   }
@@ -85,7 +85,7 @@ public final class CuttingProxy implements AutoCloseable {
       OutputStream out = to.getOutputStream();
       for (int n; (n = in.read(bytes)) >= 0; ) {
         int passed = passed(n);
-        if (passed >= 0 && isLate()) { // it still travels when its sender has given up
+        if (passed >= 0 && isLate()) { // delivered after its sender has given up
           from.close();
           TimeUnit.MILLISECONDS.sleep(LATE_MILLIS);
         }
@@ -104,7 +104,7 @@ public final class CuttingProxy implements AutoCloseable {
     return random.nextBoolean();
   }
 
-  /** How many bytes still pass before the cut; -1 if there is none. */
+  /** Returns how many of the bytes pass before the cut, or -1 for no cut. */
   private synchronized int passed(int bytes) {
     if (cuts >= maxCuts || random.nextInt(oneOf) > 0) {
       return -1;

@@ -21,19 +21,19 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Kills the server under clients that begin, go on with, end and delete sessions of a few ids; each
- * is then what was acknowledged, or that with the one request that was under way.
+ * Kills the server under clients that begin, continue, end and delete sessions with a few ids. Then
+ * each session must be as acknowledged, with or without the one request that was in flight.
  */
 class DeletionCrashIT {
   private static final int ROUNDS = 8;
   private static final int IDS = 20;
   private static final int CLIENTS = 4;
-  private static final int MAX_REQUESTS = 600; // a round
+  private static final int MAX_REQUESTS = 600; // per round
   private static final int EVENT_BYTES = 500;
 
   @TempDir private Path folder;
 
-  /** What is stored of a session: nothing, or events, and whether it is complete. */
+  /** The state of a session: whether it is stored, its events, and whether it is complete. */
   private record Stored(boolean exists, List<String> events, boolean complete) {
     static final Stored NOTHING = new Stored(false, List.of(), false);
 
@@ -53,7 +53,7 @@ class DeletionCrashIT {
   }
 
   private final Stored[] acknowledged = new Stored[IDS];
-  private final Stored[] underWay = new Stored[IDS]; // what it may be as well
+  private final Stored[] underWay = new Stored[IDS]; // if the request in flight took effect
   private final AtomicInteger requests = new AtomicInteger();
 
   private static String id(int session) {
@@ -64,7 +64,7 @@ class DeletionCrashIT {
     return RawHttp.post(server.port(), "/sessions/" + id(session) + "/events", message(entry));
   }
 
-  /** Asks for random changes of the sessions of one client, until the server is gone. */
+  /** Requests random changes of one client's sessions, until the server is gone. */
   private Void change(JarServer server, int client, Random random, int kill) throws Exception {
     try {
       for (int request; (request = requests.incrementAndGet()) > 0; ) {
@@ -101,7 +101,7 @@ class DeletionCrashIT {
     return null;
   }
 
-  /** The session as it can be read, in the oracle's terms. */
+  /** Returns the session's state as the server shows it, in the oracle's terms. */
   private static Stored read(JarServer server, int session, Stored expected) throws Exception {
     RawHttp answer = RawHttp.get(server.port(), "/sessions/" + id(session));
     return switch (answer.status()) {
@@ -164,7 +164,7 @@ class DeletionCrashIT {
     underWay[session] = acknowledged[session];
   }
 
-  /** An open session tells only how many events it has; at the end, all are looked at. */
+  /** Ends all sessions to compare their events: an open session shows only their number. */
   private void endAll(JarServer server, long seed) throws Exception {
     for (int i = 0; i < IDS; i++) {
       if (acknowledged[i].exists() && !acknowledged[i].complete()) {

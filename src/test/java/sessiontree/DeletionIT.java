@@ -27,9 +27,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What is deleted is gone, for everybody and for good; and nothing else is. */
+/** Deleted sessions are gone for everybody and for good, and nothing else is. */
 class DeletionIT {
-  /** So small that what is stored is soon spilled to run files, and the log has many segments. */
+  /** Limits so small that data is soon spilled to run files, and the log has many segments. */
   private static final String[] SMALL = {"--memory-bytes=65536", "--log-bytes=65536"};
 
   @TempDir private Path folder;
@@ -84,7 +84,7 @@ class DeletionIT {
     }
   }
 
-  /** What a session is when it is deleted. */
+  /** The state of a session when it is deleted. */
   private enum Kind {
     OPEN,
     OPEN_AND_SPILLED,
@@ -239,7 +239,7 @@ class DeletionIT {
         write(ending, post.formatted(id, body.length(), body));
         write(deleting, delete.formatted(id));
         RawHttp ended = RawHttp.read(ending);
-        if (ended.status() != 200) { // it came behind the deletion
+        if (ended.status() != 200) { // it came after the deletion
           assertThat(ended.body()).containsAnyOf("session_not_started", "session_deleted");
         }
         assertThat(deleting.getInputStream().readNBytes(12))
@@ -265,7 +265,7 @@ class DeletionIT {
       throws Exception {
     String marker = "marker-" + newId();
     List<String> others = new ArrayList<>();
-    for (int i = 0; i < 4; i++) { // before, between and after, in the same files
+    for (int i = 0; i < 4; i++) { // around the deleted ones, in the same files
       others.add("other" + i);
       store("other" + i, Kind.OPEN, "kept" + i);
       if (i == 1) {
@@ -298,7 +298,7 @@ class DeletionIT {
         }
       }
       return found;
-    } catch (NoSuchFileException | UncheckedIOException e) { // one went meanwhile
+    } catch (NoSuchFileException | UncheckedIOException e) { // a file was deleted meanwhile
       return List.of(folder);
     }
   }

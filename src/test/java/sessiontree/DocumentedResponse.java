@@ -11,9 +11,9 @@ import java.util.Locale;
 import java.util.Map.Entry;
 import java.util.Set;
 
-/** A response of the OpenAPI document, which actual answers are held to. */
+/** A response in the OpenAPI document, against which actual responses are checked. */
 record DocumentedResponse(ApiDocument document, JsonNode definition) {
-  /** Of HTTP itself, or of all answers, and of no operation. */
+  /** Headers of HTTP itself or of every response, which the document need not list. */
   private static final Set<String> EVERYWHERE =
       Set.of(
           "date",
@@ -30,7 +30,7 @@ record DocumentedResponse(ApiDocument document, JsonNode definition) {
     return new DocumentedResponse(operation.document(), operation.document().resolve(response));
   }
 
-  /** Headers, content type and body. The answer to a HEAD has no body. */
+  /** Checks headers, content type and body. A response to HEAD must have no body. */
   void assertAllows(HttpAnswer answer, boolean head) throws IOException {
     assertHeaders(answer);
     JsonNode content = definition.path("content");

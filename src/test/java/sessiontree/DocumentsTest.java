@@ -23,7 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import sessiontree.event.Problem;
 
-/** The README and the pages of the manual name what is there, and link to it. */
+/** Checks the README and the manual: links, names of tests, flags, defaults and codes. */
 class DocumentsTest {
   private static final Path README = Path.of("README.md");
   private static final Path MANUAL = Path.of("src/site/markdown");
@@ -33,7 +33,7 @@ class DocumentsTest {
   private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.*)$");
   private static final Pattern FLAG = Pattern.compile("`--([a-z-]+)`");
 
-  /** A row's first code, and its status. */
+  /** A table row that begins with a code and its status, or a dash for none. */
   private static final Pattern CODE =
       Pattern.compile("(?m)^\\| `([a-z_]+)` \\| (?:[0-9]{3}|–) \\|");
 
@@ -66,7 +66,7 @@ class DocumentsTest {
     }
   }
 
-  /** As GitHub makes them of headings. */
+  /** Returns the anchors that GitHub makes of a page's headings. */
   private static List<String> anchors(Path page) throws IOException {
     return found(HEADING, Files.readString(page)).stream()
         .map(heading -> heading.toLowerCase(Locale.ROOT))
@@ -97,7 +97,7 @@ class DocumentsTest {
             .contains("`SESSIONTREE_" + flag.toUpperCase(Locale.ROOT).replace('-', '_') + "`");
       }
     }
-    flags.add("version"); // in the row of help
+    flags.add("version"); // documented in the row of help
     String help = help();
     assertThat(found(Pattern.compile("--([a-z-]+)"), help))
         .containsExactlyInAnyOrderElementsOf(flags);
@@ -118,7 +118,7 @@ class DocumentsTest {
     return Files.readAllLines(page).stream().filter(line -> line.startsWith("| `--")).toList();
   }
 
-  /** If help tells a value of the flag, the row has it. */
+  /** Asserts that the row has each flag's default, if help states one. */
   private static void assertDefault(String row, String help) {
     for (String flag : found(FLAG, row)) {
       Pattern ofFlag = Pattern.compile("--" + flag + "\\b(.*?)(?= --[a-z]| Each option)");

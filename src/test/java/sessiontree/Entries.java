@@ -2,14 +2,14 @@ package sessiontree;
 
 import java.util.UUID;
 
-/** Entries and messages as a client writes them, for tests that do not care how. */
+/** Entries and messages as clients write them, for tests to which their form does not matter. */
 final class Entries {
   static final String START = "1569972082";
   static final String END = "1569972090";
 
   private Entries() {}
 
-  /** The id of a session that no other test uses. */
+  /** Returns a session id that no other test uses. */
   static String newId() {
     return UUID.randomUUID().toString();
   }
@@ -27,7 +27,7 @@ final class Entries {
         .formatted(type, timestamp, id);
   }
 
-  /** An EVENT, which has the same form in a message and in a tree. */
+  /** Returns an EVENT, which has the same form in a message and in a tree. */
   static String event(String timestamp, String name) {
     return "{\"type\":\"EVENT\",\"timestamp\":%s,\"name\":\"%s\"}".formatted(timestamp, name);
   }
@@ -36,7 +36,7 @@ final class Entries {
     return "[" + String.join(",", entries) + "]";
   }
 
-  /** The tree of a session with {@link #start} and {@link #end}. */
+  /** Returns the tree of a session with {@link #start} and {@link #end}. */
   static String tree(String... children) {
     return "{\"type\":\"SESSION\",\"start\":%s,\"end\":%s,\"children\":[%s]}"
         .formatted(START, END, String.join(",", children));

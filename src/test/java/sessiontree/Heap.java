@@ -4,7 +4,7 @@ package sessiontree;
 public final class Heap {
   private Heap() {}
 
-  /** Bytes that are in use when all garbage is collected. */
+  /** Collects garbage, and returns the number of bytes in use. */
   public static long usedBytes() {
     System.gc();
     return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();

@@ -15,10 +15,10 @@ import java.util.TreeMap;
 import java.util.zip.GZIPInputStream;
 
 /**
- * An answer over HTTP, however it was asked for.
+ * An HTTP response, whichever client received it.
  *
- * @param headers by their names in lower case
- * @param body without its content coding
+ * @param headers values by lower-case name
+ * @param body with its content coding removed
  */
 record HttpAnswer(int status, Map<String, String> headers, String body) {
   private static final HttpClient HTTP =
@@ -31,7 +31,7 @@ record HttpAnswer(int status, Map<String, String> headers, String body) {
   /**
    * Sends a request without a body.
    *
-   * @param headers names and values by turns
+   * @param headers alternating names and values
    */
   static HttpAnswer send(JarServer server, String method, String path, String... headers)
       throws IOException, InterruptedException {
@@ -59,7 +59,7 @@ record HttpAnswer(int status, Map<String, String> headers, String body) {
   }
 
   private static String gunzip(byte[] bytes) {
-    if (bytes.length == 0) { // to a HEAD
+    if (bytes.length == 0) { // in response to HEAD
       return "";
     }
     try (GZIPInputStream in = new GZIPInputStream(new ByteArrayInputStream(bytes))) {

@@ -34,7 +34,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a client that posts and gets can rely on. */
+/** What a client of POST and GET can rely on. */
 class HttpIT {
   private static final int MAX_MESSAGE_BYTES = 10_000;
   private static final int MAX_WRITERS = 10_000;
@@ -203,7 +203,7 @@ class HttpIT {
       assertThat(head.body()).isEmpty();
       assertThat(head.headers().keySet()).isEqualTo(get.headers().keySet());
       for (String name : get.headers().keySet()) {
-        boolean counts = name.equals("content-length") && status / 100 == 2; // as /metrics does
+        boolean counts = name.equals("content-length") && status / 100 == 2; // varies in /metrics
         if (!name.equals("date") && !(counts && path.equals("/metrics")) && status != 405) {
           assertThat(head.headers().get(name)).as(name).isEqualTo(get.headers().get(name));
         }
@@ -618,7 +618,7 @@ class HttpIT {
     }
   }
 
-  /** Java's own client asks to go on in HTTP/2, unless it is told not to. */
+  /** By default, Java's HTTP client asks for an upgrade to HTTP/2. */
   @Test
   void clientThatWouldRatherSpeakHttp2_isAnsweredInHttp1() throws Exception {
     HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_2).build();

@@ -17,14 +17,14 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The shipped jar as a child process on a free port. It works in the folder that its store is in,
- * so whatever it leaves there can be seen. Ends no process but its own.
+ * The shipped jar as a child process on a free port. Its working directory is the folder that its
+ * store is in, so tests see every file that it leaves there. Ends no process but its own.
  */
 final class JarServer implements AutoCloseable {
   private static final long DEADLINE_SECONDS = 30;
   private static final String LISTENING = "sessiontree listening on http://";
 
-  /** Options by which classes are loaded sooner; none until the first server has told which. */
+  /** JVM options that use the class archive: null at first, empty while it is being made. */
   private static List<String> classes;
 
   private final Process process;
@@ -40,12 +40,12 @@ final class JarServer implements AutoCloseable {
     collect(process.getErrorStream(), errors);
   }
 
-  /** As run.sh does: keeps an archive of what a start loads, which spares others a third of it. */
+  /** Archives the classes that a start loads, as run.sh does; this cuts later starts by a third. */
   private static synchronized List<String> classes() throws IOException, InterruptedException {
     if (classes != null) {
       return classes;
     }
-    classes = List.of(); // for the server that is started here
+    classes = List.of(); // used by the server that is started here
     Path folder = Files.createTempDirectory("classes");
     Path archive = folder.resolve("classes.jsa");
     try (JarServer server =
@@ -72,17 +72,17 @@ final class JarServer implements AutoCloseable {
     return of(store).flags(flags).start();
   }
 
-  /** Whether stores are folders: with -Dsessiontree.store=postgres they are databases. */
+  /** Returns whether stores are folders; with -Dsessiontree.store=postgres they are databases. */
   static boolean isInFolder() {
     return !"postgres".equals(System.getProperty("sessiontree.store"));
   }
 
-  /** A server to be started there. */
+  /** Returns a launch of a server with its store at {@code store}. */
   static Launch of(Path store) {
     return new Launch(store.toAbsolutePath());
   }
 
-  /** How a server is started: with nothing of this process's environment that is meant for it. */
+  /** How a server is started. It inherits none of this process's SESSIONTREE_ variables. */
   static final class Launch {
     private final Path store;
     private final List<String> java = new ArrayList<>();
@@ -94,7 +94,7 @@ final class JarServer implements AutoCloseable {
       flags.addAll(List.of("--port", "0", "--store", store(store)));
     }
 
-    /** The folder; or a database in its place. */
+    /** Returns the folder, or the URL of a database in its place. */
     private static String store(Path folder) {
       if (isInFolder()) {
         return folder.toString();
@@ -106,7 +106,7 @@ final class JarServer implements AutoCloseable {
       }
     }
 
-    /** Options of the JVM. */
+    /** Adds JVM options. */
     Launch java(String... options) {
       java.addAll(List.of(options));
       return this;
@@ -117,7 +117,7 @@ final class JarServer implements AutoCloseable {
       return this;
     }
 
-    /** Nothing but these: no port, and no store. */
+    /** Replaces all flags, including those of port and store. */
     Launch onlyFlags(String... these) {
       flags.clear();
       return flags(these);
@@ -128,11 +128,11 @@ final class JarServer implements AutoCloseable {
       return this;
     }
 
-    /** Starts it, and does not wait. */
+    /** Starts the process, and does not wait for the server. */
     JarServer launch() throws IOException, InterruptedException {
       List<String> command = new ArrayList<>();
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-      // What lives for seconds is not worth compiling well.
+      // A server that lives for seconds does not repay full optimization.
       command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
       command.addAll(classes());
       command.addAll(java);
@@ -146,7 +146,7 @@ final class JarServer implements AutoCloseable {
       return new JarServer(builder.start());
     }
 
-    /** Starts it, and returns when it listens. */
+    /** Starts the server, and returns when it listens. */
     JarServer start() throws IOException, InterruptedException {
       JarServer server = launch();
       try {
@@ -163,7 +163,7 @@ final class JarServer implements AutoCloseable {
       }
     }
 
-    /** Starts it where it is to end by itself. */
+    /** Starts a server that must exit by itself, and waits for its exit. */
     Ended run() throws IOException, InterruptedException {
       try (JarServer server = launch()) {
         int code = server.awaitExit();
@@ -172,7 +172,7 @@ final class JarServer implements AutoCloseable {
     }
   }
 
-  /** What a server that has ended by itself leaves. */
+  /** The exit code and output of a server that exited by itself. */
   record Ended(int code, List<String> output, List<String> errors) {}
 
   private void collect(InputStream stream, BlockingQueue<String> lines) {
@@ -182,7 +182,7 @@ final class JarServer implements AutoCloseable {
               try (var reader =
                   new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8))) {
                 for (String line; (line = reader.readLine()) != null; ) {
-                  if (isInFolder() || !line.contains("waits for no standby")) { // it has none
+                  if (isInFolder() || !line.contains("waits for no standby")) { // tests have none
                     lines.add(line);
                   }
                 }
@@ -200,7 +200,7 @@ final class JarServer implements AutoCloseable {
     return port;
   }
 
-  /** Where it says that it listens. */
+  /** Returns the URL at which the server says that it listens. */
   String listening() {
     return listening;
   }
@@ -209,27 +209,27 @@ final class JarServer implements AutoCloseable {
     return URI.create("http://127.0.0.1:" + port + path);
   }
 
-  /** How many threads it has (of the kernel's, as Linux tells them). */
+  /** Returns the number of the server's kernel threads, as counted by Linux. */
   int threads() {
     return Path.of("/proc", "" + process.pid(), "task").toFile().list().length;
   }
 
-  /** What it has said on standard error. */
+  /** Returns what the server has written to standard error so far. */
   String errors() {
     return String.join("\n", errors);
   }
 
-  /** What it has said there beside what belongs to every day. */
+  /** Returns the lines of {@link #errors} whose level is not INFO. */
   String complaints() {
     return String.join("\n", errors.stream().filter(line -> !line.contains(" INFO ")).toList());
   }
 
-  /** What it has said on standard output after the line that it listens. */
+  /** Returns the lines on standard output after the one that says where the server listens. */
   List<String> furtherOutput() {
     return List.copyOf(output);
   }
 
-  /** Lets it do nothing until {@link #resume}. */
+  /** Stops the process (SIGSTOP) until {@link #resume}. */
   void suspend() throws IOException, InterruptedException {
     signal("STOP");
   }
@@ -246,12 +246,12 @@ final class JarServer implements AutoCloseable {
     }
   }
 
-  /** Asks it to end (SIGTERM). */
+  /** Sends SIGTERM, and does not wait. */
   void askToEnd() {
-    process.toHandle().destroy(); // that of Process closes its output before it is read
+    process.toHandle().destroy(); // Process.destroy() closes the output before it is read
   }
 
-  /** Waits for its end, and returns the exit code. */
+  /** Waits for the process to exit, and returns its exit code. */
   int awaitExit() throws InterruptedException {
     if (!process.waitFor(DEADLINE_SECONDS, TimeUnit.SECONDS)) {
       throw new AssertionError("the server does not end\n" + errors());
@@ -262,13 +262,13 @@ final class JarServer implements AutoCloseable {
     return process.exitValue();
   }
 
-  /** SIGTERM; returns the exit code. */
+  /** Sends SIGTERM, waits, and returns the exit code. */
   int terminate() throws InterruptedException {
     askToEnd();
     return awaitExit();
   }
 
-  /** SIGKILL; returns when the process is gone. */
+  /** Sends SIGKILL, and returns when the process is gone. */
   void kill() throws InterruptedException {
     process.toHandle().destroyForcibly();
     awaitExit();

@@ -6,7 +6,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Servers by name, each started with a store of its own when it is first asked for. */
+/** Servers by name, each with its own store, started when first asked for. */
 final class JarServers implements AutoCloseable {
   private final Path folder;
   private final Map<String, JarServer> servers = new LinkedHashMap<>();
@@ -16,7 +16,7 @@ final class JarServers implements AutoCloseable {
     this.folder = folder;
   }
 
-  /** The flags count when it is started. One that did not start is not tried again. */
+  /** Returns the server, which the first call starts with {@code flags}; a failure is final. */
   JarServer get(String name, String... flags) throws IOException, InterruptedException {
     JarServer server = servers.get(name);
     if (failures.containsKey(name)) {

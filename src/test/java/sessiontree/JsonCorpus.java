@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * Documents that are JSON as the server takes it, trailing commas included, and documents that are
- * not. {@code json-corpus.txt} says how they are written down.
+ * JSON documents that the server accepts, trailing commas included, and malformed ones. The head of
+ * {@code json-corpus.txt} explains its format.
  */
 public final class JsonCorpus {
   private static final String RESOURCE = "/json-corpus.txt";
@@ -20,7 +20,7 @@ public final class JsonCorpus {
   /**
    * One document.
    *
-   * @param text its line in the file, escapes and all
+   * @param text its line in the file, with all escapes
    */
   public record Document(boolean wellFormed, String text, byte[] bytes) {
     @Override
@@ -33,7 +33,7 @@ public final class JsonCorpus {
     return documents().stream().filter(Document::wellFormed);
   }
 
-  /** Some of them are not UTF-8 either. */
+  /** Returns the malformed documents, some of which are not UTF-8 either. */
   public static Stream<Document> malformed() {
     return documents().stream().filter(document -> !document.wellFormed());
   }

@@ -17,7 +17,7 @@ import java.io.InputStream;
 import java.net.URI;
 import java.util.List;
 
-/** Values against JSON Schema 2020-12, by a validator that is not ours. Asks no network. */
+/** Checks values against JSON Schema 2020-12, with a third-party validator and no network. */
 final class JsonSchemas {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final URI SCHEMA = URI.create("https://sessiontree.test/schema");
@@ -25,14 +25,14 @@ final class JsonSchemas {
 
   private JsonSchemas() {}
 
-  /** What is wrong with a value: place, rule and words of each violation; empty if nothing is. */
+  /** Returns each violation of the schema: location, rule and message. Empty if valid. */
   static List<String> violations(JsonNode schema, JsonNode value) {
     SchemaStore store = store();
     store.register(SCHEMA, JSON.convertValue(schema, Object.class));
     return violations(store.getSchema(SCHEMA), value);
   }
 
-  /** What is wrong with an OpenAPI 3.1 document, the schemas in it included. */
+  /** Returns the violations in an OpenAPI 3.1 document, including those in its schemas. */
   static List<String> openApiViolations(JsonNode document) throws IOException {
     SchemaStore store = store();
     for (String name :

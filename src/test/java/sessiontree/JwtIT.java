@@ -36,7 +36,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What the bearer of a JWT may do, and which JWTs are none. */
+/** What the bearer of a JWT may do, and which JWTs are refused. */
 class JwtIT {
   private static final String SECRET = "a secret of the back end, of 32 bytes or more";
   private static final String OLD_SECRET = "another secret, which the back end used before it";
@@ -75,7 +75,7 @@ class JwtIT {
     return Instant.now().plusSeconds(60);
   }
 
-  /** For one session, or, if that is null, for all. */
+  /** Returns a builder of a JWT for one session, or for all if {@code session} is null. */
   private static JWTCreator.Builder jwt(String scope, String session) {
     JWTCreator.Builder jwt = JWT.create().withExpiresAt(inAMinute()).withClaim("scope", scope);
     return session == null ? jwt : jwt.withClaim("session", session);
@@ -240,7 +240,7 @@ class JwtIT {
             + "\n-----END PUBLIC KEY-----\n");
   }
 
-  /** As an attacker does who knows the public key, and has it taken for a secret. */
+  /** Forges a JWT, like an attacker who hopes that the public key is taken for an HMAC secret. */
   private static String signedWithPublicKey(PublicKey key) throws IOException {
     return jwt("read", "mine").sign(Algorithm.HMAC256(Files.readString(pem(key)).strip()));
   }

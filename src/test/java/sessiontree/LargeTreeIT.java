@@ -24,11 +24,11 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A tree that is about as large as the server's heap, and clients that do not hurry to read it. */
+/** A tree about as large as the server's heap, and clients that read it slowly. */
 class LargeTreeIT {
   private static final String ID = "large";
   private static final int MESSAGES = 120;
-  private static final int EVENTS = 50; // a message
+  private static final int EVENTS = 50; // per message
   private static final int NAME_BYTES = 10_000;
   private static final int READERS = 16;
   private static final int DEAF = 400;
@@ -39,7 +39,7 @@ class LargeTreeIT {
   private static long treeBytes;
   private static long treeCrc;
 
-  /** Stores some 60 MB, half as large by gzip, in which every part differs from all others. */
+  /** Stores a tree of some 60 MB, half of that in gzip, in which no two parts are the same. */
   @BeforeAll
   static void startServer() throws Exception {
     server = JarServer.of(folder.resolve("store")).java("-Xmx64m").start();
@@ -78,7 +78,7 @@ class LargeTreeIT {
     treeBytes += bytes.length;
   }
 
-  /** One that has asked for the tree, and takes in little of it before it is read. */
+  /** A client that has requested the tree, and buffers little of it before it is read. */
   private static final class Reader implements AutoCloseable {
     private final Socket socket = new Socket();
     private final CRC32C crc = new CRC32C();
@@ -93,13 +93,13 @@ class LargeTreeIT {
       socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), server.port()));
       socket.setSoTimeout(30_000);
       String coding = gzip ? "gzip" : "identity";
-      String head = // HTTP/1.0, so that the body is not in chunks
+      String head = // HTTP/1.0, so that the body is not chunked
           "GET /sessions/%s HTTP/1.0\r\nHost: localhost\r\nAccept-Encoding: %s\r\n\r\n"
               .formatted(ID, coding);
       socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
     }
 
-    /** Reads one part; false if there is no more. */
+    /** Reads one part; returns false at the end of the body. */
     boolean read() throws IOException {
       if (body == null) {
         body = afterHead();
@@ -140,7 +140,7 @@ class LargeTreeIT {
       for (int i = 0; i < READERS; i++) {
         readers.add(new Reader(i % 2 == 0));
       }
-      for (boolean more = true; more; ) { // each by turns, so that all are under way together
+      for (boolean more = true; more; ) { // in turn, so that all are served concurrently
         more = false;
         for (Reader reader : readers) {
           more |= reader.read();

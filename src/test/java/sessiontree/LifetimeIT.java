@@ -11,7 +11,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Sessions that nobody ends, and trees that nobody wants any more. */
+/** Sessions that nobody ends, and trees that nobody needs any more. */
 class LifetimeIT {
   @TempDir private Path folder;
 
@@ -66,7 +66,7 @@ class LifetimeIT {
       server.kill();
     }
     try (JarServer server = JarServer.start(store(), "--delete-after=1s")) {
-      awaitGone(server, "idle"); // as any other session that was completed before
+      awaitGone(server, "idle"); // like any session that was completed before
       awaitGone(server, "bare");
     }
   }
@@ -86,7 +86,7 @@ class LifetimeIT {
     }
   }
 
-  /** Counts time itself: what it claims holds however slow the machine is. */
+  /** Measures the time itself, so its claim holds however slow the machine is. */
   @Test
   void timeThatTheServerIsStopped_doesNotCount() throws Exception {
     long abandonNanos = TimeUnit.SECONDS.toNanos(2);

@@ -24,9 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/**
- * Clients that are too many, too slow or too large: what they are told, and what it costs others.
- */
+/** Clients that are too many, too slow, or send too much: their errors, and the cost to others. */
 class LimitsIT {
   private static final int MAX_MESSAGE_BYTES = 10_000;
   private static final int MAX_CONNECTIONS = 20;
@@ -36,10 +34,10 @@ class LimitsIT {
   @TempDir static Path folder;
   private static JarServers servers;
 
-  /** Takes few bytes, and gives little time. */
+  /** Has a low limit of message bytes, and a short request timeout. */
   private static JarServer strict;
 
-  /** Takes few connections, and few sessions. */
+  /** Has low limits of connections and of open sessions. */
   private static JarServer small;
 
   private final String id = newId();
@@ -69,7 +67,7 @@ class LimitsIT {
   @Test
   void headerFieldsBeyondTheLimit_areRefused() throws Exception {
     assertThat(RawHttp.send(strict.port(), "GET /health", "a:\r\n".repeat(98), "").status())
-        .isEqualTo(200); // and two more
+        .isEqualTo(200); // with Host and Connection, 100 fields
     assertProblem(
         RawHttp.send(strict.port(), "GET /health", "a:\r\n".repeat(99), ""),
         431,
@@ -91,9 +89,9 @@ class LimitsIT {
 
   // Time
 
-  /** Writes all byte by byte, for as long as the server leaves the connection open. */
+  /** Writes byte by byte until the server closes the connection; fails if it does not. */
   private static void dribble(Socket socket, String bytes) throws IOException {
-    socket.setSoTimeout(100); // a byte each
+    socket.setSoTimeout(100); // the pause after each byte
     for (int i = 0; i < bytes.length(); i++) {
       try {
         socket.getOutputStream().write(bytes.charAt(i));
@@ -102,7 +100,7 @@ class LimitsIT {
         }
         throw new AssertionError("answered, after byte " + i);
       } catch (SocketTimeoutException e) {
-        // it is still open
+        // the connection is still open
       } catch (IOException e) {
         return; // reset
       }
@@ -137,7 +135,7 @@ class LimitsIT {
       write(
           socket,
           "POST /sessions/%s/events HTTP/1.1\r\nHost: localhost\r\n%s".formatted(id, length));
-      socket.setSoTimeout(100); // a byte each
+      socket.setSoTimeout(100); // the pause after each byte
       RawHttp response = null;
       for (String rest = message(start(id)) + " ".repeat(200);
           response == null;
@@ -146,7 +144,7 @@ class LimitsIT {
         try {
           response = RawHttp.read(socket);
         } catch (SocketTimeoutException e) {
-          // it is still waited for
+          // the server still waits for the body
         }
       }
       assertProblem(response, 408, "request_timeout");
@@ -163,7 +161,7 @@ class LimitsIT {
       if (before.endsWith("\r\n")) {
         assertThat(RawHttp.read(socket).status()).isEqualTo(200);
       }
-      while (socket.getInputStream().read() >= 0) {} // an answer to half a head is as good
+      while (socket.getInputStream().read() >= 0) {} // reads to the end, past any response
     }
   }
 
@@ -172,7 +170,7 @@ class LimitsIT {
     try (RawStream stream = RawStream.connect(strict.port(), id)) {
       stream.next("OPEN");
       stream.send(RawStream.TEXT, false, "[".getBytes(StandardCharsets.US_ASCII));
-      for (int i = 0; i < 3; i++) { // each for longer than a request may take
+      for (int i = 0; i < 3; i++) { // each takes longer than the request timeout
         idleConnection_isClosed(HEALTH + "\r\n");
       }
       String rest = message(start(id)).substring(1);
@@ -187,7 +185,7 @@ class LimitsIT {
     socket.getOutputStream().write(text.getBytes(StandardCharsets.US_ASCII));
   }
 
-  /** Sends until all is sent, or the server takes no more. */
+  /** Starts a thread that sends {@code times} parts, or fewer if the server takes no more. */
   private static Thread sendMuch(OutputStream out, byte[] part, int times) {
     Thread sender =
         new Thread(
@@ -197,7 +195,7 @@ class LimitsIT {
                   out.write(part);
                 }
               } catch (IOException e) {
-                // the test looks at the answer
+                // the test checks the response
               }
             },
             "sender");
@@ -285,7 +283,7 @@ class LimitsIT {
           RawHttp.upgrade(small.port(), "/sessions/" + id + "/stream"),
           503,
           "too_many_connections");
-      for (int i = 0; i < 10 * MAX_CONNECTIONS; i++) { // and many more cost nothing
+      for (int i = 0; i < 10 * MAX_CONNECTIONS; i++) { // many more cost nothing
         held.add(RawHttp.open(small.port()));
       }
       ((RawStream) held.get(1)).send("[]");
@@ -310,12 +308,12 @@ class LimitsIT {
       return RawHttp.get(small.port(), "/health").status() == 200
           && RawHttp.upgrade(small.port(), "/sessions/" + id + "/stream").status() == 101
           && Scrape.of(small).own("connections") < MAX_CONNECTIONS / 2;
-    } catch (IOException e) { // the server has not seen yet that so many are closed
+    } catch (IOException e) { // the server has not noticed yet that others are closed
       return false;
     }
   }
 
-  /** Takes one more connection, and keeps it; true if it was one too many. */
+  /** Opens one more connection and keeps it; returns whether it was refused as one too many. */
   private boolean hold(List<AutoCloseable> held) throws IOException {
     if (held.size() % 2 == 1) {
       if (RawHttp.upgrade(small.port(), "/sessions/" + id + "/stream").status() == 503) {

@@ -74,12 +74,12 @@ class ListingIT {
     return page.path("sessions").findValuesAsText("session_id");
   }
 
-  /** The ids of all pages. */
+  /** Returns the ids on all pages. */
   private List<String> all(String query) throws Exception {
     return from(query, list("?" + query));
   }
 
-  /** The ids of a page, and of all behind it. */
+  /** Returns the ids on {@code first} and on all pages after it. */
   private List<String> from(String query, JsonNode first) throws Exception {
     List<String> ids = new ArrayList<>(ids(first));
     for (JsonNode page = first; page.has("next"); ) {

@@ -12,12 +12,12 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Flow;
 
-/** Watches a session as an EventSource does, without reconnecting. */
+/** A client that watches a session as an EventSource does, but does not reconnect. */
 final class LiveClient implements Flow.Subscriber<String> {
   private static final HttpClient HTTP =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
-  /** An event; what it does not have is null. */
+  /** A server-sent event; fields that it lacks are null. */
   record Event(String name, String id, String data) {}
 
   private final CompletableFuture<HttpResponse<Void>> response;
@@ -49,7 +49,7 @@ final class LiveClient implements Flow.Subscriber<String> {
     return new LiveClient(server, session, lastEventId);
   }
 
-  /** Waits for the response's end; its status, and what its body was. */
+  /** Waits until the response has ended, and returns its status and headers. */
   HttpResponse<Void> response() {
     return response.join();
   }
@@ -62,13 +62,13 @@ final class LiveClient implements Flow.Subscriber<String> {
     return comments;
   }
 
-  /** Waits until so many events have come. */
+  /** Waits for {@code count} events, and returns all so far. */
   List<Event> await(int count) throws Exception {
     Await.until(count + " events", () -> events().size() >= count);
     return events();
   }
 
-  /** Waits until the server has ended the stream, or its connection is cut. */
+  /** Waits until the server ends the stream or the connection is cut; returns all events. */
   List<Event> awaitEnd() throws Exception {
     Await.until("the stream has ended", this::hasEnded);
     return events();
@@ -82,12 +82,12 @@ final class LiveClient implements Flow.Subscriber<String> {
     return subscription != null;
   }
 
-  /** The data of all events of that name. */
+  /** Returns the data of all events with that name. */
   List<String> data(String named) {
     return events().stream().filter(event -> event.name.equals(named)).map(Event::data).toList();
   }
 
-  /** Hangs up. */
+  /** Hangs up, once the response has begun. */
   void close() throws Exception {
     Await.until("the response has begun", this::hasBegun);
     subscription.cancel();

@@ -23,12 +23,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import sessiontree.LiveClient.Event;
 
-/** What a client that watches a session while it grows can rely on. */
+/** What a client that watches a growing session can rely on. */
 class LiveIT {
   private static final int WATCHERS = 1_000;
   private static final int SESSIONS = 100;
 
-  /** Jetty's pool is 64; no thread for each watcher. */
+  /** More than Jetty's pool of 64, and far fewer than one for each watcher. */
   private static final int FEW_THREADS = 200;
 
   @TempDir static Path folder;
@@ -303,7 +303,7 @@ class LiveIT {
       int children = messages * eventsEach + 1;
       int last = 0;
       for (int i = 0; i < events.size(); i++) {
-        last = events.get(i).name().equals("reset") ? i + 1 : last; // it may have come too late
+        last = events.get(i).name().equals("reset") ? i + 1 : last; // it may have fallen behind
       }
       assertThat(events.subList(last, events.size())).hasSize(children + 2);
       assertThat(events.get(events.size() - 1)).isEqualTo(complete("" + children));

@@ -26,7 +26,7 @@ class ManyConnectionsIT {
   private static final int CONNECTIONS = 2_000;
   private static final int MESSAGES = 20;
 
-  /** More than wait by Java's default, and fewer than any Linux lets wait (128 before 5.4). */
+  /** More than Java's default listen backlog, and within that of any Linux (128 before 5.4). */
   private static final int AT_ONCE = 120;
 
   private static final int CONNECT_MILLIS = 30_000;

@@ -6,7 +6,7 @@ import sessiontree.event.Batch;
 import sessiontree.event.MessageParser;
 import sessiontree.event.ProblemException;
 
-/** Messages of tests, and the trees they make. Their batches are good for any session. */
+/** Messages for tests, and the trees that result. Their batches can be appended to any session. */
 public final class Messages {
   private static final String ID = "s";
 
@@ -20,7 +20,7 @@ public final class Messages {
     return "{\"type\":\"SESSION_END\",\"timestamp\":" + timestamp + ",\"session_id\":\"s\"}";
   }
 
-  /** An EVENT as it is sent, and as it stands in the tree. */
+  /** Returns an EVENT, which has the same form in a message and in a tree. */
   public static String event(Object timestamp, String name) {
     return "{\"type\":\"EVENT\",\"timestamp\":" + timestamp + ",\"name\":\"" + name + "\"}";
   }
@@ -38,7 +38,7 @@ public final class Messages {
     }
   }
 
-  /** The tree of a session, given its events in order. */
+  /** Returns the tree of a session, given its events in order. */
   public static String tree(Object start, Object end, List<String> events) {
     return "{\"type\":\"SESSION\",\"start\":"
         + start

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What Prometheus is told. */
+/** The metrics that Prometheus scrapes. */
 class MetricsIT {
   @TempDir private Path folder;
   private JarServer server;
@@ -83,13 +83,13 @@ class MetricsIT {
   void numbers_areThoseOfWhatHappened() throws Exception {
     assertThat(post("a/events?writer=w&message=1", message(start("a"), event("1", "e"))).status())
         .isEqualTo(200);
-    post("a/events?writer=w&message=1", message(start("a"), event("1", "e"))); // duplicate: 2
-    post("a/events", message(start("a"))); // a retry: stored, and nothing of it
+    post("a/events?writer=w&message=1", message(start("a"), event("1", "e"))); // 2 duplicates
+    post("a/events", message(start("a"))); // a retry: stored, without its entry
     post("a/events", message(bound("SESSION_START", "1", "a"), event("1", "e"))); // refused: 2
-    post("a/events", "["); // cannot be read
+    post("a/events", "["); // unreadable: no entries
     post("a/events", "[]");
     post("a/events", message(event("2", "f"), end("a")));
-    post("b/events", message(event("1", "e"))); // not started: 1
+    post("b/events", message(event("1", "e"))); // not started: 1 entry
     post("b/events", message(start("b")));
     post("c/events", message(start("c")));
     RawHttp.send(server.port(), "DELETE /sessions/c", "", "");
@@ -206,7 +206,7 @@ class MetricsIT {
     assertThat(Scrape.of(server).own("ack_seconds_count")).isEqualTo(2);
   }
 
-  /** Among them what Prometheus and Telegraf send. */
+  /** Includes the Accept headers of Prometheus and Telegraf. */
   @ParameterizedTest
   @CsvSource({
     "'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,text/plain;version=0.0.4;q=0.3', text/plain",

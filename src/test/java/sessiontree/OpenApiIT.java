@@ -24,16 +24,16 @@ import sessiontree.Operation.Outcome;
 import sessiontree.OperationCases.Case;
 import sessiontree.event.Problem;
 
-/** {@code /openapi.json} is valid, and true: the server answers as it says, and in no other way. */
+/** {@code /openapi.json} is valid, and the server responds only in the ways that it documents. */
 class OpenApiIT {
-  /** For streams only, or of a request that no route takes. */
+  /** Codes that are sent on streams only. */
   private static final Set<String> NOT_OVER_HTTP = Set.of(Problem.SESSION_DELETED.code());
 
-  /** What the document says of paths and methods that are not in it. */
+  /** Codes documented for paths and methods that are not in the document. */
   private static final Set<String> OF_NO_OPERATION =
       Set.of(Problem.NOT_FOUND.code(), Problem.METHOD_NOT_ALLOWED.code());
 
-  /** A failure of the server itself is no problem of the client. */
+  /** The code of a failure of the server itself; it is not in {@link Problem}. */
   private static final String FAILURE = "internal";
 
   @TempDir static Path folder;
@@ -122,7 +122,7 @@ class OpenApiIT {
         .map(each -> DynamicTest.dynamicTest(each.toString(), () -> named(each)));
   }
 
-  /** Reports name dynamic tests by number only. */
+  /** Checks a case and names it in the failure, as reports name dynamic tests by number only. */
   private static void named(Case each) throws Exception {
     assumeTrue(
         JarServer.isInFolder() || each.outcome().status() != 503, "the folder is damaged for it");
@@ -188,7 +188,7 @@ class OpenApiIT {
     assertThat(document.root().path("info").path("description").asText()).contains(code);
   }
 
-  /** Generators of code would name what has no name here. */
+  /** Code generators would invent names for unnamed schemas. */
   @Test
   void schemasOfBodies_haveNames_andAllComponentsAreUsed() {
     for (JsonNode content : document.root().findValues("content")) {

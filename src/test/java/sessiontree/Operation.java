@@ -11,7 +11,7 @@ import java.util.Set;
 /**
  * An operation of the OpenAPI document.
  *
- * @param method in capital letters
+ * @param method in upper case
  * @param path with its parameters in braces
  */
 record Operation(ApiDocument document, String method, String path, JsonNode definition) {
@@ -19,9 +19,9 @@ record Operation(ApiDocument document, String method, String path, JsonNode defi
       Set.of("get", "head", "post", "put", "patch", "delete", "options", "trace");
 
   /**
-   * A way an operation may answer.
+   * A documented response of an operation.
    *
-   * @param code of a problem, or an empty string
+   * @param code the code of a problem, or an empty string
    */
   record Outcome(String operation, int status, String code) {
     @Override
@@ -30,7 +30,7 @@ record Operation(ApiDocument document, String method, String path, JsonNode defi
     }
   }
 
-  /** All of a document, path by path. */
+  /** Returns all operations of a document, path by path. */
   static List<Operation> all(ApiDocument document) {
     List<Operation> operations = new ArrayList<>();
     for (Entry<String, JsonNode> path : document.root().path("paths").properties()) {
@@ -64,7 +64,7 @@ record Operation(ApiDocument document, String method, String path, JsonNode defi
     return path.replace("{sessionId}", sessionId);
   }
 
-  /** All that is documented. */
+  /** Returns all documented outcomes of the operation. */
   Set<Outcome> outcomes() {
     Set<Outcome> outcomes = new LinkedHashSet<>();
     for (Entry<String, JsonNode> response : definition.path("responses").properties()) {

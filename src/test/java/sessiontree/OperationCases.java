@@ -22,13 +22,13 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 import sessiontree.Operation.Outcome;
 
-/** How each operation of the OpenAPI document is made to answer in each way that it documents. */
+/** Requests that provoke the documented outcomes of each operation of the OpenAPI document. */
 final class OperationCases {
   private static final int MAX_MESSAGE_BYTES = 40_000;
   private static final String ELSEWHERE = "http://elsewhere.example";
   private static final long DEADLINE_NANOS = TimeUnit.SECONDS.toNanos(30);
 
-  /** Makes an operation answer in the way that the case is for. */
+  /** A documented outcome, and a request that provokes it. */
   record Case(Outcome outcome, String how, Callable<HttpAnswer> provoke) {
     @Override
     public String toString() {
@@ -50,7 +50,7 @@ final class OperationCases {
     return table.cases;
   }
 
-  /** What is documented and not driven here: why. */
+  /** Returns the documented outcomes that no case provokes, each with the reason. */
   static Map<Outcome, String> notProvoked(List<Operation> operations) {
     Map<Outcome, String> reasons = new LinkedHashMap<>();
     for (Operation operation : operations) {
@@ -84,7 +84,7 @@ final class OperationCases {
     return servers.get("full", "--max-open-sessions=1");
   }
 
-  // The table
+  // Cases
 
   private void add(String operation, int status, String code, String how, Callable<HttpAnswer> c) {
     cases.add(new Case(new Outcome(operation, status, code), how, c));
@@ -115,7 +115,7 @@ final class OperationCases {
     add(op, 304, "", "any ETag", () -> send("GET", path, "If-None-Match", "*"));
   }
 
-  /** What many operations answer in the same way. */
+  /** Adds the outcomes that many operations have in common. */
   private void addCommon(Operation operation) {
     String id = operation.id();
     if (operation.hasSession()) {
@@ -259,7 +259,7 @@ final class OperationCases {
         () -> send("GET", "/sessions/" + newId() + "/live"));
   }
 
-  /** Where a session without events is told of. */
+  /** Returns the path on which a complete session without events is watched. */
   private String live() throws Exception {
     return "/sessions/" + stored(newId(), id -> message(start(id), end(id))) + "/live";
   }
@@ -332,7 +332,7 @@ final class OperationCases {
     return HttpAnswer.of(RawHttp.send(server.port(), "GET " + path, lines.toString(), ""));
   }
 
-  /** A request that the operation would take if nothing else were wrong. */
+  /** Sends a request that is valid for the operation if {@code id} and {@code headers} are. */
   private static HttpAnswer any(JarServer server, Operation operation, String id, String... headers)
       throws Exception {
     String path = operation.pathOf(id);
@@ -388,9 +388,9 @@ final class OperationCases {
     return send("GET", "/sessions?limit=1&cursor=" + first.path("next").asText());
   }
 
-  // Trouble
+  // Failures
 
-  /** A body that is announced, and counted, and never comes, leaves no room for another. */
+  /** Sends one byte of a body of nine, to a server with a short request timeout. */
   private HttpAnswer withoutItsBody() throws Exception {
     JarServer hasty = servers.get("hasty", "--request-timeout=1s");
     String head =
@@ -404,7 +404,7 @@ final class OperationCases {
     return HttpAnswer.of(RawHttp.send(server().port(), path, "Content-Encoding: br\r\n", "x"));
   }
 
-  /** What is in the way of the folder of trees keeps the POST waiting for its tree. */
+  /** Ends a session while {@link #unwell} keeps its tree from being written. */
   private HttpAnswer withoutRoomForTheTree() throws Exception {
     unwell("GET");
     return HttpAnswer.post(
@@ -419,7 +419,7 @@ final class OperationCases {
     return answer;
   }
 
-  /** On a server of its own: what a list makes of such a tree is another question. */
+  /** Requests a truncated tree. Uses its own server, so that no list has to deal with the tree. */
   private HttpAnswer cutOff(String method) throws Exception {
     JarServer server = servers.get("damaged");
     String id = newId();
@@ -432,7 +432,7 @@ final class OperationCases {
     return HttpAnswer.send(server, method, "/sessions/" + id);
   }
 
-  /** A file stands where the folder of the trees was. */
+  /** Requests the health of a server whose folder of trees has been replaced by a file. */
   private HttpAnswer unwell(String method) throws Exception {
     JarServer server = servers.get("unwell");
     Path trees = servers.store("unwell").resolve("sessions");

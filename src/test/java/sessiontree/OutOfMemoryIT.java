@@ -20,7 +20,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A server of 64 MB of heap or less, and clients that send more than that. */
+/** Clients that send more than the heap of the server can hold, which is 64 MB or less. */
 class OutOfMemoryIT {
   private static final int FAULT = 70;
 
@@ -35,7 +35,7 @@ class OutOfMemoryIT {
     assertThat(server.errors()).contains("sessiontree: out of memory, the process ends");
   }
 
-  /** With the bound on events lifted. The store's threads and Jetty's have no memory. */
+  /** Lifts the bound on buffered events. Threads of the store and of Jetty run out of memory. */
   @Test
   void eventsThatFillTheHeap_endTheProcess() throws Exception {
     try (JarServer server = server().flags("--memory-bytes=1000000000").start()) {
@@ -54,7 +54,7 @@ class OutOfMemoryIT {
     }
   }
 
-  /** With the bound on bytes received lifted. Only Jetty's threads have no memory. */
+  /** Lifts the bound on in-flight bytes. Only Jetty's threads run out of memory. */
   @Test
   void messagesThatAreNotWhole_andFillTheHeap_endTheProcess() throws Exception {
     List<RawStream> streams = new ArrayList<>();
@@ -77,12 +77,12 @@ class OutOfMemoryIT {
     }
   }
 
-  /** As many as the heap has room for, and one for each 4 KiB of it is known to fit. */
+  /** The limit is what the heap has room for: one session for each 4 KiB, which is known to fit. */
   @Test
   void sessionsThatAreTooManyForTheHeap_areRefused_alsoAfterARestartWithLess() throws Exception {
     try (JarServer server = server().java("-Xmx32m").start()) {
       int limit = (int) Scrape.of(server).own("sessions_open_limit");
-      assertThat(limit).isBetween(6_000, 8_192); // a collector keeps some of 32 MB to itself
+      assertThat(limit).isBetween(6_000, 8_192); // the garbage collector reserves some of the 32 MB
       IntStream.range(0, limit + 500)
           .parallel()
           .mapToObj("%0128d"::formatted)
@@ -101,7 +101,7 @@ class OutOfMemoryIT {
     }
   }
 
-  /** The connections of those that begin together make groups, which cost one force. */
+  /** Starts a session. Concurrent calls form groups, each of which costs one force. */
   private static void begin(JarServer server, String id) {
     try {
       RawHttp.post(server.port(), "/sessions/" + id + "/events", message(start(id)));

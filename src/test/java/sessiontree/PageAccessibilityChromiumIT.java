@@ -14,7 +14,7 @@ import org.openqa.selenium.By;
 import org.openqa.selenium.Dimension;
 import org.openqa.selenium.Keys;
 
-/** The page for those who use keys alone, and for those who do not see it. */
+/** The page for users who have only a keyboard, and for those who cannot see it. */
 class PageAccessibilityChromiumIT extends PageInChromium {
   @Test
   void keysAlone_leadThroughThePage() throws Exception {

@@ -13,7 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The files of the page and of the browser client, as HTTP has them. */
+/** The files of the page and of the browser client, as served over HTTP. */
 class PageIT {
   private static final Path FILES = Path.of("src/main/resources/sessiontree/page");
   private static final String ORIGIN = "https://app.example";
@@ -21,7 +21,7 @@ class PageIT {
   @TempDir static Path folder;
   private static JarServer server;
 
-  /** One with tokens: these routes need none. */
+  /** Starts a server with tokens, to show that these routes need none. */
   @BeforeAll
   static void startServer() throws Exception {
     server =

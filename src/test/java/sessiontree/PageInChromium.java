@@ -22,12 +22,12 @@ import org.openqa.selenium.chrome.ChromeDriver;
 import org.openqa.selenium.interactions.Actions;
 
 /**
- * The page in a real browser, on the shipped jar. After each test: no script failed, and nothing
- * was tried that the page's policy forbids.
+ * The page in a real browser, against the shipped jar. Each test fails if a script failed, or if
+ * anything violated the page's Content-Security-Policy.
  */
 @Timeout(180)
 abstract class PageInChromium {
-  /** Keeps what must not happen, from before the page's own scripts on. */
+  /** Script that records failures and policy violations. Runs before the scripts of the page. */
   private static final String WATCH =
       """
       window.failures = [];
@@ -42,7 +42,7 @@ abstract class PageInChromium {
   private static JarServer open;
   private static String firstTab;
 
-  /** The one that the test uses: without tokens, unless the test starts another. */
+  /** The server that the test uses. It has no tokens unless the test starts another one. */
   JarServer server = open;
 
   @BeforeAll
@@ -78,7 +78,7 @@ abstract class PageInChromium {
     assertThat(failures).isEmpty();
   }
 
-  // --- What tests say.
+  // --- Steps of the tests.
 
   void show(String fragment) {
     browser.get(server.uri("/") + "#/" + fragment);
@@ -121,7 +121,7 @@ abstract class PageInChromium {
     assertThat(answer.status()).as(answer.body()).isEqualTo(200);
   }
 
-  /** Stores a complete session of these children, from 1569972082 to 1569972090. */
+  /** Stores a session of these children from 1569972082 to 1569972090, and returns its id. */
   String stored(String... children) throws Exception {
     String id = newId();
     List<String> entries = new ArrayList<>(List.of(Entries.start(id)));

@@ -11,7 +11,7 @@ import org.openqa.selenium.Keys;
 import org.openqa.selenium.WebElement;
 import org.openqa.selenium.WindowType;
 
-/** The page's list of sessions, tokens, and deleting. */
+/** The page's list of sessions, its use of tokens, and its deletion of sessions. */
 class PageListChromiumIT extends PageInChromium {
   @Test
   void list_hasTheNewestFirst_andShowsByItselfWhatComes() throws Exception {
@@ -77,7 +77,7 @@ class PageListChromiumIT extends PageInChromium {
     }
   }
 
-  // --- Tokens, and deleting.
+  // --- Tokens and deletion.
 
   @Test
   void tokens_areAskedFor_keptForTheTabAlone_andTheAdminsDeletes() throws Exception {
@@ -131,7 +131,7 @@ class PageListChromiumIT extends PageInChromium {
     show(sessionOf(id));
     awaitText("session-state", "live");
     element("delete").click();
-    press(Keys.ENTER); // keeps it
+    press(Keys.ENTER); // keeps the session
     assertThat(RawHttp.get(server.port(), "/sessions/" + id).status()).isEqualTo(409);
     RawHttp.send(server.port(), "DELETE /sessions/" + id, "", "");
     Await.until("it is told", () -> text("session-error").startsWith("This session was deleted"));

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
 
-/** Modules of the page, each by itself. */
+/** The modules of the page, each tested alone. */
 class PageModulesChromiumIT extends PageInChromium {
-  /** Runs the body of an async function; what it returns is JSON text. */
+  /** Runs the body of an async function and returns its result as JSON. */
   private static String run(String body) {
     return (String)
         browser.executeAsyncScript(

@@ -123,7 +123,7 @@ class PageSessionChromiumIT extends PageInChromium {
     }
   }
 
-  /** Before the start, after the end, equal, far away, to the last nanosecond, and no double. */
+  /** Timestamps outside the bounds, equal, far away and 1 ns apart; numbers no double can hold. */
   @Test
   void oddTimestampsAndNumbers_areShownAsTheyWereSent() throws Exception {
     String numbers =
@@ -229,12 +229,12 @@ class PageSessionChromiumIT extends PageInChromium {
     assertThat(names.get(0).getDomAttribute("aria-pressed")).isEqualTo("false");
   }
 
-  /** 20,000 a second. */
+  /** Returns the timestamp of event {@code i}; there are 20,000 events a second. */
   private static String timestamp(int i) {
     return "%d.%05d".formatted(1569972083 + i / 20_000, i % 20_000 * 5);
   }
 
-  /** How many pixels of the lanes have the colour of a name. */
+  /** Returns how many pixels of the lanes have the colour of an event name. */
   private static long marks() {
     return (Long)
         browser.executeScript(
@@ -259,8 +259,8 @@ class PageSessionChromiumIT extends PageInChromium {
     WebElement canvas = element("timeline");
     int width = canvas.getSize().getWidth();
     int height = canvas.getSize().getHeight();
-    int y = 46 + 28 + 14 - height / 2; // of the second lane
-    new Actions(browser).moveToElement(canvas, 0, y).perform(); // half way from 82 to 90
+    int y = 46 + 28 + 14 - height / 2; // the middle of the second lane
+    new Actions(browser).moveToElement(canvas, 0, y).perform(); // halfway: 1569972086
     Await.until("it is told", () -> element("hover").isDisplayed());
     assertThat(text("hover")).startsWith("b\n");
     new Actions(browser).moveToElement(canvas, 0, y).click().perform();

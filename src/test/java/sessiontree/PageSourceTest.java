@@ -10,7 +10,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The page makes no markup of what clients sent, and asks no other host for anything. */
+/** The page never makes markup of what clients sent, and requests nothing from other hosts. */
 class PageSourceTest {
   static List<Path> files() throws IOException {
     try (Stream<Path> files = Files.list(Path.of("src/main/resources/sessiontree/page"))) {

@@ -22,9 +22,9 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * PostgreSQL servers on loopback: a primary, and standbys that its commits wait for. Root hands
- * them to the user postgres, which Debian's package makes. Where there is no PostgreSQL the tests
- * are skipped; they fail with {@code SESSIONTREE_ALL_PROGRAMS=1}.
+ * PostgreSQL servers on loopback: a primary, and standbys that its commits wait for. If root runs
+ * the tests, the servers run as the user postgres, which Debian's package creates. Without
+ * PostgreSQL the tests are skipped, or fail if {@code SESSIONTREE_ALL_PROGRAMS=1} is set.
  */
 public final class PostgresServers implements AutoCloseable {
   private static final Path DEBIAN = Path.of("/usr/lib/postgresql");
@@ -34,7 +34,7 @@ public final class PostgresServers implements AutoCloseable {
   private final Path bin;
   private final Path folder;
   private final List<Integer> ports = new ArrayList<>();
-  private final Map<Path, String> databases = new HashMap<>(); // guarded by this
+  private final Map<Path, String> databases = new HashMap<>(); // by folder; guarded by this
   private int primary;
 
   private PostgresServers(Path bin, Path folder) {
@@ -42,7 +42,7 @@ public final class PostgresServers implements AutoCloseable {
     this.folder = folder;
   }
 
-  /** One server without standbys, for all tests of this process; it ends with that. */
+  /** Returns a server without standbys, shared by all tests of this process until it ends. */
   public static synchronized PostgresServers shared() throws Exception {
     if (shared == null) {
       shared = start(0);
@@ -60,7 +60,7 @@ public final class PostgresServers implements AutoCloseable {
     return shared;
   }
 
-  /** Starts a primary, and so many standbys; a commit waits for any one of them. */
+  /** Starts a primary and the given number of standbys. Each commit waits for any one standby. */
   public static PostgresServers start(int standbys) throws Exception {
     Path bin = bin();
     Path folder = Files.createTempDirectory("sessiontree-postgres");
@@ -124,7 +124,7 @@ public final class PostgresServers implements AutoCloseable {
     }
   }
 
-  /** Commits wait for any one of the standbys from now on; returns when so many are there. */
+  /** Makes commits wait for any one standby. Returns when this number of standbys is streaming. */
   private void waitForStandbys(int standbys) throws Exception {
     List<String> names = new ArrayList<>();
     for (int i = 0; i < ports.size(); i++) {
@@ -148,7 +148,7 @@ public final class PostgresServers implements AutoCloseable {
   }
 
   private void configure(int server, String lines) throws IOException {
-    Files.writeString( // the last line of a name counts; root may write what postgres owns
+    Files.writeString( // the last line of a setting counts; root may write files of postgres
         Path.of(data(server), "postgresql.auto.conf"), lines, StandardOpenOption.APPEND);
   }
 
@@ -158,12 +158,12 @@ public final class PostgresServers implements AutoCloseable {
     as("pg_ctl", "-D", data(server), "-w", "-l", log, "start");
   }
 
-  /** Stops a server in order. */
+  /** Stops a server in order, with a fast shutdown. */
   public void stop(int server) throws Exception {
     as("pg_ctl", "-D", data(server), "-m", "fast", "-w", "stop");
   }
 
-  /** Ends a server at once, as want of power does, but for what the kernel has not written. */
+  /** Kills a server. Unlike in a power failure, the page cache of the kernel survives. */
   public void kill(int server) throws Exception {
     List<ProcessHandle> all = processes(server);
     all.forEach(ProcessHandle::destroyForcibly);
@@ -172,7 +172,7 @@ public final class PostgresServers implements AutoCloseable {
     }
   }
 
-  /** Lets a server do nothing until {@link #resume}. */
+  /** Suspends a server until {@link #resume}. */
   public void suspend(int server) throws Exception {
     signal(server, "STOP");
   }
@@ -187,7 +187,7 @@ public final class PostgresServers implements AutoCloseable {
     run(command);
   }
 
-  /** A server and its children, which this started. */
+  /** Returns the postmaster of a server and its descendants, all of which this object started. */
   private List<ProcessHandle> processes(int server) throws IOException {
     String pid = Files.readAllLines(Path.of(data(server), "postmaster.pid")).get(0);
     ProcessHandle postmaster = ProcessHandle.of(Long.parseLong(pid.trim())).orElseThrow();
@@ -196,7 +196,7 @@ public final class PostgresServers implements AutoCloseable {
     return all;
   }
 
-  /** Makes the standby that has the most the primary; the others are not its standbys. */
+  /** Promotes the standby that has the most WAL, and returns it. The others do not follow it. */
   public int promote() throws Exception {
     int best = -1;
     long most = -1;
@@ -224,7 +224,7 @@ public final class PostgresServers implements AutoCloseable {
     return ports.get(server);
   }
 
-  /** Asks a server; returns the first column of the first row, or an empty text. */
+  /** Runs a statement and returns the first column of the first row, or an empty string. */
   public String sql(int server, String sql) throws SQLException {
     return sql(server, "postgres", sql);
   }
@@ -242,14 +242,14 @@ public final class PostgresServers implements AutoCloseable {
     }
   }
 
-  /** An empty database of that name; for {@code --store}. */
+  /** Creates an empty database, dropping any of that name. Returns its URI for {@code --store}. */
   public String database(String name) throws SQLException {
     sql(primary, "DROP DATABASE IF EXISTS " + name + " WITH (FORCE)");
     sql(primary, "CREATE DATABASE " + name);
     return uri(name);
   }
 
-  /** The database that stands for a folder: a new one when it is first asked for. */
+  /** Returns the URI of the database that stands for a folder, and creates it on the first call. */
   synchronized String databaseOf(Path folder) throws SQLException {
     String name = databases.get(folder);
     if (name == null) {
@@ -303,7 +303,7 @@ public final class PostgresServers implements AutoCloseable {
       if (Files.exists(Path.of(data(i), "postmaster.pid"))) {
         try {
           kill(i);
-        } catch (Exception e) { // it was killed before
+        } catch (Exception e) { // already killed
           continue;
         }
       }

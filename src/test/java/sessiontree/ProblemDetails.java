@@ -7,7 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.net.http.HttpResponse;
 
-/** What holds of every error over HTTP (RFC 9457). */
+/** Assertions that hold for every error response over HTTP (RFC 9457). */
 final class ProblemDetails {
   private static final ObjectMapper JSON = new ObjectMapper();
 

@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Programs of others, run as child processes. Where one is missing, its tests are skipped; they
- * fail instead with {@code SESSIONTREE_ALL_PROGRAMS=1} in the environment, as in CI.
+ * External programs, run as child processes. If a program is missing, its tests are skipped; with
+ * {@code SESSIONTREE_ALL_PROGRAMS=1} in the environment, as in CI, they fail instead.
  */
 final class Programs {
   static final String REQUIRED = "SESSIONTREE_ALL_PROGRAMS";
@@ -21,9 +21,9 @@ final class Programs {
   private Programs() {}
 
   /**
-   * Where the program is.
+   * Returns the path of a program.
    *
-   * @param how to get it, such as {@code apt-get install nginx}
+   * @param how the command that installs it, such as {@code apt-get install nginx}
    */
   static String find(String name, String how) {
     for (String folder :
@@ -44,9 +44,9 @@ final class Programs {
     return abort(message);
   }
 
-  /** What a program printed on standard output, and how it ended. */
+  /** The exit code of a program and its standard output, plus its standard error if it failed. */
   record Ended(int code, String output) {
-    /** What it printed, if all went well. */
+    /** Returns the output; throws if the program failed. */
     String orFail() {
       if (code != 0) {
         throw new AssertionError("exit code " + code + ": " + output);
@@ -60,7 +60,7 @@ final class Programs {
     return run(folder, command, "");
   }
 
-  /** Runs a program to its end; its standard error goes into a file, which failures show. */
+  /** Runs a program to its end. Its standard error goes to a file, which failures show. */
   static Ended run(Path folder, List<String> command, String input)
       throws IOException, InterruptedException {
     Path output = Files.createTempFile(folder, "output", null);
@@ -86,7 +86,7 @@ final class Programs {
     }
   }
 
-  /** Ends a process and those that it started. */
+  /** Kills a process and its descendants. */
   static void end(Process process) throws InterruptedException {
     List<ProcessHandle> children = process.descendants().toList();
     process.destroyForcibly();

@@ -38,8 +38,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Behind nginx with TLS, by the configuration that the manual links to, everything works as it does
- * without. Skipped where there is no nginx: see {@link Programs}.
+ * The server works behind nginx with TLS as it does without, given the configuration that the
+ * manual links to. Skipped if nginx is missing: see {@link Programs}.
  */
 @Timeout(120)
 class ProxyIT {
@@ -108,7 +108,7 @@ class ProxyIT {
     awaitListening();
   }
 
-  /** Debian's are in /var/lib, where only root may write. */
+  /** Returns settings that replace Debian's temporary folders: only root may write to /var/lib. */
   private static String temporaryFolders() {
     StringBuilder lines = new StringBuilder();
     for (String of : List.of("client_body", "proxy", "fastcgi", "uwsgi", "scgi")) {
@@ -289,7 +289,7 @@ class ProxyIT {
     }
   }
 
-  /** Fails if the stream has none for as long as the client reads, which is ten seconds. */
+  /** Reads up to a line. Fails if the client times out first, after ten seconds without data. */
   private static void awaitLine(BufferedSource lines, String line) throws IOException {
     while (!line.equals(lines.readUtf8LineStrict())) {}
   }

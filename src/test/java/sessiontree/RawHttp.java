@@ -9,9 +9,9 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * An answer to a request that was written as it stands, which no client library would send.
+ * A response to a request that is sent as written, in forms that no client library would send.
  *
- * @param headers by their names in lower case
+ * @param headers values by lower-case name
  */
 record RawHttp(int status, Map<String, String> headers, String body) {
   private static final int DEADLINE_MILLIS = 30_000;
@@ -21,10 +21,10 @@ record RawHttp(int status, Map<String, String> headers, String body) {
           + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
   /**
-   * Sends a request and reads the whole answer, after which the connection is closed.
+   * Sends a request, reads the whole response, and closes the connection.
    *
    * @param requestLine such as {@code GET /health}
-   * @param headers each with its line end
+   * @param headers header lines, each with its line end
    */
   static RawHttp send(int port, String requestLine, String headers, String body)
       throws IOException {
@@ -39,7 +39,7 @@ record RawHttp(int status, Map<String, String> headers, String body) {
     }
   }
 
-  /** Sends these bytes, and reads one answer. The request should ask to close the connection. */
+  /** Sends these bytes and reads one response. The request should ask to close the connection. */
   static RawHttp exchange(int port, String request) throws IOException {
     try (Socket socket = open(port)) {
       socket.getOutputStream().write(request.getBytes(StandardCharsets.ISO_8859_1));
@@ -47,7 +47,7 @@ record RawHttp(int status, Map<String, String> headers, String body) {
     }
   }
 
-  /** A connection for requests that are written, and answers that are read, by the test. */
+  /** Opens a connection on which the test itself writes requests and reads responses. */
   static Socket open(int port) throws IOException {
     Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
     socket.setSoTimeout(DEADLINE_MILLIS);
@@ -62,12 +62,12 @@ record RawHttp(int status, Map<String, String> headers, String body) {
     return send(port, "POST " + path, "", body);
   }
 
-  /** Asks for a WebSocket there; the connection is closed once the answer's head is read. */
+  /** Requests a WebSocket, and closes the connection once the response has been read. */
   static RawHttp upgrade(int port, String path) throws IOException {
     return send(port, "GET " + path, UPGRADE, "");
   }
 
-  /** Reads one answer, and no byte behind it. */
+  /** Reads one response, and no byte after it. */
   static RawHttp read(Socket socket) throws IOException {
     return read(socket, true);
   }

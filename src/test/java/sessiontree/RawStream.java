@@ -12,8 +12,8 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
 /**
- * A stream into a session whose frames are written one by one, each as the test wants it (RFC 6455,
- * section 5.2). Needs no thread.
+ * A stream into a session. The test writes its frames one by one, in any form (RFC 6455, section
+ * 5.2). Starts no thread.
  */
 final class RawStream implements Answers, AutoCloseable {
   static final int CONTINUATION = 0;
@@ -32,7 +32,7 @@ final class RawStream implements Answers, AutoCloseable {
   private final Socket socket;
   private final RawHttp handshake;
 
-  /** A frame of the server's; its first byte has what is set besides the opcode. */
+  /** A frame from the server. Its first byte holds FIN and the reserved bits besides the opcode. */
   record Frame(int first, byte[] payload) {
     int opcode() {
       return first & 0x0f;
@@ -52,7 +52,7 @@ final class RawStream implements Answers, AutoCloseable {
     return connect(port, id, query, "");
   }
 
-  /** Likewise, with further headers, each with its line end. */
+  /** Connects with further header lines, each with its line end. */
   static RawStream connect(int port, String id, String query, String headers) throws IOException {
     Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
     socket.setSoTimeout(DEADLINE_MILLIS);
@@ -69,12 +69,12 @@ final class RawStream implements Answers, AutoCloseable {
     return new RawStream(socket, answer);
   }
 
-  /** A header of the handshake's response, or null. */
+  /** Returns a header of the handshake response, or null. */
   String header(String name) {
     return handshake.headers().get(name);
   }
 
-  /** A whole message in one text frame. */
+  /** Sends a message in one text frame. */
   void send(String message) throws IOException {
     write(frame(TEXT, true, message.getBytes(StandardCharsets.UTF_8)));
   }
@@ -83,7 +83,7 @@ final class RawStream implements Answers, AutoCloseable {
     write(frame(opcode, last, payload));
   }
 
-  /** A frame's bytes, masked. */
+  /** Returns the bytes of a masked frame. */
   static byte[] frame(int opcode, boolean last, byte[] payload) {
     ByteArrayOutputStream frame = new ByteArrayOutputStream(payload.length + 14);
     frame.write((last ? FIN : 0) | opcode);
@@ -103,17 +103,17 @@ final class RawStream implements Answers, AutoCloseable {
     return frame.toByteArray();
   }
 
-  /** Any bytes. */
+  /** Writes bytes as they are, whether or not they are a frame. */
   void write(byte[] bytes) throws IOException {
     socket.getOutputStream().write(bytes);
   }
 
-  /** Sends no more, as one who is gone after what was sent; answers can still be read. */
+  /** Sends no more, as if the client were gone. Frames from the server can still be read. */
   void cutOff() throws IOException {
     socket.shutdownOutput();
   }
 
-  /** Is gone at once, and resets the connection. */
+  /** Closes the connection at once, with a reset. */
   void reset() throws IOException {
     socket.setSoLinger(true, 0);
     socket.close();
@@ -135,7 +135,7 @@ final class RawStream implements Answers, AutoCloseable {
     return new Frame(first, payload);
   }
 
-  /** The next frame that is not one of the server's own pings. */
+  /** Returns the next frame that is not a ping. */
   Frame readPastPings() throws IOException {
     Frame frame = read();
     while (frame.opcode() == PING) {
@@ -156,7 +156,7 @@ final class RawStream implements Answers, AutoCloseable {
     return JSON.readTree(frame.payload());
   }
 
-  /** The code the server closes with, when nothing else is left. */
+  /** Returns the code of the close frame, which must be the next frame that is not a ping. */
   int closeCode() throws IOException {
     Frame frame = readPastPings();
     if (frame.opcode() != CLOSE) {

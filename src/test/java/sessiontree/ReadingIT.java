@@ -24,12 +24,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.NullSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a client that reads trees can rely on: their tags, their codings, and waiting for them. */
+/** What a client that reads trees can rely on: ETags, content codings, and waiting for a tree. */
 class ReadingIT {
   private static final int WAITING = 3_000;
   private static final int SESSIONS = 100;
 
-  /** Jetty's pool is 64; no thread for each of thousands. */
+  /** More than Jetty's pool of 64, but far fewer than one thread for each waiting request. */
   private static final int FEW_THREADS = 400;
 
   @TempDir static Path folder;
@@ -148,7 +148,7 @@ class ReadingIT {
         assertThat(answer.headers())
             .containsEntry("etag", tag)
             .containsKey("vary")
-            .doesNotContainKey("content-length"); // which would be the tree's
+            .doesNotContainKey("content-length"); // it would be the tree's length
       }
     }
   }
@@ -201,7 +201,7 @@ class ReadingIT {
     }
   }
 
-  // What was read before
+  // Repeated reads
 
   @ParameterizedTest
   @ValueSource(
@@ -303,7 +303,7 @@ class ReadingIT {
 
   // Waiting
 
-  /** A request that waits, its answer to be read later. */
+  /** Sends a request that waits. The test reads the response from the socket later. */
   private Socket ask(String method, String preferences) throws IOException {
     return ask(server, method, id, preferences);
   }
@@ -336,7 +336,7 @@ class ReadingIT {
     post(start(id));
     try (Socket get = ask("GET", preferences);
         Socket head = ask("HEAD", preferences)) {
-      post(event("1", "e")); // by when both requests have most likely been read
+      post(event("1", "e")); // by then, both requests have most likely been read
       post(end(id));
       RawHttp answer = RawHttp.read(get);
       assertThat(answer.status()).as(answer.body()).isEqualTo(200);
@@ -354,7 +354,7 @@ class ReadingIT {
     for (int i = 0; i < 50; i++) {
       Socket get = ask("GET", "Prefer: wait=60");
       if (i % 2 == 0) {
-        get.setSoLinger(true, 0); // and resets the connection
+        get.setSoLinger(true, 0); // so that close() resets the connection
       }
       get.close();
     }
@@ -468,7 +468,7 @@ class ReadingIT {
 
   // If-Match
 
-  /** A tag as it stands in a header: T is the tree's, G that of its gzip form. */
+  /** Replaces T in a header value by the tree's tag, and G by the tag of its gzip form. */
   private static String tags(String template, String tag) {
     return template.replace("T", tag).replace("G", tag.replaceAll("\"$", "-gzip\""));
   }
@@ -550,7 +550,7 @@ class ReadingIT {
     return id;
   }
 
-  // The tree so far
+  // Partial trees
 
   private HttpAnswer getPartial(String... headers) throws Exception {
     return HttpAnswer.send(server, "GET", path() + "?partial=true", headers);

@@ -26,8 +26,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Programs that people use, on the shipped jar: a browser, curl, wscat, and Python's websockets.
- * Where one is not found, its test is skipped: see {@link Programs}.
+ * Widely used clients against the shipped jar: a browser, curl, wscat, and Python's websockets. If
+ * one is missing, its test is skipped: see {@link Programs}.
  */
 @Timeout(120)
 class RealClientsIT {
@@ -70,7 +70,7 @@ class RealClientsIT {
     }
   }
 
-  /** One write token can be a subprotocol, and one cannot. */
+  /** Uses one write token that can be a subprotocol, and one that cannot. */
   @Test
   void browsersPageWithTokens_isLetIn_andWithWrongOnesIsNot() throws Exception {
     String chromium = Programs.find("chromium", "apt-get install chromium");
@@ -97,7 +97,7 @@ class RealClientsIT {
     }
   }
 
-  /** A page on a port of its own, and so of an origin of its own. */
+  /** A page on its own port, and so of its own origin. */
   private final class Page implements AutoCloseable {
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final HttpServer http;
@@ -122,7 +122,7 @@ class RealClientsIT {
         case "/page" -> body = html;
         case "/done" -> endWait();
         case "/wait" -> awaitDone();
-        default -> {} // its icon
+        default -> {} // the icon of the page
       }
       byte[] bytes = body.getBytes(UTF_8);
       exchange.getResponseHeaders().set("Content-Type", "text/html");
@@ -142,13 +142,14 @@ class RealClientsIT {
 
     private void awaitDone() {
       try {
-        boolean unused = done.await(DEADLINE_SECONDS, TimeUnit.SECONDS); // then the page says less
+        // After a timeout, the page shows fewer lines.
+        boolean unused = done.await(DEADLINE_SECONDS, TimeUnit.SECONDS);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
       }
     }
 
-    /** What the page has written into itself when a new browser has loaded it, line by line. */
+    /** Loads the page in a new browser, and returns the lines that its script wrote into it. */
     List<String> shownBy(
         String chromium, JarServer server, String id, String writeToken, String readToken)
         throws Exception {
@@ -165,7 +166,7 @@ class RealClientsIT {
       return told.lines().toList();
     }
 
-    /** The command of a new browser that opens the page. */
+    /** Returns the command that opens the page in a new browser. */
     List<String> browser(String chromium, String option) {
       return List.of(
           chromium,
@@ -237,7 +238,7 @@ class RealClientsIT {
 
   // --- wscat.
 
-  /** The brief's own messages, trailing commas included. */
+  /** Sends the messages of the original requirements, including their trailing commas. */
   @Test
   void wscat_typesTheTwoMessages_andIsToldThatTheSessionIsComplete() throws Exception {
     String wscat = Programs.find("wscat", "npm install -g wscat");

@@ -8,10 +8,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What {@code /metrics} tells, read strictly by Prometheus's text format 0.0.4.
+ * The content of {@code /metrics}, parsed strictly by Prometheus's text format 0.0.4.
  *
- * @param types by family
- * @param samples by name and labels, as they are written
+ * @param types by metric family
+ * @param samples values by name and labels, as written
  */
 record Scrape(Map<String, String> types, Map<String, Double> samples) {
   private static final String NAME = "[a-zA-Z_:][a-zA-Z0-9_:]*";
@@ -82,7 +82,7 @@ record Scrape(Map<String, String> types, Map<String, Double> samples) {
     };
   }
 
-  /** The number of a sample of this server's own, such as {@code streams}; 0 if it is not there. */
+  /** Returns the value of a sample of the server, such as {@code streams}; 0 if there is none. */
   double own(String sample) {
     return samples.getOrDefault("sessiontree_" + sample, 0.0);
   }

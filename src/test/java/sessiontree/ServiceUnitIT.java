@@ -25,7 +25,7 @@ class ServiceUnitIT {
     unit = Files.readString(UNIT);
   }
 
-  /** Skipped where there is no systemd: see {@link Programs}. */
+  /** Skipped if systemd is missing: see {@link Programs}. */
   @Test
   void unit_isValidToSystemd() throws Exception {
     String program = Programs.find("systemd-analyze", "apt-get install systemd");

@@ -22,8 +22,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Which ids are sessions, whatever way they are asked for: the paths are written as they stand, as
- * client libraries would put them in order first.
+ * Which ids are valid, on every route. Paths are sent as written, because client libraries would
+ * normalize them first.
  */
 class SessionIdIT {
   @TempDir static Path folder;
@@ -99,7 +99,7 @@ class SessionIdIT {
     assertThat(files()).isEqualTo(before);
   }
 
-  /** HTTP lets a server take such paths as they are, or resolve them to others first. */
+  /** HTTP lets a server either take such paths as they are, or resolve the dot segments first. */
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -134,7 +134,7 @@ class SessionIdIT {
     assertProblem(answer, code.startsWith("invalid") ? 400 : answer.status(), code);
   }
 
-  /** All that lies in the folder of the store, and in the one it lies in. */
+  /** Returns all files in the folder of the store and in its parent. */
   private List<Path> files() throws IOException {
     try (Stream<Path> files = Files.walk(folder)) {
       return files.sorted().toList();

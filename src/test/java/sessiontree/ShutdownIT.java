@@ -19,11 +19,11 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** SIGTERM, at the worst of times. Here a deadline is the claim: 10 seconds. */
+/** SIGTERM at the worst moments. The server must exit within 10 seconds. */
 class ShutdownIT {
   private static final int STREAMS = 5_000;
   private static final int BUSY = 500;
-  private static final int MESSAGES = 40; // of each busy one
+  private static final int MESSAGES = 40; // of each busy stream
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Duration LIMIT = Duration.ofSeconds(10);
 
@@ -37,7 +37,7 @@ class ShutdownIT {
     return "s" + stream;
   }
 
-  /** Waits for its end. */
+  /** Waits until the server exits, which it must do within the limit and without problems. */
   private static void assertEnds(JarServer server, long askedNanos) throws Exception {
     assertThat(server.awaitExit()).isZero();
     assertThat(Duration.ofNanos(System.nanoTime() - askedNanos)).isLessThan(LIMIT);
@@ -86,7 +86,7 @@ class ShutdownIT {
     }
   }
 
-  /** Returns how many messages were acknowledged, START among them. */
+  /** Reads up to the close frame. Returns the number of messages acknowledged, including START. */
   private static long untilClosed(RawStream stream, boolean busy) throws Exception {
     long acknowledged = 1;
     try (stream) {
@@ -130,7 +130,7 @@ class ShutdownIT {
     }
   }
 
-  /** Refused messages, the answers to which nobody reads. */
+  /** Sends messages that are refused, and reads none of the errors. */
   private static void flood(RawStream stream, AtomicBoolean ended) {
     try {
       while (!ended.get()) {
@@ -182,7 +182,7 @@ class ShutdownIT {
                   sent.incrementAndGet(i);
                   RawHttp answer =
                       RawHttp.post(server.port(), "/sessions/" + id(i) + "/events", message(entry));
-                  if (answer.status() == 503) { // and so it is not stored
+                  if (answer.status() == 503) { // so it was not stored
                     sent.decrementAndGet(i);
                     return;
                   }
@@ -192,7 +192,7 @@ class ShutdownIT {
                   }
                 }
               } catch (IOException e) {
-                // it takes no more
+                // the server accepts no more requests
               }
             });
         assertThat(server.awaitExit()).isZero();

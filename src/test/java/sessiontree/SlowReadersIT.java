@@ -22,19 +22,19 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Many clients that ask for much and read nothing of it. How long that is borne is no matter here:
- * where the server would lose by bearing it, it would do so for good.
+ * Many clients that request much and read nothing. When the server drops them does not matter here:
+ * if serving them did harm, the harm would be permanent.
  */
 class SlowReadersIT {
   private static final int CLIENTS = 800;
 
-  /** Of 60 KB each: more than TCP holds for a connection. */
+  /** Requests of a client. Responses of 60 KB each exceed what TCP buffers for a connection. */
   private static final int REQUESTS = 100;
 
   private static final int SESSIONS = 60;
   private static final int LISTED = 600;
   private static final int LISTERS = 150;
-  private static final int EVENTS = 60; // a session
+  private static final int EVENTS = 60; // of each session
 
   @TempDir private Path folder;
   private final List<Socket> deaf = new ArrayList<>();
@@ -47,7 +47,7 @@ class SlowReadersIT {
     }
   }
 
-  /** Sends requests, of which it reads no answer. */
+  /** Sends requests, and reads no response. */
   private void ask(JarServer server, String path, String headers) throws IOException {
     Socket socket = new Socket();
     socket.setReceiveBufferSize(4 << 10);
@@ -92,7 +92,7 @@ class SlowReadersIT {
     return tree(events);
   }
 
-  /** Lists are made for each client, and large. */
+  /** A list is built for each client, and is large. */
   @Test
   void listsThatNobodyTakes_takeNoMoreMemoryThanThereIs() throws Exception {
     try (JarServer server = JarServer.of(folder.resolve("store")).java("-Xmx64m").start()) {

@@ -22,20 +22,20 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Clients that do anything, at random, to a server with small limits that is killed again and
- * again; each holds what it was told against a simple model of its own sessions. One seed: {@code
- * -Dsessiontree.seed=7}; for longer: {@code -Dsessiontree.soakSeconds=3600}.
+ * Clients that take random actions on a server with small limits, which is killed again and again.
+ * Each client compares the responses with a simple model of its own sessions. {@code
+ * -Dsessiontree.seed=7} sets the seed, {@code -Dsessiontree.soakSeconds=3600} the duration.
  */
 class SoakIT {
   private static final int CLIENTS = 6;
-  private static final int SESSIONS = 5; // of a client
+  private static final int SESSIONS = 5; // of each client
   private static final long SEED = Long.getLong("sessiontree.seed", System.nanoTime());
   private static final long SECONDS = Long.getLong("sessiontree.soakSeconds", 120);
   private static final ObjectMapper JSON = new ObjectMapper();
 
   @TempDir private Path folder;
 
-  /** The server of now; a new one after each kill. */
+  /** The current server, replaced after each kill. */
   private final AtomicReference<JarServer> server = new AtomicReference<>();
 
   private final long untilNanos = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS);
@@ -80,14 +80,14 @@ class SoakIT {
     }
   }
 
-  /** A session as its client knows it: what was acknowledged, in the order stored. */
+  /** A session as its client knows it: the acknowledged entries, in the order stored. */
   private static final class Model {
     private record Child(long key, String json) {}
 
     private final List<Child> children = new ArrayList<>();
     private String start;
     private String end;
-    private long number; // of its only writer's last message
+    private long number; // of the last message of its only writer
 
     boolean isNew() {
       return start == null;
@@ -162,7 +162,7 @@ class SoakIT {
       }
     }
 
-    /** Entries of a message that the session takes, which are in the model from now on. */
+    /** Returns entries for a message that the session accepts, and adds them to the model. */
     private String[] entries(String id, Model model) {
       List<String> entries = new ArrayList<>();
       if (model.isNew()) {
@@ -180,7 +180,7 @@ class SoakIT {
       return entries.toArray(String[]::new);
     }
 
-    /** Asks until there is an answer other than 503; numbers make further tries harmless. */
+    /** Sends a request until the response is not 503. Message numbers make retries harmless. */
     private RawHttp ask(String requestLine, String body) throws Exception {
       AtomicReference<RawHttp> response = new AtomicReference<>();
       Await.until(
@@ -190,13 +190,13 @@ class SoakIT {
               response.set(RawHttp.send(server.get().port(), requestLine, "", body));
               return response.get().status() != 503;
             } catch (IOException e) {
-              return false; // killed
+              return false; // the server was killed
             }
           });
       return response.get();
     }
 
-    /** The model has the entries already; an end comes when they are stored. */
+    /** Posts entries that the model has already, except an end, which the caller adds later. */
     private void post(String id, Model model, String... entries) throws Exception {
       long number = ++model.number;
       String path = "POST /sessions/" + id + "/events?writer=w&message=" + number;
@@ -216,9 +216,7 @@ class SoakIT {
       look(id, model);
     }
 
-    /**
-     * Sends some messages without waiting, and goes on where the server says until all are stored.
-     */
+    /** Sends messages without waiting, and resumes where the server says until all are stored. */
     private void stream(String id, Model model) throws Exception {
       if (model.end != null) {
         return;
@@ -232,7 +230,7 @@ class SoakIT {
       Await.until("all are stored", () -> stream(id, model, before, messages));
     }
 
-    /** False if the connection was cut, by either side. */
+    /** Returns whether all messages are stored; false if either side cut the connection. */
     private boolean stream(String id, Model model, long before, List<String> messages)
         throws Exception {
       try (RawStream stream = RawStream.connect(server.get().port(), id, "writer=w")) {
@@ -261,7 +259,7 @@ class SoakIT {
       RawHttp response = ask("DELETE /sessions/" + id, "");
       if (model.isNew()) {
         assertThat(response.status()).isEqualTo(404);
-      } else { // 404 if the answer to a first try was lost
+      } else { // 404 if the response to an earlier try was lost
         assertThat(response.status()).isIn(204, 404);
       }
       sessions.put(id, new Model());
@@ -282,7 +280,7 @@ class SoakIT {
       }
     }
 
-    /** Each of its sessions is listed once, as what it is. */
+    /** Checks that each session of this client is listed once, with its state. */
     private void list() throws Exception {
       TreeMap<String, String> listed = new TreeMap<>();
       String next = "";

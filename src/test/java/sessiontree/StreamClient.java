@@ -17,7 +17,7 @@ import okhttp3.WebSocket;
 import okhttp3.WebSocketListener;
 import okio.ByteString;
 
-/** A stream into a session, by a WebSocket client that is not ours. */
+/** A stream into a session, over a WebSocket client that is independent of the server. */
 final class StreamClient implements Answers, AutoCloseable {
   private static final long DEADLINE_SECONDS = 30;
   private static final OkHttpClient HTTP = new OkHttpClient();
@@ -46,7 +46,7 @@ final class StreamClient implements Answers, AutoCloseable {
     return connect(HTTP, new Request.Builder().url(url).build());
   }
 
-  /** A stream over a client's connections, with the request's headers. */
+  /** Connects with the given client and the headers of the request. */
   static StreamClient connect(OkHttpClient http, Request request)
       throws IOException, InterruptedException {
     StreamClient client = new StreamClient();
@@ -96,7 +96,7 @@ final class StreamClient implements Answers, AutoCloseable {
     sendBinary(message.getBytes(StandardCharsets.UTF_8));
   }
 
-  /** Sends all that was given, then a close. */
+  /** Sends the messages that are still queued, then a close frame. */
   void closeInOrder() {
     socket.close(1000, null);
   }
@@ -107,11 +107,11 @@ final class StreamClient implements Answers, AutoCloseable {
     if (next instanceof String text) {
       return JSON.readTree(text);
     }
-    received.add(next); // nothing comes after it, however often one asks
+    received.add(next); // nothing follows it, so further calls must find it again
     throw new IOException("the stream has ended: " + next);
   }
 
-  /** The code the server closes with, when nothing else is left. */
+  /** Returns the code of the close frame, which must be the next thing received. */
   int closeCode() throws InterruptedException {
     Object next = take();
     if (next instanceof Closed closed) {
@@ -128,7 +128,7 @@ final class StreamClient implements Answers, AutoCloseable {
     return next;
   }
 
-  /** Drops the connection, if there still is one. */
+  /** Drops the connection if it is still open. */
   @Override
   public void close() {
     socket.cancel();

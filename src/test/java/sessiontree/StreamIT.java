@@ -219,7 +219,7 @@ class StreamIT {
                 .formatted(event("1", "before"), event("2000000000", "after")));
   }
 
-  /** Messages that an open session refuses: the message, the code, the pointer (or null). */
+  /** Messages that an open session refuses, with the code and pointer (or null) of the error. */
   static Stream<Arguments> refused() {
     String event = "{\"type\":\"EVENT\",\"timestamp\":1,\"name\":\"a\"}";
     String deepest = "[".repeat(98) + "]".repeat(98);
@@ -279,7 +279,7 @@ class StreamIT {
         Arguments.of("[" + end("another") + "]", "session_id_mismatch", "/0/session_id"));
   }
 
-  /** A message of one EVENT. */
+  /** Returns a message of one EVENT. */
   private static String with(String timestamp, String member) {
     return "[{\"type\":\"EVENT\",\"timestamp\":%s,\"name\":\"a\",%s}]".formatted(timestamp, member);
   }
@@ -297,7 +297,7 @@ class StreamIT {
       assertThat(error.path("message").asLong()).isEqualTo(2);
       assertThat(error.path("code").asText()).as(error.toString()).isEqualTo(code);
       assertThat(error.path("detail").asText()).isNotBlank();
-      if (!"?".equals(pointer)) { // "?": the contract names no place
+      if (!"?".equals(pointer)) { // "?": the contract specifies no pointer
         assertThat(error.path("pointer").asText(null)).as(error.toString()).isEqualTo(pointer);
       }
       client.send(message(event("3", "c"), end(id)));
@@ -648,7 +648,7 @@ class StreamIT {
     }
   }
 
-  /** Awaits that the server has done with the connection. */
+  /** Waits until the server has closed the connection. */
   private static void awaitEnd(RawStream client) {
     assertThatThrownBy(
             () -> {
@@ -659,7 +659,7 @@ class StreamIT {
         .isInstanceOf(EOFException.class);
   }
 
-  /** Awaits that so many entries are stored, whoever sent them. */
+  /** Waits until this number of entries is stored, whoever sent them. */
   private void awaitEntries(long entries) throws IOException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
     String body = get().body();
@@ -855,7 +855,7 @@ class StreamIT {
 
   @Test
   void messageThatIsTooBigOnceInflated_getsAnErrorAndClose1009() throws Exception {
-    try (StreamClient client = connect()) { // it compresses what is large
+    try (StreamClient client = connect()) { // OkHttp compresses large messages
       client.next("OPEN");
       client.send("[" + " ".repeat(100 * MAX_MESSAGE_BYTES) + "]");
       assertThat(client.next("ERROR").path("code").asText()).isEqualTo("message_too_big");

@@ -15,9 +15,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/**
- * Sessions that end while no tree can be written, though the log can, as on a disk all but full.
- */
+/** Sessions that end while no tree can be written but the log can, as on a nearly full disk. */
 class StuckIT {
   @TempDir Path folder;
   private Path temporary;
@@ -27,7 +25,7 @@ class StuckIT {
   void startServer() throws Exception {
     temporary = folder.resolve("store").resolve("tmp");
     server = JarServer.start(folder.resolve("store"));
-    post("a", message(start("a"), event("1", "x"))); // so that what it needs in tmp/ is there
+    post("a", message(start("a"), event("1", "x"))); // so that appends no longer need tmp/
     post("b", message(start("b"), event("1", "x")));
     for (Path file : Files.list(temporary).toList()) {
       Files.delete(file);

@@ -7,11 +7,11 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import sessiontree.store.Tree;
 
-/** Trees as they are read. */
+/** The text of trees. */
 public final class TreeText {
   private TreeText() {}
 
-  /** Reads all of it in small parts, and closes it. */
+  /** Reads a tree in small parts, closes it, and returns its text. */
   public static String of(Tree tree) throws IOException {
     try (tree) {
       ByteBuffer bytes = ByteBuffer.allocate((int) tree.bytes());

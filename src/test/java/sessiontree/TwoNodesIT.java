@@ -39,8 +39,8 @@ import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Two servers, nothing local, one PostgreSQL with two standbys: what is done at one is seen at the
- * other, and whichever of all dies or hangs, what was acknowledged is there, once.
+ * Two servers without local data, on one PostgreSQL with two standbys. Changes made at one server
+ * are seen at the other. Whichever process dies or hangs, what was acknowledged is stored, once.
  */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class TwoNodesIT {
@@ -57,7 +57,7 @@ class TwoNodesIT {
   private final List<Writer> writers = new ArrayList<>();
   private final ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
   private String uri;
-  private int proxyPort; // in place of the nodes' own, where a test has one
+  private int proxyPort; // used instead of the nodes' ports unless 0
 
   @BeforeAll
   static void startServers() throws Exception {
@@ -137,7 +137,7 @@ class TwoNodesIT {
     for (int round = 0; round < ROUNDS; round++) {
       awaitProgress();
       nodes.get(round % 2).kill();
-      awaitProgress(); // at the other
+      awaitProgress(); // at the other node
       nodes.set(round % 2, startNode());
     }
     checkAll();
@@ -240,7 +240,7 @@ class TwoNodesIT {
     }
   }
 
-  /** By the configuration that the manual links to, with two servers, and without TLS. */
+  /** Starts nginx by the configuration that the manual links to, with two servers and no TLS. */
   private Process startNginx(String program) throws Exception {
     StringBuilder http = new StringBuilder("http {\n");
     for (String of : List.of("client_body", "proxy", "fastcgi", "uwsgi", "scgi")) {
@@ -289,7 +289,7 @@ class TwoNodesIT {
     }
   }
 
-  // --- Writers, which go on at whichever node takes their messages
+  // --- Writers, which continue at whichever node accepts their messages
 
   private void write(boolean streaming) {
     for (int i = 0; i < WRITERS; i++) {
@@ -298,7 +298,7 @@ class TwoNodesIT {
     writers.forEach(writer -> writer.thread.start());
   }
 
-  /** Waits until each writer has stored some more. */
+  /** Waits until more messages of each writer have been acknowledged. */
   private void awaitProgress() throws Exception {
     List<Integer> before = writers.stream().map(writer -> writer.acknowledged).toList();
     Await.until(
@@ -344,7 +344,7 @@ class TwoNodesIT {
     return false;
   }
 
-  /** Half of them post, half stream; each is the writer of a name, and goes on where it was. */
+  /** A thread that posts or streams as one writer. On failure it resumes at the other node. */
   private final class Writer implements Runnable {
     private final String session;
     private final String name;
@@ -374,7 +374,7 @@ class TwoNodesIT {
               post(at);
             }
           } catch (IOException e) {
-            TimeUnit.MILLISECONDS.sleep(50); // killed, or frozen
+            TimeUnit.MILLISECONDS.sleep(50); // killed or suspended
           }
         }
       } catch (Throwable e) {
@@ -391,7 +391,7 @@ class TwoNodesIT {
         int number = acknowledged + 1;
         String path = session + "?writer=" + name + "&message=" + number;
         HttpResponse<String> answer = send(at, path, message(number));
-        if (answer.statusCode() >= 502) { // also of a proxy
+        if (answer.statusCode() >= 502) { // 502 and 504 come from a proxy
           TimeUnit.MILLISECONDS.sleep(100);
           return;
         }
@@ -400,9 +400,7 @@ class TwoNodesIT {
       }
     }
 
-    /**
-     * A node that says nothing for a while is left for the other; the number makes that harmless.
-     */
+    /** Posts a message. The caller repeats it after a timeout; its number makes that harmless. */
     private HttpResponse<String> send(int at, String path, String body)
         throws IOException, InterruptedException {
       int query = path.indexOf('?');

@@ -23,7 +23,7 @@ import sessiontree.web.Jwts;
 import sessiontree.web.Server;
 import sessiontree.web.Settings;
 
-/** What clients are told when nobody knows whether a message is stored. */
+/** What clients learn when it is not known whether a message is stored. */
 class UnknownIT {
   private final MemoryStore store = MemoryStore.create();
   private volatile boolean doubtful;
@@ -50,7 +50,7 @@ class UnknownIT {
     store.close();
   }
 
-  /** The store, or a session of it, as of a store that several servers share. */
+  /** Wraps the store, or a session of it, to look like a store that several servers share. */
   private <T> T over(Class<T> type, T target) {
     return type.cast(
         Proxy.newProxyInstance(
@@ -75,7 +75,7 @@ class UnknownIT {
             }));
   }
 
-  /** Stores it, and says that nobody knows. */
+  /** Stores the message, but reports that the result is unknown. */
   private void append(StoredSession session, Append append) {
     doubtful = false;
     session.append(

@@ -3,11 +3,11 @@ package sessiontree;
 import java.util.function.LongConsumer;
 import sessiontree.session.Session;
 
-/** Watchers of sessions. */
+/** Factories of session watchers. */
 public final class Watching {
   private Watching() {}
 
-  /** Is told of the completion, and does not expect a deletion. */
+  /** Returns a watcher that calls {@code completed}, and fails on deletion or damage. */
   public static Session.Watcher completion(LongConsumer completed) {
     return of(
         completed,
@@ -16,7 +16,7 @@ public final class Watching {
         });
   }
 
-  /** Is told of damage, and expects nothing else. */
+  /** Returns a watcher that calls {@code damaged}, and fails on completion or deletion. */
   public static Session.Watcher damage(Runnable damaged) {
     return new Session.Watcher() {
       @Override
@@ -36,7 +36,7 @@ public final class Watching {
     };
   }
 
-  /** Is told of completion and deletion. */
+  /** Returns a watcher that calls {@code completed} or {@code deleted}, and fails on damage. */
   public static Session.Watcher of(LongConsumer completed, Runnable deleted) {
     return new Session.Watcher() {
       @Override

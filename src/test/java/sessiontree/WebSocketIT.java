@@ -31,10 +31,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * RFC 6455 and RFC 7692 as a client meets them, after the groups of the Autobahn test suite: 1
- * framing, 2 pings, 3 reserved bits, 4 opcodes, 5 fragmentation, 6 UTF-8, 7 closing, 9 limits, 12
- * and 13 compression. That suite expects an echo; here a message is an event, and the tree has it
- * back.
+ * RFC 6455 and RFC 7692 as a client sees them, in the groups of the Autobahn test suite: 1 framing,
+ * 2 pings, 3 reserved bits, 4 opcodes, 5 fragmentation, 6 UTF-8, 7 closing, 9 limits, 12 and 13
+ * compression. That suite expects an echo; here a message is an event, which the tree returns.
  */
 class WebSocketIT {
   private static final String DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
@@ -55,13 +54,14 @@ class WebSocketIT {
     server.close();
   }
 
-  /** A stream of a session that has begun. */
+  /** Opens a stream with further header lines, and reads its OPEN. */
   private RawStream connect(String headers) throws IOException {
     RawStream stream = RawStream.connect(server.port(), id, "", headers);
     stream.readPastPings(); // OPEN, maybe compressed
     return stream;
   }
 
+  /** Opens a stream and starts the session. */
   private RawStream begin() throws Exception {
     RawStream stream = connect("");
     stream.send(message(start(id)));
@@ -76,7 +76,7 @@ class WebSocketIT {
     assertThat(RawHttp.get(server.port(), "/sessions/" + id).body()).isEqualTo(tree(events));
   }
 
-  /** The event of a message of so many bytes. */
+  /** Returns an event whose message has {@code messageBytes} bytes. */
   private static String eventOf(int messageBytes) {
     int rest = messageBytes - message(event("1", "x")).length();
     return event("1", "x" + "y".repeat(rest));
@@ -149,9 +149,9 @@ class WebSocketIT {
     }
   }
 
-  // 3 to 5: what breaks the protocol
+  // 3 to 5: protocol violations
 
-  /** Bytes that no client may send, each once a message has been stored. */
+  /** Returns bytes that no client may send. Each is sent after a message has been stored. */
   static Stream<byte[]> violations() {
     byte[] event = message(event("1", "x")).getBytes(UTF_8);
     IntStream reserved =
@@ -285,7 +285,7 @@ class WebSocketIT {
     }
   }
 
-  /** Jetty may leave out its own close then, which the client has not deserved. */
+  /** Jetty may omit its own close frame, which is acceptable as the client broke the protocol. */
   @Test
   void framesBehindAClose_areNotAnswered_andNotStored() throws Exception {
     try (RawStream stream = begin()) {
@@ -296,7 +296,7 @@ class WebSocketIT {
       stream.write(both(RawStream.frame(RawStream.CLOSE, true, close(1000, "")), behind));
       assertThat(stream.closeCode()).isEqualTo(1000);
     } catch (EOFException e) {
-      // it is closed
+      // closed without a close frame
     }
     assertThat(RawHttp.get(server.port(), "/sessions/" + id).body()).contains("\"entries\":1}");
   }
@@ -390,7 +390,7 @@ class WebSocketIT {
     String event = eventOf(bytes);
     byte[] payload = message(event).getBytes(UTF_8);
     try (RawStream stream = connect(DEFLATE)) {
-      stream.send(message(start(id))); // one that is not compressed
+      stream.send(message(start(id))); // not compressed
       int sent = 0;
       for (int level : new int[] {0, 1, 6, 9}) {
         byte[] deflated = deflated(payload, level);
@@ -428,7 +428,7 @@ class WebSocketIT {
   @Test
   void compressedFramesThatAreNotWellFormed_closeTheConnection() throws Exception {
     byte[] event = deflated(message(start(id)).getBytes(UTF_8), 6);
-    try (RawStream stream = connect(DEFLATE)) { // the bit is for a message's first frame
+    try (RawStream stream = connect(DEFLATE)) { // RSV1 belongs on a first frame only
       stream.send(RSV1 | RawStream.TEXT, false, event);
       stream.send(RSV1 | RawStream.CONTINUATION, true, new byte[0]);
       assertThat(stream.closeCode()).isEqualTo(1002);

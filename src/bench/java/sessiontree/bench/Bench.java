@@ -12,8 +12,8 @@ import org.apache.commons.cli.ParseException;
 import org.apache.commons.cli.help.HelpFormatter;
 
 /**
- * Measures the jar under the workloads that it has goals for, and prints one table. Run it by
- * {@code ./run.sh bench}, which builds what is needed and says how the jar is started.
+ * Benchmark of the server's jar under the workloads that it has goals for; prints one table. Run it
+ * with {@code ./run.sh bench}, which builds what is needed and passes the jar's command line.
  */
 final class Bench {
   private static final int WRONG_USAGE = 2;

@@ -3,8 +3,8 @@ package sessiontree.bench;
 import java.io.IOException;
 
 /**
- * From SESSION_END to COMPLETE for small sessions, whose messages were answered before: alone, and
- * many at once, each connection beginning its next session as soon as it can.
+ * Time from SESSION_END to COMPLETE of small sessions whose other messages are acknowledged: one at
+ * a time, and many at a time, where each connection begins its next session as soon as it can.
  */
 final class Complete implements Lab.Workload {
   private static final int SESSIONS = 2_000;

@@ -4,19 +4,19 @@ import java.io.IOException;
 import java.util.Map;
 
 /**
- * Many connections, each with an event every {@link Steady#PERIOD_SECONDS}, for some time: what
- * pages do that send each event as it comes.
+ * Many connections that each send an event every {@link Steady#PERIOD_SECONDS}, for some time, as
+ * pages do that send each event as it occurs.
  */
 final class Connections implements Lab.Workload {
   private static final String NAME = "connections";
 
-  /** So many at most: a heap of 1 GiB takes a few more. */
+  /** Maximum number of connections; a heap of 1 GiB takes a few more. */
   static final int CONNECTIONS = 16_000;
 
-  /** Files that servers and loads have open besides their connections, at most. */
+  /** Maximum number of files that a server or a load has open besides its connections. */
   private static final int OTHER_FILES = 500;
 
-  /** As many connections as the limits of open files allow, which is told in the table. */
+  /** Returns how many connections the limits of open files allow; the table shows the number. */
   static int count(Lab lab, Target target) throws IOException {
     long files = Math.min(target.maxFiles(), Machine.maxFiles("self"));
     return (int) Math.min(lab.scaled(CONNECTIONS), files - OTHER_FILES);

@@ -2,7 +2,7 @@ package sessiontree.bench;
 
 import java.io.IOException;
 
-/** From SESSION_END to COMPLETE for one large session, all of which was answered before. */
+/** Time from SESSION_END to COMPLETE of a large session whose other messages are acknowledged. */
 final class Finish implements Lab.Workload {
   private static final int MESSAGES = 1_000;
   private static final int ENTRIES = 1_000;

@@ -5,9 +5,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.Random;
 
 /**
- * The messages of a session as masked frames, made before anything is measured; all sessions of a
- * load send the same ones. There are up to {@link #DISTINCT_BYTES} of different ones, which come
- * again when a session needs more.
+ * The messages of a session as masked WebSocket frames, made before anything is measured. All
+ * sessions of a load send the same frames. A session that needs more than {@link #DISTINCT_BYTES}
+ * repeats them.
  */
 final class Frames {
   private static final int DISTINCT_BYTES = 80 << 20;
@@ -33,9 +33,9 @@ final class Frames {
   /**
    * What messages look like.
    *
-   * @param entries EVENTs of a message
-   * @param inOrder whether timestamps ascend from event to event, or are random
-   * @param extraBytes of one more member of each event
+   * @param entries number of EVENTs in a message
+   * @param inOrder whether timestamps ascend from event to event; otherwise they are random
+   * @param extraBytes length of an additional member's value in each event; 0 for no such member
    * @param unicode whether names are in many scripts
    */
   record Shape(int entries, boolean inOrder, int extraBytes, boolean unicode) {
@@ -52,7 +52,7 @@ final class Frames {
     this.frames = frames;
   }
 
-  /** The frames of a session of so many messages of events. */
+  /** Returns the frames of a session of {@code messages} messages of events. */
   static Frames of(Shape shape, int messages) {
     Random random = new Random(7);
     byte[] first = message(shape, 0, random);
@@ -80,7 +80,7 @@ final class Frames {
     return text.append(']').toString().getBytes(StandardCharsets.UTF_8);
   }
 
-  /** The frame of a message of events; the caller's to read. */
+  /** Returns the frame of a message of events; the caller may consume it. */
   ByteBuffer events(int message) {
     return frames[message % frames.length].duplicate();
   }
@@ -105,7 +105,7 @@ final class Frames {
     return "{\"type\":\"" + type + "\",\"timestamp\":" + second + ",\"session_id\":\"" + id + "\"}";
   }
 
-  /** A client's frame (RFC 6455, 5.2), under a key that no server can skip. */
+  /** Returns a client's frame (RFC 6455, 5.2), masked with a key that no server can skip. */
   static ByteBuffer masked(int opcode, byte[] payload) {
     int length = payload.length;
     ByteBuffer frame = ByteBuffer.allocate(length + 14).put((byte) (0x80 | opcode));

@@ -10,15 +10,15 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
-/** Whether an event costs the same in a large session, and a session among many. */
+/** Cost of an event in small and large sessions, and of a session among few and many others. */
 final class Growth implements Lab.Workload {
   private static final String NAME = "growth";
   private static final Servers.Kind KIND = Servers.Kind.SESSIONTREE;
   private static final int CONNECTIONS = 4;
-  private static final int ENTRIES = 100; // of a message, whatever the session's size
+  private static final int ENTRIES = 100; // in a message, whatever the session's size
   private static final int[] SESSION_EVENTS = {1_000, 10_000, 100_000, 1_000_000, 10_000_000};
 
-  private static final int SESSIONS = 1_000; // measured, of 20 messages of 5 events
+  private static final int SESSIONS = 1_000; // in each measurement, of 20 messages of 5 events
   private static final int REQUESTS = 16;
 
   @Override

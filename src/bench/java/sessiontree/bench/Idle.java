@@ -3,7 +3,7 @@ package sessiontree.bench;
 import java.io.IOException;
 import java.time.Duration;
 
-/** Memory: of a server that does nothing, of open sessions, and of connections. */
+/** Memory of a server that does nothing, of open sessions, and of connections. */
 final class Idle implements Lab.Workload {
   private static final String NAME = "idle";
   private static final int SESSIONS = 10_000;
@@ -28,7 +28,7 @@ final class Idle implements Lab.Workload {
     }
   }
 
-  /** A session has its start and one event. */
+  /** Measures the heap of open sessions that have their start and one event each. */
   private static void sessions(Lab lab, Target target) throws IOException {
     int count = lab.scaled(SESSIONS);
     post(target, "w", 100);

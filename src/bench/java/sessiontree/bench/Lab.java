@@ -13,13 +13,13 @@ import java.util.stream.LongStream;
  * How workloads are measured: warm-up, runs, and CPU time until a server is quiet again.
  *
  * @param shape what events look like
- * @param warmSeconds of warm-up for each server of a workload
- * @param minCpuSeconds a run repeats its load until the server took so much, as CPU time comes in
- *     steps of 10 ms
- * @param scale by which counts and times are multiplied, for a quick try
- * @param seconds for which many connections send
- * @param storedSessions the many of the growth workload
- * @param sessionEvents the most of a session in it
+ * @param warmSeconds warm-up of each server of a workload
+ * @param minCpuSeconds CPU time of the server until which a run repeats its load, because CPU time
+ *     comes in steps of 10 ms
+ * @param scale factor for counts and times, for a quick try
+ * @param seconds how long the connections workload sends
+ * @param storedSessions the larger number of stored sessions in the growth workload
+ * @param sessionEvents number of events in the largest session of the growth workload
  */
 record Lab(
     Servers servers,
@@ -39,17 +39,17 @@ record Lab(
     void measure(Lab lab) throws IOException;
   }
 
-  /** What is done to a server, again and again; under other ids each time. */
+  /** An action on a server, repeated with other session ids each time. */
   interface Action {
     void run(Target target, String prefix) throws IOException;
   }
 
   /**
-   * What a run of a load took, until the server was quiet.
+   * Result of a run of a load, measured until the server was quiet.
    *
    * @param times how often the load was repeated
-   * @param latencies of all messages, sorted; none unless they were awaited
-   * @param completions of all sessions, sorted
+   * @param latencies nanoseconds until the ack of each message, sorted; empty unless awaited
+   * @param completions nanoseconds from SESSION_END to COMPLETE of each session, sorted
    */
   record Run(
       int times,
@@ -64,12 +64,12 @@ record Lab(
     return sorted[(int) (quantile * (sorted.length - 1))] / 1e3;
   }
 
-  /** A count or time of a workload, made smaller for a quick try. */
+  /** Returns a count or time of a workload, scaled for a quick try. */
   int scaled(int count) {
     return (int) Math.max(1, Math.round(count * scale));
   }
 
-  /** Servers that are up at once, so that they can be measured in turn. */
+  /** Servers that run at the same time, so that they can be measured in turn. */
   static final class Up implements AutoCloseable {
     final Map<Servers.Kind, Target> targets = new LinkedHashMap<>();
 
@@ -93,8 +93,8 @@ record Lab(
   }
 
   /**
-   * Repeats an action for the time of the warm-up, and until the server has used so much CPU time,
-   * which it may not get on a busy machine; for four times as long at most. Returns how often.
+   * Repeats an action until the warm-up time has passed and the server has used as much CPU time,
+   * which takes longer on a busy machine; at most for four times as long. Returns how often.
    */
   int warm(Target target, Action action) throws IOException {
     long began = System.nanoTime();
@@ -110,7 +110,7 @@ record Lab(
     return times;
   }
 
-  /** Repeats a load until the server took enough CPU time to be measured. */
+  /** Repeats a load until the server has used enough CPU time to be measured. */
   Run run(Target target, Load load, String prefix) throws IOException {
     double cpuBefore = target.cpuSeconds();
     double ownBefore = ownCpuSeconds();
@@ -136,7 +136,7 @@ record Lab(
         / 1e9;
   }
 
-  /** Says what is being done. */
+  /** Prints progress to standard error. */
   static void say(String format, Object... values) {
     System.err.printf(Locale.ROOT, format + "%n", values);
   }

@@ -5,8 +5,8 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 
 /**
- * Whole sessions, some at once, a connection each: SESSION_START, messages of events, SESSION_END,
- * COMPLETE. A failure of one is a failure of all.
+ * A load of whole sessions, a few at a time, each on a connection of its own: SESSION_START,
+ * messages of events, SESSION_END, COMPLETE. If one session fails, the load fails.
  */
 final class Load {
   private static final Duration LIMIT = Duration.ofMinutes(5);
@@ -17,7 +17,7 @@ final class Load {
   private final int connections;
   private final boolean awaited;
 
-  // Of the run that goes on.
+  // State of the current run.
   private Loop loop;
   private int port;
   private String prefix;
@@ -31,11 +31,11 @@ final class Load {
   private int completed;
 
   /**
-   * @param frames for messages of events
-   * @param messages of events a session has
-   * @param sessions in all
-   * @param connections at once
-   * @param awaited whether a message is sent when the one before is answered, or at once
+   * @param frames the messages of events
+   * @param messages number of messages of events in a session
+   * @param sessions total number of sessions
+   * @param connections number of connections at a time
+   * @param awaited whether each message is sent only once the one before is acknowledged
    */
   Load(Frames frames, int messages, int sessions, int connections, boolean awaited) {
     this.frames = frames;
@@ -46,12 +46,11 @@ final class Load {
   }
 
   /**
-   * What a run took.
+   * Result of a run.
    *
-   * @param nanos from the first connection to the end of the last
-   * @param latencies nanoseconds from when a message is sent until its answer is read; none unless
-   *     awaited
-   * @param completions nanoseconds from when SESSION_END is sent until COMPLETE is read
+   * @param nanos time from the first connection to the end of the last one
+   * @param latencies nanoseconds from sending a message to reading its ack; empty unless awaited
+   * @param completions nanoseconds from sending SESSION_END to reading COMPLETE
    */
   record Result(long nanos, long[] latencies, long[] completions) {}
 
@@ -62,9 +61,9 @@ final class Load {
   /**
    * Runs all sessions.
    *
-   * @param prefix of their ids
-   * @param beforeEnd run when a session's messages are answered, before SESSION_END is sent; or
-   *     null, and that is sent at once
+   * @param prefix prefix of the session ids
+   * @param beforeEnd called when a session's messages are acknowledged, before its SESSION_END is
+   *     sent; null to send SESSION_END without waiting
    */
   Result run(int port, String prefix, Runnable beforeEnd) throws IOException {
     this.port = port;
@@ -96,7 +95,7 @@ final class Load {
 
   private final class Session extends Stream {
     private final String id;
-    private int sent; // frames, SESSION_START first
+    private int sent; // number of frames, SESSION_START included
     private long answered;
     private boolean mayEnd = beforeEnd == null;
     private long sentNanos;

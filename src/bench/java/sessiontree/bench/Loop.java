@@ -8,13 +8,13 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
-/** One thread that serves all sockets of a load, so that the load costs little CPU itself. */
+/** An event loop on one thread for all sockets of a load, so that the load uses little CPU. */
 final class Loop implements AutoCloseable {
   private static final int READ_BYTES = 256 << 10;
 
   final Selector selector;
 
-  /** What is read goes through it, of one peer after another. */
+  /** Read buffer that the peers use in turn. */
   final ByteBuffer in = ByteBuffer.allocateDirect(READ_BYTES);
 
   private Loop(Selector selector) {
@@ -26,9 +26,9 @@ final class Loop implements AutoCloseable {
   }
 
   /**
-   * Serves the sockets until something is so.
+   * Serves the sockets until {@code done} returns true.
    *
-   * @throws IOException if it is not so within the time
+   * @throws IOException if that takes longer than {@code limit}
    */
   void runUntil(BooleanSupplier done, Duration limit) throws IOException {
     long until = System.nanoTime() + limit.toNanos();
@@ -40,14 +40,14 @@ final class Loop implements AutoCloseable {
     }
   }
 
-  /** Serves the sockets until then. */
+  /** Serves the sockets until {@link System#nanoTime} reaches {@code nanoTime}. */
   void runTo(long nanoTime) throws IOException {
     for (long left; (left = nanoTime - System.nanoTime()) > 0; ) {
       turn(Math.max(1, TimeUnit.NANOSECONDS.toMillis(left)));
     }
   }
 
-  /** Serves what is ready; waits for it so long at most. */
+  /** Serves the sockets that are ready; waits for one at most {@code millis}. */
   void turn(long millis) throws IOException {
     selector.select(Loop::ready, millis);
   }

@@ -8,14 +8,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 
-/** What everything was measured on. */
+/** The machine that the benchmark runs on. */
 final class Machine {
   private static final int SYNCS = 500;
   private static final int SYNCED_BYTES = 300;
 
   private Machine() {}
 
-  /** In a line. */
+  /** Returns a description in one line. */
   static String describe(Path folder) throws IOException {
     return Runtime.getRuntime().availableProcessors()
         + " cores, "
@@ -38,12 +38,12 @@ final class Machine {
         .orElse("0");
   }
 
-  /** How many processes want a core, in the mean of the last minute; ours too. */
+  /** Returns the load average of the last minute, in which the benchmark counts too. */
   static String load() throws IOException {
     return Files.readString(Path.of("/proc/loadavg")).split(" ")[0];
   }
 
-  /** The most files that a process may have open. */
+  /** Returns the limit of open files of a process. */
   static long maxFiles(String process) throws IOException {
     return Files.readAllLines(Path.of("/proc", process, "limits")).stream()
         .filter(line -> line.startsWith("Max open files"))
@@ -52,7 +52,7 @@ final class Machine {
         .orElseThrow();
   }
 
-  /** The median time to append 300 bytes to a file of that folder and to force them. */
+  /** Returns the median time to append 300 bytes to a file in that folder and to force them. */
   static double syncMicros(Path folder) throws IOException {
     Path file = folder.resolve("synced");
     long[] nanos = new long[SYNCS];

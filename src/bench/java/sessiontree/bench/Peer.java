@@ -9,18 +9,18 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
 
 /**
- * A socket of a {@link Loop} to a server on this machine. Each buffer to send is a write of its
- * own, as it is with a client that sends a message whenever it has one.
+ * A socket in a {@link Loop}, connected to a server on this machine. Each buffer is sent with a
+ * write of its own, as by a client that sends each message when it has one.
  */
 abstract class Peer {
-  /** So many writes, and it is another socket's turn. */
+  /** Maximum number of writes before another socket gets its turn. */
   private static final int WRITES_A_TURN = 256;
 
   private final Loop loop;
   private final SocketChannel channel;
   private final SelectionKey key;
   private ByteBuffer current; // being sent
-  private ByteBuffer rest; // received, and not whole yet
+  private ByteBuffer rest; // received, but incomplete
 
   Peer(Loop loop, int port) throws IOException {
     this.loop = loop;
@@ -31,20 +31,20 @@ abstract class Peer {
     key = channel.register(loop.selector, SelectionKey.OP_CONNECT, this);
   }
 
-  /** What is to be sent next; null if there is nothing now. */
+  /** Returns the next buffer to send; null if there is none now. */
   abstract ByteBuffer next();
 
-  /** Takes what is whole; the rest comes again, with more. */
+  /** Consumes what is complete in {@code in}; the rest is passed again, with more bytes. */
   abstract void received(ByteBuffer in) throws IOException;
 
   /**
-   * The connection is no more.
+   * Called when the connection has ended.
    *
-   * @param failure null if the server closed it
+   * @param failure the cause; null if the server closed the connection
    */
   abstract void ended(IOException failure);
 
-  /** There is something to send. */
+  /** Sends what {@link #next} returns. Called when there is something to send again. */
   final void wake() throws IOException {
     if (channel.isConnected()) {
       write();

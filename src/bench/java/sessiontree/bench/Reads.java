@@ -3,7 +3,7 @@ package sessiontree.bench;
 import java.io.IOException;
 import java.time.Duration;
 
-/** GET of one session of 100 events, by 16 connections that ask again and again. */
+/** Workload of GETs of one session of 100 events, which 16 connections repeat. */
 final class Reads implements Lab.Workload {
   private static final int CONNECTIONS = 16;
   private static final int SECONDS = 5;

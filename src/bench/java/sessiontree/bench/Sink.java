@@ -16,10 +16,10 @@ import org.eclipse.jetty.websocket.core.server.WebSocketNegotiator;
 import org.eclipse.jetty.websocket.core.server.WebSocketUpgradeHandler;
 
 /**
- * A server that takes messages, drops them, and answers each with an ACK: what the framework costs
- * before anything is done. It ends a session as sessiontree does. Run as {@code Sink PORT
- * frames|messages}: {@code frames} takes Jetty's frames as the bytes that were read, which is the
- * cheapest there is in Javalin; {@code messages} is Javalin's own WebSocket with {@code
+ * A server that receives messages, drops them, and sends an ACK for each: it shows what the
+ * framework costs before anything is done. It ends a session as sessiontree does. Run it as {@code
+ * Sink PORT frames|messages}: {@code frames} takes Jetty's frames as the bytes that were read,
+ * which is the cheapest way in Javalin; {@code messages} is Javalin's own WebSocket with {@code
  * ctx.message()}.
  */
 final class Sink implements FrameHandler {
@@ -30,14 +30,14 @@ final class Sink implements FrameHandler {
   private static final int MAX_MESSAGE_BYTES = 16 << 20;
   private static final int INPUT_BUFFER_BYTES = 64 << 10;
 
-  /** What is larger holds no SESSION_END, as the loads send it in a message of its own. */
+  /** Maximum size of a message that may hold SESSION_END, which the loads send alone. */
   private static final int MAX_END_BYTES = 256;
 
   private static final ByteBuffer ACK_BYTES = ascii(ACK);
   private static final ByteBuffer COMPLETE_BYTES = ascii(COMPLETE);
 
-  private final byte[] beginning = new byte[MAX_END_BYTES]; // of the message that is coming in
-  private long received; // bytes of it
+  private final byte[] beginning = new byte[MAX_END_BYTES]; // of the message being received
+  private long received; // bytes of this message
   private CoreSession session;
 
   public static void main(String[] args) {
@@ -62,7 +62,7 @@ final class Sink implements FrameHandler {
 
   private static void takeFrames(JavalinConfig config) {
     WebSocketUpgradeHandler upgrades = new WebSocketUpgradeHandler();
-    upgrades.setHandler((Handler) null); // its own answers 404 to what is no upgrade
+    upgrades.setHandler((Handler) null); // the default one responds 404 to what is no upgrade
     upgrades.getConfiguration().setAutoFragment(true);
     upgrades.getConfiguration().setMaxFrameSize(MAX_MESSAGE_BYTES);
     upgrades.getConfiguration().setInputBufferSize(INPUT_BUFFER_BYTES);

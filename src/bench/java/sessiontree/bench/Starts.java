@@ -3,8 +3,8 @@ package sessiontree.bench;
 import java.io.IOException;
 
 /**
- * From exec to the first healthy answer, on an empty store. Everything was started before, so that
- * files are in memory and run.sh has its archive of classes.
+ * Time from exec to the first healthy response, on an empty store. Each server is started once
+ * before, so that its files are in memory and run.sh has its class archive.
  */
 final class Starts implements Lab.Workload {
   private static final int TIMES_A_RUN = 3;

@@ -8,19 +8,18 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
 /**
- * Many connections that stay: each may send a message every {@link #PERIOD_SECONDS}, one connection
- * after another. A message's time counts from when it was due, so that a load that was held up
- * hides nothing.
+ * Many connections that stay open and send in turn, each a message every {@link #PERIOD_SECONDS}.
+ * Latency counts from the time at which a message was due, so that a stalled load hides nothing.
  */
 final class Steady implements AutoCloseable {
   private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
 
-  /** How often each connection sends, as browsers do that gather nothing. */
+  /** Seconds between two messages of a connection, as of a browser that does not batch events. */
   static final int PERIOD_SECONDS = 5;
 
   private static final Duration LIMIT = Duration.ofMinutes(2);
 
-  /** So many handshakes at once, which is fewer than a server's backlog. */
+  /** Maximum number of concurrent handshakes, which is less than a server's backlog. */
   private static final int OPENING = 32;
 
   private final Loop loop = Loop.open();
@@ -36,7 +35,7 @@ final class Steady implements AutoCloseable {
   private Frames frames;
   private long beganNanos;
   private long answered;
-  private int[] micros = new int[0]; // of each ack
+  private int[] micros = new int[0]; // latency of each ack
   private long maxLateNanos;
 
   private Steady(int port, String prefix, int connections, boolean starts) throws IOException {
@@ -49,7 +48,7 @@ final class Steady implements AutoCloseable {
   /**
    * Opens connections.
    *
-   * @param starts whether each begins its session, or sends nothing
+   * @param starts whether each connection begins its session; otherwise it sends nothing
    */
   static Steady open(int port, String prefix, int connections, boolean starts) throws IOException {
     Steady steady = new Steady(port, prefix, connections, starts);
@@ -67,10 +66,10 @@ final class Steady implements AutoCloseable {
   }
 
   /**
-   * What came of it.
+   * Result of a run.
    *
-   * @param micros from when each message was due until its ack, sorted
-   * @param maxLateMillis the longest time from when one was due until it was sent
+   * @param micros microseconds from when each message was due until its ack, sorted
+   * @param maxLateMillis the longest time from when a message was due until it was sent
    */
   record Result(double seconds, int[] micros, double maxLateMillis) {
     double millis(double quantile) {
@@ -78,7 +77,7 @@ final class Steady implements AutoCloseable {
     }
   }
 
-  /** Has each connection send messages for that long. */
+  /** Sends messages on each connection for {@code seconds}, and waits for their acks. */
   Result run(Frames frames, int seconds) throws IOException {
     this.frames = frames;
     long messages = Math.max(1, (long) connections.length * seconds / PERIOD_SECONDS);
@@ -102,7 +101,7 @@ final class Steady implements AutoCloseable {
     return new Result(took, micros, maxLateNanos / 1e6);
   }
 
-  /** Serves the sockets for a while. */
+  /** Serves the sockets for {@code time}. */
   void rest(Duration time) throws IOException {
     loop.runTo(System.nanoTime() + time.toNanos());
   }
@@ -136,7 +135,7 @@ final class Steady implements AutoCloseable {
     private int toSend;
     private int sent;
     private long answers;
-    private int timed; // messages of this run whose time was taken
+    private int timed; // messages of this run whose latency was recorded
 
     Connection(int number) throws IOException {
       super(loop, port, prefix + number);

@@ -6,8 +6,8 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
 /**
- * A WebSocket on a session's stream. Understands just what the servers under test say: answers in
- * text frames that begin with their type, pings and a close.
+ * A WebSocket client on a session's stream. It understands only what the servers under test send:
+ * text frames that begin with their type, pings, and a close.
  */
 abstract class Stream extends Peer {
   private static final int TYPE_AT = "{\"type\":\"".length();
@@ -41,16 +41,16 @@ abstract class Stream extends Peer {
     return ByteBuffer.wrap(text.getBytes(StandardCharsets.US_ASCII));
   }
 
-  /** The next frame to send, which is the caller's to read; null if there is none now. */
+  /** Returns the next frame to send, which the caller may consume; null if there is none now. */
   abstract ByteBuffer frame();
 
-  /** The server took the connection. */
+  /** Called when the server has accepted the connection. */
   void opened() throws IOException {}
 
-  /** So many messages of the connection are answered by now. */
+  /** Called when {@code messages} of the connection's messages are acknowledged in total. */
   void answered(long messages) throws IOException {}
 
-  /** The session has its tree. */
+  /** Called when the session has its tree. */
   void completed() {}
 
   @Override
@@ -134,7 +134,7 @@ abstract class Stream extends Peer {
         if (code != NORMAL || !complete) {
           throw new IOException("closed with " + code + (complete ? "" : " before COMPLETE"));
         }
-        send(CLOSE, in, at, length); // the server ends the connection then
+        send(CLOSE, in, at, length); // then the server ends the connection
         closing = true;
       }
       default -> throw new IOException("a frame of opcode " + opcode);
@@ -171,9 +171,9 @@ abstract class Stream extends Peer {
   }
 
   /**
-   * The connection is no more.
+   * Called when the connection has ended.
    *
-   * @param failure null if its session is complete
+   * @param failure the cause; null if the session is complete
    */
   abstract void done(IOException failure);
 }

@@ -4,10 +4,12 @@ import java.io.IOException;
 import java.util.Map;
 
 /**
- * Sessions streamed to sessiontree and to the sinks, which are all up and take turns run by run.
+ * Sessions streamed to sessiontree and to the sinks, which all run at once and are measured in
+ * turn.
  *
- * @param sessions so many, on so many connections at once, each of so many messages of entries
- * @param awaited whether each message waits for the answer to the one before; then latency is told
+ * @param sessions number of sessions, {@code connections} of them at a time, each of {@code
+ *     messages} messages of {@code entries} events
+ * @param awaited whether each message waits for the ack of the one before; then latency is measured
  */
 record Streamed(
     String name,

@@ -7,8 +7,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * The figures of all workloads: some values of each, one a run. Shown are medians, how far
- * sessiontree's runs lie apart, and how often sessiontree is as much as a sink.
+ * The results of all workloads: for each figure the values of its runs. The table shows medians,
+ * the range of sessiontree's runs, and the ratio of sessiontree's median to that of each sink.
  */
 final class Table {
   private final Map<Row, Map<Servers.Kind, double[]>> values = new LinkedHashMap<>();
@@ -16,7 +16,7 @@ final class Table {
 
   private record Row(String workload, String figure) {}
 
-  /** Adds a run's value. */
+  /** Adds the value of a run. */
   void add(String workload, String figure, Servers.Kind server, double value) {
     values
         .computeIfAbsent(new Row(workload, figure), row -> new LinkedHashMap<>())
@@ -30,7 +30,7 @@ final class Table {
     return all;
   }
 
-  /** The median of a figure's runs. */
+  /** Returns the median of a figure's runs. */
   double median(String workload, String figure, Servers.Kind server) {
     return median(values.get(new Row(workload, figure)).get(server));
   }
@@ -48,7 +48,7 @@ final class Table {
     return !failures.isEmpty();
   }
 
-  /** The table in markdown. */
+  /** Returns the table in markdown. */
   String markdown() {
     StringBuilder text = new StringBuilder("| workload | figure | sessiontree | its runs |");
     List<Servers.Kind> sinks = List.of(Servers.Kind.FRAMES, Servers.Kind.MESSAGES);
@@ -80,7 +80,7 @@ final class Table {
     return text.toString();
   }
 
-  /** Three digits, and thousands and millions as such. */
+  /** Returns the value with three digits, large ones in thousands or millions. */
   static String shown(double value) {
     if (Math.abs(value) >= 999_500) {
       return digits(value / 1e6) + " M";

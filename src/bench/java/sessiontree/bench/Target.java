@@ -12,7 +12,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** A server under test, as a child process, and what Linux and its JVM tell of it. */
+/** A server under test, run as a child process, and what Linux and its JVM report about it. */
 final class Target implements AutoCloseable {
   private static final long START_NANOS = TimeUnit.SECONDS.toNanos(60);
   private static final long STOP_SECONDS = 20;
@@ -33,8 +33,8 @@ final class Target implements AutoCloseable {
   /**
    * Starts a server, and returns when it is healthy.
    *
-   * @param command in which {@code {port}} stands for a free one
-   * @param log takes what it says
+   * @param command the command, in which {@code {port}} is replaced by a free port
+   * @param log the file for the server's output
    */
   static Target start(List<String> command, Path log) throws IOException {
     int port;
@@ -71,7 +71,7 @@ final class Target implements AutoCloseable {
       return in.readNBytes(answer, 0, answer.length) == answer.length
           && new String(answer, StandardCharsets.US_ASCII).endsWith(" 200");
     } catch (IOException e) {
-      return false; // not yet
+      return false; // not up yet
     }
   }
 
@@ -79,12 +79,12 @@ final class Target implements AutoCloseable {
     return port;
   }
 
-  /** From exec to the first healthy answer. */
+  /** Returns the time from exec to the first healthy response. */
   double startSeconds() {
     return startSeconds;
   }
 
-  /** CPU time of all its threads so far, in steps of 10 ms. */
+  /** Returns the CPU time of all the server's threads so far, in steps of 10 ms. */
   double cpuSeconds() {
     String stat = read("stat");
     String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" "); // from field 3 on
@@ -92,8 +92,8 @@ final class Target implements AutoCloseable {
   }
 
   /**
-   * Waits until it does nothing more, so that what it put off counts too; for three seconds at
-   * most, and one in idleness counts a step of CPU time at most.
+   * Waits until the server is quiet, so that work that it deferred counts too; at most three
+   * seconds. A server is quiet if it uses at most one step of CPU time in 200 ms.
    */
   void awaitQuiet() {
     double before = cpuSeconds();
@@ -111,7 +111,7 @@ final class Target implements AutoCloseable {
     return statusKilobytes("VmRSS:") / 1024.0;
   }
 
-  /** The most that was resident since {@link #forgetPeak}. */
+  /** Returns the peak of resident memory since {@link #forgetPeak}. */
   double peakMegabytes() {
     return statusKilobytes("VmHWM:") / 1024.0;
   }
@@ -120,12 +120,12 @@ final class Target implements AutoCloseable {
     Files.writeString(proc("clear_refs"), "5");
   }
 
-  /** The most files that it may have open. */
+  /** Returns the server's limit of open files. */
   long maxFiles() throws IOException {
     return Machine.maxFiles(String.valueOf(process.pid()));
   }
 
-  /** Bytes of all objects that are in use; the server collects its garbage for it. */
+  /** Returns the bytes of all live objects; the server collects garbage first. */
   long heapBytes() throws IOException {
     Path jcmd = Path.of(System.getProperty("java.home"), "bin", "jcmd");
     Process histogram =
@@ -170,7 +170,7 @@ final class Target implements AutoCloseable {
     }
   }
 
-  /** Asks it to end, and ends it if it does not. */
+  /** Stops the server, by force if it does not exit in time. */
   @Override
   public void close() {
     process.destroy();

@@ -5,16 +5,16 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A child as tests like to see it; {@link Children} is the same in bytes. */
+/** A child in a form that suits tests; {@link Children} is the same in bytes. */
 public record Child(long key, String text) {
-  /** What each begins with in the tree, before its text. */
+  /** Beginning of each child in the tree; its text follows. */
   public static final String HEAD = "{\"type\":\"EVENT\",\"timestamp\":";
 
   String inTree() {
     return HEAD + text;
   }
 
-  /** Lays children out one after another. */
+  /** Returns the children laid out one after another. */
   public static byte[] bytes(List<Child> children) {
     var out = new ByteArrayOutputStream();
     for (Child child : children) {
@@ -27,7 +27,7 @@ public record Child(long key, String text) {
     return out.toByteArray();
   }
 
-  /** Takes apart what {@link #bytes} lays out. */
+  /** Returns the children that {@link #bytes} laid out. */
   public static List<Child> all(byte[] bytes) {
     List<Child> children = new ArrayList<>();
     for (int i = 0; i < bytes.length; ) {

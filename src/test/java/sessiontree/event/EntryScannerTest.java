@@ -26,13 +26,13 @@ import sessiontree.JsonCorpus;
 import sessiontree.JsonCorpus.Document;
 
 /**
- * That the scanner makes the very batches that Jackson does, or none, and that it makes those of
- * the common shapes. {@code -Dsessiontree.messages=5000000} tries so many.
+ * Checks that the scanner makes the same batches as Jackson, or none, and makes those of the common
+ * shapes. {@code -Dsessiontree.messages=5000000} tries that many messages.
  */
 final class EntryScannerTest {
   private static final int MESSAGES = Integer.getInteger("sessiontree.messages", 150_000);
 
-  /** Each seed makes a message, and another by damaging it. */
+  /** Each seed makes a message, and a second one by damaging the first. */
   @Test
   void scan_ofRandomAndMutatedMessages_givesWhatJacksonGivesOrNothing() {
     int scanned = 0;
@@ -90,7 +90,7 @@ final class EntryScannerTest {
   @ParameterizedTest(name = "{0}")
   @MethodSource
   void scan_ofACommonShape_givesWhatJacksonGives(String claim, String message) {
-    // Each length, as words and what is left of them are read in different ways.
+    // Several lengths, because whole words and the bytes left over are read in different ways.
     for (int more = 0; more < 9; more++) {
       byte[] bytes = (message + " ".repeat(more)).getBytes(UTF_8);
       assertSame(scan(bytes, claim, new Random(1)), jackson(bytes), claim, bytes);
@@ -147,7 +147,7 @@ final class EntryScannerTest {
     return Stream.generate(() -> event).limit(count).collect(Collectors.joining(",", "[", "]"));
   }
 
-  /** Known and additional ones in any order, so that each is first and last in some. */
+  /** Known and additional members in any order, so that each is first and last for some seeds. */
   @Test
   void scan_ofMembersInAnyOrder_givesWhatJacksonGives() {
     List<String> members =
@@ -189,7 +189,7 @@ final class EntryScannerTest {
         "[" + event(members(2_000, "", "")) + "]");
   }
 
-  /** Between bytes that would end it in other ways if they were read. */
+  /** Scans a message between bytes that would end it differently if they were read. */
   private static Batch scan(byte[] message, String what, Random random) {
     byte[] junk = new byte[message.length + random.nextInt(40)];
     int offset = random.nextInt(junk.length - message.length + 1);
@@ -204,7 +204,7 @@ final class EntryScannerTest {
     }
   }
 
-  /** Null where Jackson refuses the message. */
+  /** Returns the batch that Jackson makes; null if it refuses the message. */
   private static Batch jackson(byte[] message) {
     try {
       return MessageParser.parseWithJackson(message, 0, message.length, SESSION);

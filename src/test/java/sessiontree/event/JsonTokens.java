@@ -13,9 +13,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * JSON as a list of its tokens: strings and names decoded, numbers digit by digit, and a name given
- * twice is there twice. Stricter than trees of nodes, and no number is too great for it. It reads
- * characters, so it shares no scanner with {@link MessageParser}.
+ * JSON documents as lists of tokens: strings and names decoded, numbers digit by digit, and a name
+ * given twice is listed twice. This is stricter than comparing trees of nodes, and no number is too
+ * large. It reads characters, so it shares no scanner with {@link MessageParser}.
  */
 final class JsonTokens {
   private static final JsonFactory STRICT = factory(false);
@@ -35,17 +35,17 @@ final class JsonTokens {
         .build();
   }
 
-  /** The tokens of a document without trailing commas. */
+  /** Returns the tokens of a document without trailing commas. */
   static List<String> strict(String document) throws IOException {
     return document(STRICT, document);
   }
 
-  /** The tokens of a document that may have trailing commas. */
+  /** Returns the tokens of a document that may have trailing commas. */
   static List<String> of(String document) throws IOException {
     return document(TRAILING_COMMAS, document);
   }
 
-  /** The tokens that the children of a message must have, by the rules' plain words. */
+  /** Returns the tokens that a message's children must have, by a plain reading of the rules. */
   static List<List<String>> expectedChildren(byte[] message) throws IOException {
     String text = new String(message, StandardCharsets.UTF_8);
     List<List<String>> children = new ArrayList<>();

@@ -18,8 +18,8 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * How long the parser takes for a thousand EVENTs, sent in messages of one or of a thousand, by the
- * scanner and by Jackson, and to see that they are UTF-8. A score is nanoseconds an event.
+ * Time to parse a thousand EVENTs, sent in messages of one or of a thousand, with the scanner and
+ * with Jackson, and to check that they are UTF-8. A score is in nanoseconds per event.
  *
  * <pre>
  *   mvn -q test-compile dependency:build-classpath -Dmdep.outputFile=target/classpath
@@ -37,13 +37,13 @@ public class MessageParserBenchmark {
 
   /** What the events look like. */
   public enum Shape {
-    /** The brief's, as JSON.stringify writes them. */
+    /** The brief's event, as JSON.stringify writes it. */
     COMPACT,
-    /** The same as Python's json.dumps writes them. */
+    /** The same, as Python's json.dumps writes it. */
     SPACED,
-    /** The same as JSON.stringify(…, 2) writes them. */
+    /** The same, as JSON.stringify(…, 2) writes it. */
     INDENTED,
-    /** With 50 more members, 2 KB of them. */
+    /** With 50 additional members, of 2 KB in total. */
     LARGE,
     /** With names that are not ASCII. */
     UNICODE;

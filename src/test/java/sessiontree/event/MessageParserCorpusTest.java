@@ -20,9 +20,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 import sessiontree.JsonCorpus;
 import sessiontree.JsonCorpus.Document;
 
-/** Documents nobody thought of one by one: a corpus, truncations, mutations. */
+/** Documents that nobody chose one by one: a corpus, truncations, mutations. */
 final class MessageParserCorpusTest {
-  /** No JSON by themselves; as the value of a member they end it properly. */
+  /** Documents that are not JSON by themselves, but end an entry properly as a member's value. */
   private static final Set<String> FINE_IN_AN_ENTRY =
       Set.of("n 1,", "n [1],", "n 1,\"y\":2", "n 1,\"y\":[2,],");
 
@@ -34,7 +34,7 @@ final class MessageParserCorpusTest {
               + "{\"type\":\"SESSION_END\",\"timestamp\":0,\"session_id\":\"s-1\",\"name\":[]},]")
           .getBytes(UTF_8);
 
-  /** What is not UTF-8 is refused before it is parsed. */
+  /** Returns the malformed documents that are UTF-8; others are refused before parsing. */
   static Stream<Document> malformed() {
     return JsonCorpus.malformed().filter(document -> isUtf8(document.bytes()));
   }
@@ -167,7 +167,7 @@ final class MessageParserCorpusTest {
     return bytes;
   }
 
-  /** The children are JSON without trailing commas, and say what the message said. */
+  /** Asserts that the children are JSON without trailing commas, and say what the message said. */
   private static void assertChildren(Batch batch, byte[] message, String what) throws IOException {
     List<List<String>> children = new ArrayList<>();
     for (Child child : Child.all(batch.children())) {

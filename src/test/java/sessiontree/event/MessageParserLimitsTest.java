@@ -22,11 +22,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import sessiontree.Heap;
 
-/** How deep, long and many the parts of a message may be. */
+/** Limits on how deep, how long and how many the parts of a message may be. */
 final class MessageParserLimitsTest {
   private static final String START_WITH = START.replace("}", ",");
 
-  /** Where a value may stand: %s is the value, which is at level 3. */
+  /** Entries with a value in different places: %s is the value, which is at level 3. */
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -69,7 +69,7 @@ final class MessageParserLimitsTest {
     }
   }
 
-  /** A name is a known member; that a SESSION_START may have any must not hide what is in it. */
+  /** The known member {@code name} may be any value in a SESSION_START; limits apply inside it. */
   @ParameterizedTest
   @ValueSource(strings = {"%s", "[%s]", "{\"a\":[0,%s]}"})
   void parse_ofANumberLongerThan1000CharactersInTheNameOfAStart_isRefused(String name)
@@ -101,7 +101,7 @@ final class MessageParserLimitsTest {
             event(",\"x\":\"" + huge + "\""),
             EVENT.replace("\"n\"", "\"" + huge + "\"")
           }) {
-        // No assertion on lists, as a failure need not show megabytes.
+        // No assertion on lists, whose failure would print megabytes.
         assertThat(childrenOf("[" + event + "]").get(0).equals(event)).as("%s", part).isTrue();
       }
     }
@@ -140,8 +140,8 @@ final class MessageParserLimitsTest {
   }
 
   /**
-   * Names of eight characters that fall together in Jackson's table of names, whatever its seed: it
-   * mixes it in last. A table that takes them for an attack must not refuse a message for it.
+   * Names of eight characters that collide in Jackson's symbol table whatever its seed, which is
+   * mixed in last. A symbol table that takes them for an attack must not cause a refusal.
    */
   @Test
   void parse_ofMembersWhoseNamesCollide_keepsThem() throws Exception {
@@ -169,10 +169,10 @@ final class MessageParserLimitsTest {
     }
     assertKept(names);
     assertThat(childrenOf("[" + EVENT + "]"))
-        .containsExactly(EVENT); // nor does the next one suffer
+        .containsExactly(EVENT); // the next message is not affected either
   }
 
-  /** 100 MB of them, by Jackson: a trailing comma is not the quick scanner's. */
+  /** Parses 100 MB of names with Jackson: the fast scanner takes no trailing comma. */
   @Test
   void parse_ofHugeNames_keepsNoneOfThem() throws Exception {
     long before = Heap.usedBytes();

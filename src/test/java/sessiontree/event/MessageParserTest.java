@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The rules of a message, one by one. JSON in tables is written with ' for ". */
+/** The rules of a message, one by one. In the tables, JSON is written with ' for ". */
 final class MessageParserTest {
   @ParameterizedTest(name = "{0}")
   @MethodSource

@@ -5,7 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.util.Arrays;
 import java.util.List;
 
-/** Messages of session s-1, and what the parser makes of them. */
+/** Messages of session s-1, and how tests parse them. */
 final class Messages {
   static final String SESSION = "s-1";
   static final String START = "{\"type\":\"SESSION_START\",\"timestamp\":1,\"session_id\":\"s-1\"}";
@@ -14,7 +14,7 @@ final class Messages {
 
   private Messages() {}
 
-  /** An EVENT with these members behind its own. */
+  /** Returns an EVENT with these members after its own. */
   static String event(String members) {
     return "{\"type\":\"EVENT\",\"timestamp\":5,\"name\":\"n\"" + members + "}";
   }

@@ -11,8 +11,8 @@ import java.util.Random;
 import sessiontree.JsonCorpus;
 
 /**
- * A message of session s-1 of some shape: mostly what clients send, and here and there what they
- * should not.
+ * A random message of session s-1: mostly what clients send, and now and then what they should not
+ * send.
  */
 final class RandomMessage {
   private static final List<String> CORPUS =
@@ -83,7 +83,7 @@ final class RandomMessage {
 
   private final Random random;
   private final Style style;
-  private final int oddity; // one part of so many is not common, or not even right; 0: none is
+  private final int oddity; // one in so many parts is uncommon or wrong; 0: none is
   private final StringBuilder text = new StringBuilder();
   private boolean common = true;
   private int depth;
@@ -99,7 +99,7 @@ final class RandomMessage {
     return text.toString().getBytes(UTF_8);
   }
 
-  /** Whether nothing odd is in it. */
+  /** Returns whether the message has no odd parts. */
   boolean isCommon() {
     return common;
   }
@@ -282,7 +282,7 @@ final class RandomMessage {
     text.append(close);
   }
 
-  /** A comma or colon. */
+  /** Appends a comma or colon. */
   private void token(String token) {
     if (style == Style.WILD) {
       space();
@@ -312,7 +312,7 @@ final class RandomMessage {
     return of[random.nextInt(of.length)];
   }
 
-  /** The same with one to three bytes, or spans, changed, dropped, added, swapped or repeated. */
+  /** Returns a copy with 1 to 3 bytes or spans changed, dropped, added, swapped or repeated. */
   static byte[] mutated(byte[] message, Random random) {
     byte[] likely = "{}[],:\"\\/ \n\t\r\0.0159eE+-tfnuax\ufeffé".getBytes(UTF_8);
     byte[] bytes = message.clone();

@@ -153,7 +153,7 @@ final class TimestampTest {
         : value.movePointRight(9).toBigInteger().longValueExact();
   }
 
-  /** Of a number in the midst of others. */
+  /** Parses a number that has other digits before and after it. */
   private static long nanos(String number) {
     byte[] bytes = ("9." + number + "9").getBytes(US_ASCII);
     return Timestamp.nanos(bytes, 2, 2 + number.length());

@@ -80,7 +80,7 @@ final class TreeWriterTest {
 
   private static void assertTree(List<String> children, long announced) throws IOException {
     String inTree = children.stream().map(text -> Child.HEAD + text).collect(joining(","));
-    // Compared as a whole, and not by assertThat: a failure need not show megabytes.
+    // Compared as a whole, not with assertThat, whose failure would print megabytes.
     assertThat(tree(children, announced).equals(HEAD + inTree + "]}"))
         .as(
             "children of %s, announced %d",

@@ -39,7 +39,7 @@ final class Utf8Test {
         "c2",
         "e0a0",
         "f09080",
-        "f090", // a part of a character
+        "f090", // incomplete characters
         "c080",
         "c1bf",
         "e08080",
@@ -62,13 +62,13 @@ final class Utf8Test {
         "e0a07f",
         "e0a0c0",
         "f090807f",
-        "f09080c0" // no continuation
+        "f09080c0" // no continuation byte
       })
   void isValid_ofWhatIsNotUtf8_isFalse(String hex) {
     assertAtEveryPlace(hex, false);
   }
 
-  /** Before and behind any number of plain bytes, and never looking beyond its own. */
+  /** Asserts the result with up to 17 plain bytes on each side, beyond which nothing is read. */
   private static void assertAtEveryPlace(String hex, boolean valid) {
     byte[] part = HexFormat.of().parseHex(hex);
     for (int before = 0; before <= 17; before++) {
@@ -105,7 +105,7 @@ final class Utf8Test {
     assertThat(valid).as("both kinds are tried").isBetween(5_000, 15_000);
   }
 
-  /** All first bytes; of the others, those where a range of them begins or ends. */
+  /** Tries all first bytes, and as further bytes those at which a range of them begins or ends. */
   @Test
   void isValid_ofEverySequenceOfBytesAtALimit_isWhatTheDecoderSays() {
     int[] seconds = {'a', 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xe0, 0xf0, 0xff};

@@ -17,9 +17,9 @@ import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
 
 /**
- * A store that several nodes share, over a {@link MemoryStore}. Appends wait until the test has one
- * session's next dealt with, chosen at random, so those of one node come between those of another;
- * and now and then one fails, or nobody knows what became of it. Of one thread.
+ * A store that several nodes share, over a {@link MemoryStore}. Each {@link #step} handles the next
+ * append of a random session of a node, so appends of one node come between those of another; with
+ * faults, some fail or have an unknown result. Used by one thread.
  */
 final class ConflictingStore {
   private final MemoryStore truth = MemoryStore.create();
@@ -27,7 +27,7 @@ final class ConflictingStore {
   private final boolean faults;
   private final List<Handle> handles = new ArrayList<>();
 
-  /** Of each append that another was before. */
+  /** Number of appends that were outdated because another append came first. */
   int conflicts;
 
   ConflictingStore(Random random, boolean faults) {
@@ -35,7 +35,7 @@ final class ConflictingStore {
     this.faults = faults;
   }
 
-  /** The store as one node has it. */
+  /** Returns the store as one node sees it. */
   SessionStore node() {
     return new Node();
   }
@@ -44,7 +44,7 @@ final class ConflictingStore {
     return truth;
   }
 
-  /** Deals with an append, or gives a result. False if there is none. */
+  /** Handles an append, or gives a result. Returns false if there is nothing to do. */
   boolean step() {
     List<Handle> busy = handles.stream().filter(Handle::isBusy).toList();
     if (busy.isEmpty()) {
@@ -91,7 +91,7 @@ final class ConflictingStore {
     public void close() {}
   }
 
-  /** A session as one node has it: knows nothing before its first append has a result. */
+  /** A session as one node sees it: unknown before its first append has a result. */
   private final class Handle implements SessionStore.StoredSession {
     private record Queued(Append append, int era) {}
 
@@ -187,7 +187,7 @@ final class ConflictingStore {
       return seen;
     }
 
-    /** May be ahead of what was seen. */
+    /** May be ahead of the state that this node has seen. */
     @Override
     public long lastNumber(String writer) {
       return there == null ? 0 : there.lastNumber(writer);

@@ -13,7 +13,7 @@ import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore.StoredSession;
 
-/** What a store keeps of a session, where the test says when an append is answered, and how. */
+/** A stored session in memory; the test decides when an append has its result, and which result. */
 final class FakeStored implements StoredSession {
   private final Deque<Append> queue = new ArrayDeque<>();
   private final Map<String, Long> writers = new HashMap<>();
@@ -39,7 +39,7 @@ final class FakeStored implements StoredSession {
     return writers.size();
   }
 
-  /** The writers whose numbers were asked for. */
+  /** Returns the writers whose numbers were asked for. */
   Set<String> askedFor() {
     return askedFor;
   }
@@ -64,17 +64,17 @@ final class FakeStored implements StoredSession {
     queue.add(append);
   }
 
-  /** Appends that are not answered. */
+  /** Returns the number of appends without a result. */
   int queued() {
     return queue.size();
   }
 
-  /** Appends that are not answered and have something to store. */
+  /** Returns the number of appends without a result that have something to store. */
   long queuedBatches() {
     return queue.stream().filter(append -> append.batch() != null).count();
   }
 
-  /** Stores and answers the oldest, or refuses it if it expects another sequence. */
+  /** Stores the oldest append and gives its result; refuses it if it expects another sequence. */
   void storeNext() {
     Append append = queue.remove();
     if (append.expected() != sequence) {
@@ -102,7 +102,7 @@ final class FakeStored implements StoredSession {
     append.callback().flush();
   }
 
-  /** The oldest is durable, and ends the session; it is answered later. */
+  /** Makes the oldest append durable, which ends the session; its result comes later. */
   void holdNext() {
     phase = Phase.ENDED;
     entries += queue.element().entries();
@@ -110,7 +110,7 @@ final class FakeStored implements StoredSession {
     queue.element().callback().held();
   }
 
-  /** The oldest, which is held, is answered: the session never will have a tree. */
+  /** Gives the oldest append, which is held, its result: the session will never have a tree. */
   void answerNoTree(Phase now) {
     phase = now;
     Append.Callback answer = queue.remove().callback();
@@ -124,7 +124,7 @@ final class FakeStored implements StoredSession {
     }
   }
 
-  /** Answers the oldest as a write that failed. */
+  /** Gives the oldest append the result of a failed write. */
   void failNext() {
     answerFailed(queue.remove());
   }

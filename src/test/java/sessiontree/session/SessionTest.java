@@ -17,7 +17,7 @@ import sessiontree.metrics.Metrics;
 import sessiontree.store.MemoryStore;
 import sessiontree.store.SessionState.Phase;
 
-/** The rules of a session, over a store whose answers come when the test says so. */
+/** The rules of a session, over a store whose results come when the test says so. */
 class SessionTest {
   private static final Batch START = message(start(100));
   private static final Batch EVENT = message(event(101, "x"));
@@ -29,12 +29,12 @@ class SessionTest {
 
   private final Session session = new Session("s", stored, SESSIONS);
 
-  /** What was told, to whom, in order; without the flushes. */
+  /** What replies and watchers were told, and which of them, in order; without the flushes. */
   private final List<String> told = new ArrayList<>();
 
   private int flushes;
 
-  /** Writes down what it is told. */
+  /** A reply that records what it is told. */
   private class Told implements Reply {
     private final String label;
 
@@ -79,7 +79,7 @@ class SessionTest {
         writer, (entries, messages) -> told.add("synced " + entries + " entries, " + messages));
   }
 
-  /** Submits and stores, and forgets what was told. */
+  /** Submits and stores batches, and clears what was told. */
   private void given(Batch... batches) {
     for (Batch batch : batches) {
       submit("given", batch);
@@ -213,7 +213,7 @@ class SessionTest {
             "start: stored 1", "other start: session_already_started /0", "event: stored 2");
   }
 
-  /** A sender goes on while a reply to it is on its way, so that may not be overtaken. */
+  /** A sender goes on while it is given a result; a later refusal must not overtake that one. */
   @Test
   void refusal_isNotGiven_whileAnEarlierReplyIsBeingGiven() {
     given(START);
@@ -289,7 +289,7 @@ class SessionTest {
     assertThat(stored.lastNumber("w")).isEqualTo(1);
   }
 
-  /** Ten thousand are not loaded for each message to a session that nobody has in use. */
+  /** Up to 10,000 writers must not be loaded for each message to a session that is not in use. */
   @Test
   void storedWriters_areAskedForByName() throws Exception {
     given(START);
@@ -407,8 +407,8 @@ class SessionTest {
     stored.failNext();
     assertThat(session.lastNumber("w")).isZero();
     submit("new era", "w", 1, EVENT);
-    stored.storeNext(); // the old era's
-    submit("next", "w", 2, EVENT); // is behind the new era's, as the old era's did not fall back
+    stored.storeNext(); // the old era's, which is refused
+    submit("next", "w", 2, EVENT); // follows the new era's: the old era's caused no fallback
     stored.storeAll();
     assertThat(told)
         .containsExactly(
@@ -714,7 +714,7 @@ class SessionTest {
             "same: complete 2");
   }
 
-  /** The version that is stored is still the one that was seen, and the message will be in it. */
+  /** The stored version is still the one that was seen, but the queued message will change it. */
   @Test
   void abandonment_whileAMessageIsQueued_isRefused() {
     given(START);

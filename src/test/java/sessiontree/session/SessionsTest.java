@@ -31,7 +31,7 @@ class SessionsTest {
   private final FakeStore store = new FakeStore();
   private final Sessions sessions = new Sessions(store, Integer.MAX_VALUE, new Metrics());
 
-  /** Counts what is opened; or cannot open anything. */
+  /** A store that counts the sessions it opens. It can be told to open one slowly, or none. */
   private static final class FakeStore implements SessionStore {
     private final AtomicInteger opened = new AtomicInteger();
     private final CountDownLatch opening = new CountDownLatch(1);
@@ -140,7 +140,7 @@ class SessionsTest {
     assertThat(sessions.acquire("a")).isNotNull();
   }
 
-  /** Among a thousand ids there are some of the same bin of any map. */
+  /** Among a thousand ids, some share a bin with the slow one in any hash map. */
   @Test
   void sessionThatIsBeingOpened_holdsUpThoseOfItsIdOnly_andIsOpenedOnce() throws Exception {
     store.slow = "slow";
@@ -188,7 +188,7 @@ class SessionsTest {
     }
   }
 
-  /** A session that some threads are using. */
+  /** A session, and the number of threads that are using it. */
   private record Held(Session session, int threads) {}
 
   @Test

@@ -19,7 +19,7 @@ import sessiontree.event.Batch;
 import sessiontree.event.ProblemException;
 import sessiontree.metrics.Metrics;
 
-/** Several nodes that write the same sessions, over one store. */
+/** Several nodes that write to the same sessions, in one store. */
 class SharedSessionTest {
   private static final Batch START = message(start(100));
   private static final Batch END = message(end(900));
@@ -157,14 +157,14 @@ class SharedSessionTest {
     assertThat(store.truth().state("s").entries()).isZero();
   }
 
-  /** A writer that sends each message until it is acknowledged, by one node or the other. */
+  /** A writer that sends each message until it is acknowledged, through one node or the other. */
   private final class Writer implements Reply {
     private final String name;
     private final int total;
     private final Random random;
     private int acknowledged;
-    private int sent; // those behind it are pipelined
-    private int left; // of the submission
+    private int sent; // position of the next result; later messages are pipelined
+    private int left; // messages of the submission without a result
     private boolean retries;
 
     Writer(String name, int total, Random random) {

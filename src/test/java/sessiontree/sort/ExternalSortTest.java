@@ -26,7 +26,7 @@ class ExternalSortTest {
     return new Random().longs(10);
   }
 
-  /** So little memory that there are some thousand runs, and merges of merges. */
+  /** Uses so little memory that there can be over a thousand runs, and merges of merged runs. */
   @ParameterizedTest
   @MethodSource("seeds")
   void children_comeInOrder_equalOnesAsAdded_andNoFileIsLeft(long seed) throws IOException {

@@ -8,7 +8,7 @@ import java.util.Iterator;
 import java.util.List;
 import sessiontree.event.Child;
 
-/** Children of a list. Like a run read from a file it has one array, and writes into it again. */
+/** A cursor over a list. Like a run read from a file, it has one array, which it overwrites. */
 final class ListCursor implements Cursor {
   private final Iterator<Child> children;
   private final byte[] array = new byte[64];
@@ -19,7 +19,7 @@ final class ListCursor implements Cursor {
     this.children = children.iterator();
   }
 
-  /** Everything that is left of the cursor; it stays at its end. */
+  /** Returns the children that are left, and checks that the cursor stays at its end. */
   static List<Child> drain(Cursor cursor) throws IOException {
     List<Child> drained = new ArrayList<>();
     while (cursor.next()) {

@@ -27,7 +27,7 @@ final class SessionBufferTest {
     assertThat(buffer.allocated()).isZero();
   }
 
-  /** Bytes of a batch: around what is copied, what is kept, and what fills a chunk. */
+  /** Batch sizes in bytes, around the limits at which arrays are kept and at which chunks fill. */
   @ParameterizedTest
   @ValueSource(
       ints = {13, 100, 4_000, 4_095, 4_096, 4_097, 10_000, 65_535, 65_536, 65_537, 200_000})
@@ -42,7 +42,7 @@ final class SessionBufferTest {
       List<List<Child>> batches = new ArrayList<>();
       for (int i = 0; i < 40; i++) {
         int texts = batchBytes - Children.HEADER_BYTES;
-        int first = texts < 60 ? texts : texts / 3; // two children, or one where the batch is small
+        int first = texts < 60 ? texts : texts / 3; // two children, or one if the batch is small
         List<Child> batch = new ArrayList<>(List.of(child(keys.applyAsLong(2 * i), first)));
         if (first < texts) {
           int second = texts - first - Children.HEADER_BYTES;
@@ -104,7 +104,7 @@ final class SessionBufferTest {
     assertThat(buffer.bytes()).as(what).isEqualTo(bytes);
     for (int pass = 0; pass < 2; pass++) { // sorting leaves the buffer as it is
       List<Child> sorted = ListCursor.drain(buffer.sorted());
-      // Texts may be long: a failure shows the keys, or which text it is.
+      // Texts may be long, so a failure shows only the keys, or the index of the text.
       assertThat(sorted)
           .as(what)
           .extracting(Child::key)
@@ -119,7 +119,7 @@ final class SessionBufferTest {
 
   private static int serial;
 
-  /** Each has a text of its own, as far as the length allows. */
+  /** Returns a child whose text is unique, as far as the length allows. */
   private static Child child(long key, int length) {
     String text = Integer.toString(serial++ % 1_000_000_000, 36);
     return new Child(

@@ -19,8 +19,8 @@ import org.openjdk.jmh.annotations.Warmup;
 import sessiontree.event.Child;
 
 /**
- * How long it takes to add a session's children to a buffer, in batches of a thousand, and to walk
- * through them in order; and to walk through a merge of 100,000 children whose cursors overlap.
+ * Time to add a session's children to a buffer, in batches of a thousand, and to iterate over them
+ * in order; and to iterate over a merge of 100,000 children whose cursors overlap.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
@@ -51,7 +51,7 @@ public class SortBenchmark {
     return sum;
   }
 
-  /** A session's batches. */
+  /** The batches of a session. */
   @State(Scope.Thread)
   public static class Batches {
     @Param({"1000", "1000000"})
@@ -72,7 +72,7 @@ public class SortBenchmark {
     }
   }
 
-  /** Children in order, a buffer for each cursor. */
+  /** Children in order, in one buffer for each cursor. */
   @State(Scope.Thread)
   public static class Runs {
     @Param({"4", "32"})

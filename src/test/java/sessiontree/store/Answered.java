@@ -8,7 +8,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Keeps what became of an append. */
+/** A callback that records the result of an append. */
 public final class Answered implements Append.Callback {
   private final CompletableFuture<Boolean> outcome = new CompletableFuture<>();
   private final CompletableFuture<Void> flushed = new CompletableFuture<>();
@@ -21,7 +21,7 @@ public final class Answered implements Append.Callback {
     this(() -> {});
   }
 
-  /** Does that, as its sender, when nothing is stored. */
+  /** Runs {@code onRefusal} when nothing was stored, as the append's sender would. */
   Answered(Runnable onRefusal) {
     this.onRefusal = onRefusal;
   }
@@ -68,28 +68,28 @@ public final class Answered implements Append.Callback {
     }
   }
 
-  /** Waits until it is told that the answer has to wait. */
+  /** Waits until it is told that the result has to wait. */
   public void assertHeld() throws Exception {
     held.get(30, TimeUnit.SECONDS);
   }
 
-  /** Waits for the answer, which must be that the session never will have a tree. */
+  /** Waits for the result, which must be that the session will never have a tree. */
   public void assertNoTree() throws InterruptedException {
     assertThat(await()).as("stored").isFalse();
     assertThat(noTree).as("stored, without a tree").isTrue();
   }
 
-  /** How often it was answered so far. */
+  /** Returns the number of results so far. */
   public int times() {
     return times.get();
   }
 
-  /** Waits for the answer, which must be that the append is stored, and for its flush. */
+  /** Waits for the result, which must be that the append is stored, and for its flush. */
   public void assertStored() throws InterruptedException {
     assertThat(await()).as("stored").isTrue();
   }
 
-  /** Waits for the answer, which must be that nothing is stored, and for its flush. */
+  /** Waits for the result, which must be that nothing is stored, and for its flush. */
   public void assertRefused() throws InterruptedException {
     assertThat(await()).as("stored").isFalse();
     assertThat(noTree).as("stored, without a tree").isFalse();

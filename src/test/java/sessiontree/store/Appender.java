@@ -4,7 +4,7 @@ import java.io.IOException;
 import sessiontree.event.Batch;
 import sessiontree.store.SessionStore.StoredSession;
 
-/** Appends to a session as somebody who knows its sequence. */
+/** A sender that appends to a session and knows its sequence. */
 public final class Appender {
   private final StoredSession session;
   private long sequence;
@@ -38,23 +38,22 @@ public final class Appender {
     }
   }
 
-  /** Deletes the session. */
   public Answered delete() {
     Answered answered = new Answered();
     session.append(Append.deletion(sequence++, answered));
     return answered;
   }
 
-  /** Ends the session in its client's place. */
+  /** Ends the session on its client's behalf. */
   public Answered abandon() throws IOException {
     Answered answered = new Answered();
     session.append(Append.abandonment(sequence++, session.latest(), answered));
     return answered;
   }
 
-  /** Appends as somebody who is mistaken about the sequence. */
+  /** Appends as a sender that is mistaken about the sequence. */
   public Answered appendExpecting(long expected, Batch batch) {
-    Answered answered = new Answered(session::resume); // it goes on with what is stored
+    Answered answered = new Answered(session::resume); // the sender goes on with what is stored
     session.append(
         batch == null
             ? Append.nothing(expected, answered)

@@ -1,6 +1,6 @@
 package sessiontree.store;
 
-/** The store in memory keeps the contract; it promises nothing more. */
+/** The memory store keeps the contract, and promises nothing more. */
 class MemoryStoreTest extends SessionStoreContract<MemoryStore> {
   @Override
   protected MemoryStore openStore() {

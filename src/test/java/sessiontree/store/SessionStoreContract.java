@@ -52,11 +52,11 @@ import sessiontree.sort.Cursor;
 import sessiontree.store.Expirable.Seen;
 import sessiontree.store.SessionState.Phase;
 
-/** What every store promises that can list its sessions and tell which are due. */
+/** The contract of every store that can list its sessions and tell which are due. */
 public abstract class SessionStoreContract<S extends SessionStore & Listable & Expirable> {
   protected S store;
 
-  /** Opens the store of this test: a new one, or, if what is stored survives, that again. */
+  /** Opens the store of a test: the same one again if its contents survive, or else a new one. */
   protected abstract S openStore() throws IOException;
 
   @BeforeEach
@@ -311,12 +311,12 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
       session.delete().assertStored();
     }
     assertThat(store.partial("a")).as("seed %d", seed).isEmpty();
-    for (int i = 0; i < read.size(); i++) { // what was opened before stays as it was
+    for (int i = 0; i < read.size(); i++) { // a tree that was opened before does not change
       assertThat(TreeText.of(read.get(i).tree())).as("seed %d", seed).isEqualTo(expected.get(i));
     }
   }
 
-  /** The children stored after the first so many; null if their order is not known. */
+  /** Returns children stored after the first {@code children}; null if the order is not known. */
   private static List<String> since(Appender session, long children) throws IOException {
     Cursor since = session.session().since(children);
     if (since == null) {
@@ -576,7 +576,7 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
         .containsExactlyInAnyOrder(new Seen("a", tag("a")), new Seen("B", tag("B")));
   }
 
-  /** What is done to what was seen before goes the way of clients' messages, through a session. */
+  /** Acts on a session as clients do, through a {@link Session}; returns the refusal, or null. */
   private Problem refusal(String id, BiConsumer<Session, Reply> action) throws Exception {
     Sessions sessions = new Sessions(store, Integer.MAX_VALUE, new Metrics());
     CompletableFuture<Problem> told = new CompletableFuture<>();
@@ -630,7 +630,7 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
         .isEqualTo(Problem.SESSION_IN_PROGRESS);
     Seen second = store.idle(Duration.ZERO, 10).get(0);
     session.delete().assertStored();
-    Appender anew = appender("a"); // with as many appends
+    Appender anew = appender("a"); // with as many appends as the deleted session
     anew.append(message(start(1), event(2, "x"))).assertStored();
     anew.append(message(event(3, "y"))).assertStored();
     assertThat(refusal("a", (of, reply) -> of.abandon(second.version(), reply)))
@@ -691,7 +691,7 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
     assertThat(b.completed()).isBefore(before.plusSeconds(100));
   }
 
-  /** Against a list that a test keeps, with sessions that complete, go, and are begun anew. */
+  /** Compares pages with the test's list while sessions complete, are deleted, and begin anew. */
   @ParameterizedTest
   @ValueSource(longs = {1, 2, 3, 4, 5})
   void pages_areInTheOrderBegun_orTheOtherWayRound_betweenTimes(long seed) throws Exception {
@@ -751,7 +751,7 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
     }
   }
 
-  /** When one of them was begun, or a moment before or after. */
+  /** Returns the time at which one of the sessions was begun, or a moment before or after it. */
   private static Instant someTime(Random random, List<Listing.Listed> sessions) {
     return sessions.isEmpty()
         ? Instant.now()
@@ -791,10 +791,10 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
     }
   }
 
-  /** Closes the store and opens it again, if it keeps anything. */
+  /** Closes the store and opens it again, if its contents survive. */
   protected void reopen() throws Exception {}
 
-  /** The ids of all pages. */
+  /** Returns the ids on all pages. */
   protected final List<String> listed(Listing.Filter filter, int limit) throws IOException {
     List<String> ids = new ArrayList<>();
     String after = null;
@@ -806,7 +806,7 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
     return ids;
   }
 
-  /** Their number may lag where it is counted in a database. */
+  /** Waits for the number of open sessions, which may lag if it is counted in a database. */
   private void awaitOpenSessions(int count) throws Exception {
     Await.until(count + " sessions are open", () -> store.openSessions() == count);
   }
@@ -867,7 +867,7 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
     };
   }
 
-  /** What one of several threads does. */
+  /** The work of one of several threads. */
   private interface Work {
     void run(int thread) throws Exception;
   }

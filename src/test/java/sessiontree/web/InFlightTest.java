@@ -7,7 +7,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import sessiontree.store.RunningClock;
 
-/** Who may read, and who comes next, when streams hold as much as they may. */
+/** Which streams may read, and which is next, when in-flight bytes have reached their bound. */
 class InFlightTest {
   private static final boolean AMIDST = true;
   private static final boolean BETWEEN = false;
@@ -71,7 +71,7 @@ class InFlightTest {
     inFlight.mayRead(a, BETWEEN);
     inFlight.mayRead(b, BETWEEN);
     inFlight.subtract(1);
-    inFlight.add(1); // what a has read
+    inFlight.add(1); // bytes that a has read
     inFlight.admitNext();
     assertThat(admitted).containsExactly("a");
     inFlight.subtract(1);
@@ -96,7 +96,7 @@ class InFlightTest {
     inFlight.add(1);
     assertThat(inFlight.mayRead(a, AMIDST)).isTrue();
     assertThat(inFlight.mayRead(b, AMIDST)).isFalse();
-    inFlight.addMessage(50); // a's
+    inFlight.addMessage(50); // the message of a
     inFlight.settled(a);
     assertThat(admitted).isEmpty();
     inFlight.subtractMessages(50);

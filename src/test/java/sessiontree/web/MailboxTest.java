@@ -18,7 +18,7 @@ import sessiontree.session.Reply;
 class MailboxTest {
   private static final int BYTES = 100;
 
-  /** A submission whose results are still to come. */
+  /** A submission that waits for its results. */
   private record Submitted(List<Message> messages, Reply reply) {
     List<Long> numbers() {
       return messages.stream().map(Message::number).toList();
@@ -157,7 +157,7 @@ class MailboxTest {
     }
   }
 
-  /** Gives results in parts, each followed by a flush or not. */
+  /** Gives the results in parts, some of them followed by a flush. */
   private static void resolve(Submitted submitted, Random random) {
     for (int left = submitted.messages().size(); left > 0; ) {
       int part = 1 + random.nextInt(left);

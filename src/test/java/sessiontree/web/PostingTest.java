@@ -23,7 +23,7 @@ import sessiontree.store.Append;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionStore;
 
-/** What a request is told of a store that does not respond, or late. */
+/** What a request is told if the store gives no result, or a late one. */
 class PostingTest {
   private static final Batch BEGIN = message(start(1));
   private static final Batch WHOLE = message(start(1), end(2));
@@ -34,7 +34,7 @@ class PostingTest {
   private final Posting posting =
       new Posting(new Sessions(store(), Integer.MAX_VALUE, new Metrics()), Runnable::run);
 
-  /** A store that keeps nothing, and in which the test answers. */
+  /** Returns a store that keeps nothing, and whose results the test gives. */
   private SessionStore store() {
     return (SessionStore)
         Proxy.newProxyInstance(

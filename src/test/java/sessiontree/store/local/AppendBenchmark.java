@@ -25,9 +25,10 @@ import sessiontree.store.Append;
 import sessiontree.store.Appender;
 
 /**
- * How many appends of one event a second the store answers, each after it was forced, for some
- * writers with a session each. A writer waits for its answer, or has up to a thousand unanswered.
- * The store is in the temporary folder; if that is no disk, set {@code -Djava.io.tmpdir}.
+ * Measures how many appends of one event the store acknowledges per second, each after it was
+ * forced, for several writers with a session each. A writer waits for each result, or has up to a
+ * thousand appends in flight. The store is in the temporary folder; if that is not on a disk, set
+ * {@code -Djava.io.tmpdir}.
  */
 @Fork(value = 1, jvmArgsAppend = "-Xmx1g")
 @Warmup(iterations = 3, time = 1)
@@ -35,7 +36,7 @@ import sessiontree.store.Appender;
 public class AppendBenchmark {
   private static final int MAX_UNANSWERED = 1_000;
 
-  /** The store of all writers. */
+  /** The store that all writers share. */
   @State(Scope.Benchmark)
   public static class Store {
     final AtomicInteger writers = new AtomicInteger();
@@ -57,7 +58,7 @@ public class AppendBenchmark {
     }
   }
 
-  /** A writer, which has a thread and a session. */
+  /** A writer, with a thread and a session of its own. */
   @State(Scope.Thread)
   public static class Writer implements Append.Callback {
     private final Batch event = Messages.message(Messages.event(1_700_000_001, "view"));
@@ -66,7 +67,7 @@ public class AppendBenchmark {
     boolean awaited;
 
     private int unanswered;
-    private Semaphore room; // for appends that are unanswered
+    private Semaphore room; // permits for appends in flight
     private Appender session;
 
     @Setup

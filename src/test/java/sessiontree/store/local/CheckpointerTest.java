@@ -7,7 +7,7 @@ import java.util.concurrent.ConcurrentSkipListSet;
 import org.junit.jupiter.api.Test;
 
 class CheckpointerTest {
-  /** Tombstones of which the finisher has removed the tree when somebody has looked. */
+  /** Tombstones whose trees the finisher removes as soon as somebody has looked at the set. */
   private static final class Emptied extends ConcurrentSkipListSet<Long> {
     private static final long serialVersionUID = 1;
 

@@ -18,7 +18,7 @@ import sessiontree.metrics.Metrics;
 import sessiontree.store.Appender;
 import sessiontree.store.SessionState;
 
-/** A folder that was put together from copies of different moments. */
+/** A folder assembled from copies of different moments. */
 class CopiedFolderTest {
   @TempDir Path folder;
 
@@ -30,9 +30,7 @@ class CopiedFolderTest {
         new Metrics());
   }
 
-  /**
-   * It would give out the numbers of records that runs cover, and the next start pass them over.
-   */
+  /** Such a log would assign LSNs that runs cover, and the next start would skip those records. */
   @Test
   void logOlderThanTheRuns_isRefused() throws Exception {
     Path store = folder.resolve("store");

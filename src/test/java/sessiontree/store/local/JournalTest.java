@@ -17,7 +17,7 @@ import sessiontree.store.Expirable.Seen;
 import sessiontree.store.log.Disk;
 import sessiontree.store.log.FaultyDisk;
 
-/** Lines of completed sessions, on a disk that fails and forgets. */
+/** A journal on a disk that fails, and that loses what was not forced. */
 class JournalTest {
   private static final Path FOLDER = Path.of("journal");
   private static final int FILE_BYTES = 1 << 10;
@@ -36,7 +36,7 @@ class JournalTest {
     return journal;
   }
 
-  /** A journal with lines of the records from one to another, the ids s1, s2 and so on. */
+  /** Returns a journal with the lines of a range of records; record 1 is of session s1, etc. */
   private Journal written(int from, int to) throws IOException {
     Journal journal = open();
     journal.recovered();
@@ -58,7 +58,7 @@ class JournalTest {
 
   private Path newest() throws IOException {
     List<Path> files = disk.list(FOLDER);
-    return files.get(files.size() - 2); // the last is the mark
+    return files.get(files.size() - 2); // the last is journal/begun
   }
 
   private static List<String> due(Journal journal) throws IOException {
@@ -96,7 +96,7 @@ class JournalTest {
         .matches("2023-11-14T22:13:20\\.000007Z completed 7 7000 s7 [0-9a-f]{8}\n");
   }
 
-  /** One that is torn is the last; whatever is damaged, the others are used. */
+  /** Only the last line can be torn; whichever line is damaged, the others are used. */
   @Test
   void newestFile_cutAnywhereOrDamaged_losesTheLinesThatAreConcerned_andIsGoneOnWith()
       throws Exception {
@@ -114,7 +114,7 @@ class JournalTest {
       write(newest, sound.substring(0, at) + "?" + sound.substring(at + 1));
       List<String> others = new ArrayList<>(ids(1, 5));
       others.remove("s" + (line + 1));
-      if (sound.charAt(at) == '\n' && line < 2) { // then it runs into the next
+      if (sound.charAt(at) == '\n' && line < 2) { // then the line runs into the next one
         others.remove("s" + (line + 2));
       }
       assertThat(due(written(4, 5))).as("damaged at %d", at).isEqualTo(others);
@@ -138,7 +138,7 @@ class JournalTest {
     }
   }
 
-  /** What can be read of the newest file may not be on the disk, and another force not tell. */
+  /** Readable bytes of the newest file may not be on disk, and a second force may not report it. */
   @Test
   void lines_thatAFailedForceLeft_beforeAKill_areOnTheDiskAfterTheNextStart() throws Exception {
     Journal journal = written(1, 3);
@@ -220,7 +220,7 @@ class JournalTest {
     assertThat(due(open())).containsExactly("s40", "s101");
   }
 
-  /** The ids of beginnings behind a position, in order. */
+  /** Returns the ids of the begun lines after a position, in order. */
   private static List<String> visited(Journal journal, boolean newestFirst, String after)
       throws IOException {
     List<String> ids = new ArrayList<>();
@@ -235,7 +235,7 @@ class JournalTest {
     journal.recovered();
     for (int i = 1; i < 100; i++) {
       journal.addNew(JournalLine.begun(BEGUN + 2L * i, i, i, "s" + i));
-      if (i % 3 == 0) { // of one that was begun long before
+      if (i % 3 == 0) { // of a session begun long before
         journal.add(JournalLine.completed(BEGUN + 2L * i + 1, i, i, "s" + i / 2));
       }
       if (i < 90) {

@@ -6,11 +6,14 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import sessiontree.event.Batch;
 
-/** What the run files of a folder tell of a session. */
+/** What a folder's run files tell about a session. */
 class LocalSessionTest {
   private final LocalSession session = new LocalSession(null, "a", null);
 
-  /** A run file tells of records after one, up to another; the session had so many entries then. */
+  /**
+   * Loads a run of the records after {@code fromLsn} up to {@code lsn}, when the session had {@code
+   * entries} entries.
+   */
   private void load(long fromLsn, long lsn, long entries, int children) {
     RunEntry entry =
         new RunEntry(
@@ -39,8 +42,8 @@ class LocalSessionTest {
 
   @Test
   void runOfADeletedSession_isNotTakenForOneThatIsGone_thoughItHasAsManyChildren() {
-    load(0, 4, 8, 7); // of the session that was deleted
-    load(9, 12, 10, 2); // of the new one, whose run up to record 9 is gone, as it has a tree
+    load(0, 4, 8, 7); // of the deleted session
+    load(9, 12, 10, 2); // of the new session, whose run up to record 9 is gone, as it has a tree
     assertThat(session.hasAllRuns()).isFalse();
   }
 

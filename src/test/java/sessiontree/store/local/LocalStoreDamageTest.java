@@ -45,8 +45,8 @@ import sessiontree.store.log.Disk;
 import sessiontree.store.log.FileHeader;
 
 /**
- * Damage to run files and trees: what is refused, and by which words. That to the log has a test of
- * its own.
+ * Damage to run files and trees: what is refused, and with which message. Damage to the log has a
+ * test of its own.
  */
 class LocalStoreDamageTest {
   private static final LocalStoreOptions SMALL =
@@ -55,7 +55,7 @@ class LocalStoreDamageTest {
 
   @TempDir Path folder;
 
-  /** Of the session that {@link #spilled} made. */
+  /** Number of entries of the session that {@link #spilled} made. */
   private int entries;
 
   @Test
@@ -145,7 +145,7 @@ class LocalStoreDamageTest {
     }
   }
 
-  /** What is done to the files of a complete session, and whether its tree is still served. */
+  /** Damage to the files of a complete session, and whether its tree is still served. */
   static List<Arguments> damagedTrees() {
     return List.of(
         Arguments.of("empty", false, (Damage) (tree, facts) -> Files.write(tree, new byte[0])),
@@ -211,7 +211,7 @@ class LocalStoreDamageTest {
     session.append(message(event(2, "x"), end(3))).assertStored();
   }
 
-  /** Damages each run of a session, in a place that the index tells. False if it has none. */
+  /** Damages each run of a session, at an offset from the index. Returns false if it has none. */
   private boolean damageRuns(String id) throws IOException {
     boolean found = false;
     for (Path path : Disk.real().list(folder.resolve("runs"))) {
@@ -230,14 +230,14 @@ class LocalStoreDamageTest {
     return found;
   }
 
-  /** Leaves a folder with sessions a and b, parts of which are in run files; those of a damaged. */
+  /** Leaves a folder with sessions a and b, parts of both in run files; those of a are damaged. */
   private void leaveDamagedRuns() throws Exception {
     try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
       for (String id : List.of("a", "b")) {
         new Appender(store.open(id)).append(message(start(1)), "w", 1).assertStored();
       }
     }
-    do { // until some of a was spilled
+    do { // until a part of session a is spilled
       try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
         append(store, "b", 30);
         append(store, "a", 30);
@@ -262,12 +262,13 @@ class LocalStoreDamageTest {
       Answered behind = session.append(null);
       ending.assertHeld();
       ending.assertNoTree();
-      // No tree either, if it waited for one; if it came when that was known, nothing was to store.
+      // The append behind it gets noTree if it waited for the tree. If it came after the damage was
+      // known, there was nothing to store.
       Await.until("the append behind it has a result", () -> behind.times() == 1);
       assertDamaged(store);
       assertNoTrouble(store, "b");
     }
-    for (int i = 0; i < 2; i++) { // the damage is met at each start
+    for (int i = 0; i < 2; i++) { // each start finds the damage
       try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
         assertDamaged(store);
         assertNoTrouble(store, "c" + i);
@@ -292,7 +293,7 @@ class LocalStoreDamageTest {
     assertThat(store.healthy()).isTrue();
   }
 
-  /** More than log and memory hold is stored, merged, and swept of what is deleted. */
+  /** Checks that more than log and memory hold is stored, merged, and purged once deleted. */
   private static void assertNoTrouble(LocalStore store, String id) throws Exception {
     if (store.state(id).phase() == Phase.NEW) {
       new Appender(store.open(id)).append(message(start(1))).assertStored();
@@ -350,13 +351,13 @@ class LocalStoreDamageTest {
         }
         run.release();
       } catch (NoSuchFileException e) {
-        // it was merged, or nobody needs it
+        // the file was merged, or is not needed any more
       }
     }
     return ids;
   }
 
-  /** A store with one session, part of which is in a run file only: returns that. */
+  /** Makes a store with one session, a part of which is only in a run file; returns that file. */
   private Path spilled() throws Exception {
     try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
       Session session = new Sessions(store, Integer.MAX_VALUE, new Metrics()).acquire("a");

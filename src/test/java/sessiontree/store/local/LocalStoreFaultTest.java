@@ -32,8 +32,8 @@ import sessiontree.store.SessionState.Phase;
 import sessiontree.store.log.FaultyDisk;
 
 /**
- * Random sessions on a disk that fails and forgets, and what must be there afterwards: every entry
- * that was acknowledged, once, in order, none that was refused, and nothing that was never sent.
+ * Random sessions on a disk that fails and loses what was not forced: afterwards every acknowledged
+ * entry must be there, once and in order, none that was refused, and nothing that was never sent.
  */
 class LocalStoreFaultTest {
   private static final Path FOLDER = Path.of("store");
@@ -41,8 +41,8 @@ class LocalStoreFaultTest {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   /**
-   * So small that every few messages something is spilled, a segment is sealed, a checkpoint made,
-   * and runs merged.
+   * Limits so small that, every few messages, a buffer is spilled, a segment is sealed, a
+   * checkpoint is made, and runs are merged.
    */
   private static final LocalStoreOptions SMALL =
       new LocalStoreOptions(
@@ -54,7 +54,7 @@ class LocalStoreFaultTest {
     REFUSED
   }
 
-  /** A message that was sent, and what its sender was told. */
+  /** A message that was sent, and the result that its sender was given. */
   private static final class Sent implements Reply {
     private final long number;
     private final boolean ends;
@@ -84,7 +84,7 @@ class LocalStoreFaultTest {
       told.complete(forgotten ? Outcome.UNKNOWN : outcome);
     }
 
-    /** The process is about to end: what it tells from now on reaches nobody. */
+    /** Discards results from now on: the process is about to end, and they reach nobody. */
     void forget() {
       forgotten = true;
     }
@@ -101,7 +101,7 @@ class LocalStoreFaultTest {
     return timestamp + " of message " + message + "/" + of + " with " + filler.length();
   }
 
-  /** What one client sends to one session. */
+  /** A client that sends to one session. */
   private static final class Client {
     private final String id;
     private final List<Sent> sent = new ArrayList<>();
@@ -109,7 +109,7 @@ class LocalStoreFaultTest {
     private boolean ended;
     private int incarnation = 1;
 
-    /** A deletion that was asked for and not heard of yet. */
+    /** A deletion that was requested and has no known result yet. */
     private Sent deletion;
 
     Client(String id) {
@@ -158,7 +158,7 @@ class LocalStoreFaultTest {
       session.delete(deletion);
     }
 
-    /** The session was deleted, if that was asked for and it is not known that it was refused. */
+    /** Starts over if the session is gone and its requested deletion is not known to be refused. */
     void resolveDeletion(boolean gone, String where) {
       if (deletion == null) {
         return;
@@ -175,7 +175,7 @@ class LocalStoreFaultTest {
       deletion = null;
     }
 
-    /** Until one message is refused for want of it, SESSION_START is sent with the first only. */
+    /** Returns false while every message so far was refused: the next one has a SESSION_START. */
     private boolean hasStarted() {
       return sent.stream().anyMatch(one -> one.outcome() != Outcome.REFUSED);
     }
@@ -226,7 +226,7 @@ class LocalStoreFaultTest {
           expected.addAll(one.children);
         }
       }
-      expected.sort(Comparator.comparingInt(Child::timestamp)); // stable
+      expected.sort(Comparator.comparingInt(Child::timestamp)); // a stable sort
       List<String> wanted = expected.stream().map(Child::shown).toList();
       String as = where + ": tree of " + id + ", last message " + last;
       List<String> lost = minus(wanted, actual);
@@ -296,7 +296,7 @@ class LocalStoreFaultTest {
   }
 
   private static FaultyDisk killed(LocalStore store, FaultyDisk next) throws IOException {
-    store.close(); // ends its threads, which cannot write any more
+    store.close(); // ends the store's threads, which cannot write any more
     return next;
   }
 
@@ -336,7 +336,7 @@ class LocalStoreFaultTest {
     }
   }
 
-  /** As when what is due is to be deleted: files of the journal go. */
+  /** Looks for sessions that are due for deletion, which forces the journal. */
   private static void lookForDue(LocalStore store) {
     try {
       assertThat(store.completeFor(Duration.ZERO, 2)).hasSizeLessThanOrEqualTo(2);
@@ -345,7 +345,7 @@ class LocalStoreFaultTest {
     }
   }
 
-  /** On a sound disk everything goes on, and every session can be ended and read. */
+  /** Checks that on a sound disk everything goes on, and every session can be ended and read. */
   private static void finish(FaultyDisk disk, List<Client> clients, Random random, String where)
       throws Exception {
     try (LocalStore store = LocalStore.open(disk, FOLDER, SMALL, new Metrics())) {

@@ -30,7 +30,7 @@ import sessiontree.store.Listing;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.log.Disk;
 
-/** A folder to which somebody does something while a store uses it. */
+/** A folder that is changed by others while a store uses it. */
 class LocalStoreFolderTest {
   private static final LocalStoreOptions SMALL =
       new LocalStoreOptions(
@@ -113,7 +113,7 @@ class LocalStoreFolderTest {
     if (Files.exists(removed)) {
       remove(removed);
     }
-    for (int i = 0; i < 300; i++) { // some of them in each folder
+    for (int i = 0; i < 300; i++) { // some of them are in the removed folder
       complete("s" + i);
     }
     spill();

@@ -61,7 +61,7 @@ import sessiontree.store.log.FaultyDisk;
 class LocalStoreTest extends SessionStoreContract<LocalStore> {
   @TempDir Path folder;
 
-  /** Small, so that a test of some records has several segments. */
+  /** Limits so small that a test with few records has several segments. */
   private static LocalStoreOptions options() {
     return new LocalStoreOptions(
         1 << 20, 64 << 10, 4, Duration.ofMillis(1), Duration.ofMinutes(5), System::nanoTime);
@@ -163,7 +163,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     }
   }
 
-  /** In the log, in run files beside others, and in trees. */
+  /** The deleted sessions are in the log, in run files with others, and in trees. */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void deletedSessions_leaveTheDisk(boolean atTheNextStart) throws Exception {
@@ -213,7 +213,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
         }
       }
       return false;
-    } catch (UncheckedIOException | NoSuchFileException e) { // it went meanwhile
+    } catch (UncheckedIOException | NoSuchFileException e) { // a file was removed meanwhile
       return true;
     }
   }
@@ -230,7 +230,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     }
   }
 
-  /** Lets time go by, second by second, as it does while the process runs. */
+  /** Advances the clock second by second, as it does while the process runs. */
   private void run(AtomicLong nanos, int seconds) {
     for (int i = 0; i < seconds; i++) {
       nanos.addAndGet(1_000_000_000L);
@@ -238,7 +238,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     }
   }
 
-  /** As after SIGSTOP and SIGCONT, or when a laptop or a virtual machine was suspended. */
+  /** As after SIGSTOP and SIGCONT, or after a laptop or a virtual machine was suspended. */
   @Test
   void timeInWhichTheProcessDidNotRun_makesNothingDue() throws Exception {
     store.close();
@@ -295,7 +295,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     nanos.addAndGet(3_600_000_000_000L);
     Path tree = folder.resolve("sessions").resolve(TreePath.of("a"));
     FileTime time = Files.getLastModifiedTime(tree);
-    Files.setLastModifiedTime(tree, FileTime.fromMillis(1)); // as a clock that is wrong sets it
+    Files.setLastModifiedTime(tree, FileTime.fromMillis(1)); // as a wrong clock sets it
     store = LocalStore.open(folder, options, new Metrics());
     assertThat(store.completeFor(Duration.ofSeconds(11), 10)).isEmpty();
     nanos.addAndGet(1_000_000_000L);
@@ -344,7 +344,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     Files.delete(file);
   }
 
-  /** The journal's lines are lost with a kill, and made again from the log and from runs. */
+  /** A kill loses journal lines, which are made again from the log and from runs. */
   @ParameterizedTest
   @MethodSource("seeds")
   void completeSessions_areToldOnce_afterKills_andUntilTheyAreDeleted(long seed) throws Exception {
@@ -388,7 +388,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
         .containsExactlyInAnyOrderElementsOf(complete);
   }
 
-  /** As where the clock stands still, or the file system keeps no times. */
+  /** As if the clock stood still, or the file system kept no times. */
   @ParameterizedTest
   @ValueSource(ints = {1, TreeFacts.COUNTED_BYTES})
   void treesOfOneLengthAndTime_haveOtherTags_andKeepThem(int length) throws Exception {
@@ -553,7 +553,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     assertThatIOException().isThrownBy(() -> store.tree("a")).withMessageContaining("a.json");
   }
 
-  /** The real disk; while it is broken, no tree can be put in its place. */
+  /** The real disk, on which no tree can be published while it is broken. */
   private static final class BreakableDisk {
     private final Disk real = Disk.real();
     private final CountDownLatch refused = new CountDownLatch(1);
@@ -602,7 +602,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     store = LocalStore.open(breakable.disk, folder, options(), new Metrics());
     Answered ending = appender("a").append(message(start(100), end(101)));
     assertThat(breakable.refused.await(30, TimeUnit.SECONDS)).isTrue();
-    if (started) { // and it cannot be published by the next start either
+    if (started) { // the next start cannot publish it either
       store.close();
       store = LocalStore.open(breakable.disk, folder, options(), new Metrics());
     }
@@ -649,7 +649,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     assertThat(tree("a")).isEqualTo(Messages.tree(100, 101, List.of()));
   }
 
-  /** Leaves the folder as a process that stops between the end of a session and its tree. */
+  /** Leaves the folder of a process that stopped between the end of a session and its tree. */
   private void endWithoutATree() throws Exception {
     store.close();
     BreakableDisk breakable = new BreakableDisk();
@@ -659,7 +659,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     store.close();
   }
 
-  /** The real disk; notes what is put in place. */
+  /** The real disk, which records the names of published files. */
   private static final class WatchedDisk {
     private final Path folder;
     private final Set<String> placed = ConcurrentHashMap.newKeySet();
@@ -736,7 +736,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     }
   }
 
-  /** Begun anew, with only the tree of the one that was deleted, or only that of the new one. */
+  /** A session begun anew: only the deleted session's tree exists, or only the new one's. */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void treeOfAnotherSessionOfTheId_isNotTakenForItsOwn_atTheStart(boolean older) throws Exception {
@@ -749,7 +749,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     appender("a").delete().assertStored();
     complete("a", message(start(1), event(2, "new"), end(3)));
     store.close();
-    if (older) { // its removal was not durable, and the new one's name neither
+    if (older) { // neither its removal nor the new tree's name was durable
       Files.write(path, old);
     }
     for (int i = 0; i < 2; i++) {

@@ -19,8 +19,8 @@ import sessiontree.event.Batch;
 import sessiontree.store.log.WriteAheadLog;
 
 /**
- * How long it takes to write a record of the log up to its children, which go to the file as they
- * are, and to read it whole. A score is nanoseconds a record.
+ * Measures how long it takes to write a log record up to its children, which go to the file
+ * unchanged, and to read a whole record. A score is in nanoseconds per record.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)

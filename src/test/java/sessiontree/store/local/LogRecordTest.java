@@ -13,7 +13,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import sessiontree.event.Batch;
 import sessiontree.store.log.WriteAheadLog;
 
-/** Records as bytes. */
+/** Log records as bytes. */
 class LogRecordTest {
   private Random random = new Random(1);
 
@@ -80,7 +80,7 @@ class LogRecordTest {
     }
   }
 
-  /** A record of random contents, but for its number and how many bytes of children it has. */
+  /** Returns a random record with that LSN and {@code bytes} bytes of children. */
   private LogRecord record(long lsn, int bytes) {
     LogRecord record =
         new LogRecord(
@@ -101,7 +101,7 @@ class LogRecordTest {
   private LogRecord withChildren(LogRecord record, int bytes) {
     byte[] children = new byte[bytes];
     random.nextBytes(children);
-    if (bytes > 0) { // ends as text does: not with a zero
+    if (bytes > 0) { // like text, it does not end with a zero
       children[bytes - 1] = '}';
     }
     return new LogRecord(
@@ -159,7 +159,7 @@ class LogRecordTest {
     return ByteBuffer.wrap(body).put(head).put(record.tail()).flip();
   }
 
-  /** The record's members, its children as something that is equal when its bytes are. */
+  /** Returns the record's components, the children in a form that is equal if the bytes are. */
   private static List<Object> comparable(LogRecord record) {
     return Arrays.asList(
         record.type(),

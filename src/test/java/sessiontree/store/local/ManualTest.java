@@ -23,7 +23,7 @@ import sessiontree.store.Appender;
 import sessiontree.store.log.Disk;
 import sessiontree.store.log.WriteAheadLog;
 
-/** The manual's worked example is what the log writes, and its table of threads is all of them. */
+/** Checks that the manual's example is what the log writes, and its table of threads complete. */
 class ManualTest {
   private static final Path MANUAL =
       Path.of("src/main/java/sessiontree/store/local/package-info.java");
@@ -78,7 +78,7 @@ class ManualTest {
     }
   }
 
-  /** Appends so many events at once, and ends the session: of many, some are spilled. */
+  /** Appends events, of which some are spilled if there are many, and ends the session. */
   private static void fill(Appender session, int events) throws InterruptedException {
     session.append(Messages.message(Messages.start(1)));
     for (int i = 0; i < events; i++) {
@@ -105,7 +105,7 @@ class ManualTest {
         .collect(Collectors.toSet());
   }
 
-  /** The hexadecimal digits of the lines that begin with four of an offset and a colon. */
+  /** Returns the hex digits of the lines that begin with a four-digit offset and a colon. */
   private static String example() throws IOException {
     return Files.readAllLines(MANUAL).stream()
         .filter(line -> line.matches(" \\* {3}[0-9a-f]{4}: .*"))

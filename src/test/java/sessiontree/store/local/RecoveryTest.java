@@ -13,7 +13,7 @@ import sessiontree.metrics.Metrics;
 import sessiontree.store.Appender;
 import sessiontree.store.log.FaultyDisk;
 
-/** What a start costs, in operations of its disk. */
+/** The cost of a start, in disk operations. */
 class RecoveryTest {
   private static final Path FOLDER = Path.of("store");
   private static final int RECORDS = 2_000;

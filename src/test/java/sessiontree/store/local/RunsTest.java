@@ -74,7 +74,7 @@ class RunsTest {
     }
   }
 
-  /** The tombstones of its sessions may go when the purge is done. */
+  /** Once the purge is done, the tombstones of the file's sessions may be deleted. */
   @Test
   void fileThatSomebodyElseIsAboutToDelete_isGoneForGood_whenThePurgeIsDone() throws Exception {
     FaultyDisk disk = FaultyDisk.create(new Random(1));
@@ -82,15 +82,12 @@ class RunsTest {
     Runs.Written written = runs.write(List.of(Source.of("a"), Source.of("b")));
     runs.admit(written.file());
     runs.retire(written.regions().get(0));
-    written.file().retire(written.regions().get(1)); // the last, and so it is to be deleted
+    written.file().retire(written.regions().get(1)); // the last one: the file is to be deleted
     runs.purge(id -> null);
     assertThat(disk.losePower().list(DIRECTORY)).isEmpty();
   }
 
-  /**
-   * A merge holds one large child at a time, and those that it passes over are checked all the
-   * same.
-   */
+  /** A merge holds one large child in memory at a time, and checks children that it skips too. */
   @Test
   void childrenLargerThanTheBuffer_areReadAsTheyWereWritten_orPassedOver() throws Exception {
     FaultyDisk disk = FaultyDisk.create(new Random(1));

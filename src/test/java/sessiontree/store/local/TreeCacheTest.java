@@ -14,7 +14,7 @@ class TreeCacheTest {
 
   @Test
   void put_ofMoreThanThereIsRoomFor_letsTheLeastRecentlyReadGo() {
-    TreeCache cache = new TreeCache(4 * TREE_BYTES); // three of them, with what they take besides
+    TreeCache cache = new TreeCache(4 * TREE_BYTES); // three trees with their overhead
     for (String id : new String[] {"a", "b", "c"}) {
       cache.put(id, tree(), 0);
     }
@@ -35,7 +35,7 @@ class TreeCacheTest {
     assertThat(cache.get("a")).isNotNull();
   }
 
-  /** It may have been read before it was removed, and be another's by now. */
+  /** The tree may have been read before it was removed, and the id may have another one by now. */
   @Test
   void put_ofATreeThatWasReadBeforeARemoval_isPassedOver() {
     TreeCache cache = new TreeCache(1 << 20);
@@ -65,7 +65,7 @@ class TreeCacheTest {
     TreeCache cache = new TreeCache(2 * TREE_BYTES);
     for (int i = 0; i < 10; i++) {
       cache.put("a", tree(), cache.removals());
-      cache.put("a", tree(), cache.removals()); // as two that read it at once do
+      cache.put("a", tree(), cache.removals()); // as two threads that read it at once do
       assertThat(cache.get("a")).as("%d", i).isNotNull();
       cache.remove("a");
     }

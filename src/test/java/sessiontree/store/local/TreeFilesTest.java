@@ -28,7 +28,7 @@ class TreeFilesTest {
   }
 
   /**
-   * What a failed force left can be read, and another force of it would not tell. Each step fails.
+   * What a failed force left can be read, and a second force would not report it. Each step fails.
    */
   @Test
   void treeOfWhichAForceFailed_hasNoName_andSurvivesLossOfPower_whenItIsMadeAnew()
@@ -65,7 +65,7 @@ class TreeFilesTest {
     assertIsThere(open(disk.losePower()), "after loss of power");
   }
 
-  /** Of two names, loss of power may leave one. */
+  /** Loss of power may leave only one of the two names. */
   @Test
   void treeWithoutItsFacts_isNotTakenForPublished() throws Exception {
     TreeFiles trees = open(disk);
@@ -77,7 +77,7 @@ class TreeFilesTest {
     assertThat(trees.isPublished("a", FACTS)).isFalse();
   }
 
-  /** It was named when it was durable, but its name may not be, until the folders are synced. */
+  /** The tree is durable before it is named; its name is durable once the folders are synced. */
   @Test
   void treeThatAKilledProcessNamed_survivesLossOfPower_whenItWasFoundAndTheFoldersAreSynced()
       throws Exception {
@@ -104,7 +104,7 @@ class TreeFilesTest {
     assertThat(TreeText.of(trees.reader().cached("a"))).isEqualTo("[{}]}");
   }
 
-  /** 60 MB of names, in trees small enough to be counted by reading them. */
+  /** 60 MB of names, in trees so small that their entries are counted by reading them. */
   @Test
   void treeWhoseEntriesAreCounted_leavesNoNamesInMemory(@TempDir Path folder) throws Exception {
     Path sessions = Files.createDirectory(folder.resolve("sessions"));

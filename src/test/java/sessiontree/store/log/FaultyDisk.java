@@ -14,16 +14,16 @@ import java.util.Random;
 import java.util.TreeMap;
 
 /**
- * A disk in memory that forgets on loss of power what was not forced, and of which one operation,
- * or some in a row, fail. A failed write leaves a part of itself; what a failed force was to make
- * durable stays readable and is lost all the same when the power is, as Linux has it. Directories
- * are there whenever they are asked for.
+ * A disk in memory that loses what was not forced when the power fails, and on which one operation,
+ * or several in a row, can be made to fail. A failed write leaves a part of its bytes. As on Linux,
+ * what a failed force should have made durable stays readable, but is lost with the power. Every
+ * directory exists.
  */
 public final class FaultyDisk implements Disk {
   private final State state;
   private boolean off;
 
-  /** What outlives a process. Everything is guarded by it. */
+  /** State that outlives a process. Guards everything, files included. */
   private static final class State {
     private final Random random;
     private final TreeMap<Path, Inode> names = new TreeMap<>();
@@ -49,7 +49,7 @@ public final class FaultyDisk implements Disk {
     private final List<Change> pending = new ArrayList<>();
   }
 
-  /** Bytes put at a position, or, where there are none, the file cut there. */
+  /** Bytes written at a position; if they are null, the file is cut there. */
   private record Change(long position, byte[] bytes) {
     byte[] applied(byte[] content) {
       if (bytes == null) {
@@ -70,7 +70,7 @@ public final class FaultyDisk implements Disk {
     return new FaultyDisk(new State(random));
   }
 
-  /** The operations from that one on, counted from now, fail, so many of them. */
+  /** Makes {@code times} operations in a row fail, after {@code operation} more that succeed. */
   public void failAt(long operation, long times) {
     synchronized (state) {
       state.failFrom = state.operations + operation;
@@ -78,14 +78,14 @@ public final class FaultyDisk implements Disk {
     }
   }
 
-  /** How many operations were tried so far. */
+  /** Returns the number of operations tried so far. */
   public long operations() {
     synchronized (state) {
       return state.operations;
     }
   }
 
-  /** From now on files have room to grow by so many bytes together. */
+  /** Limits by how many bytes all files together can grow from now on. */
   public void limit(long bytes) {
     synchronized (state) {
       state.room = bytes;
@@ -98,7 +98,7 @@ public final class FaultyDisk implements Disk {
     }
   }
 
-  /** The process ends at once; what it wrote is there for the next, forced or not. */
+  /** Kills the process; the returned disk has everything that was written, forced or not. */
   public FaultyDisk kill() {
     synchronized (state) {
       off = true;
@@ -108,10 +108,10 @@ public final class FaultyDisk implements Disk {
     }
   }
 
-  /** The power goes: of what was not forced, anything from nothing to all is there afterwards. */
+  /** Cuts the power; of what was not forced, the returned disk has anything from nothing to all. */
   public FaultyDisk losePower() {
     synchronized (state) {
-      int mode = state.random.nextInt(3); // nothing; the first changes; any changes
+      int mode = state.random.nextInt(3); // survivors: 0: none; 1: the first ones; 2: any
       state.pending.values().forEach(changes -> changes.forEach(change -> lose(change, mode)));
       state.pending.clear();
       state.names.clear();
@@ -157,7 +157,7 @@ public final class FaultyDisk implements Disk {
     }
   }
 
-  /** Whether the operation that is about to be done is to fail. */
+  /** Counts an operation that is about to be done; returns whether it has to fail. */
   private boolean fails() throws IOException {
     if (off) {
       throw new IOException("the process has ended");

@@ -21,17 +21,17 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a log gives back, whatever is done to its files. */
+/** What a log replays, whatever is done to its files. */
 class WriteAheadLogTest {
-  /** As many as no test reaches. */
+  /** A segment size that no test reaches. */
   private static final long ONE_SEGMENT = 1L << 40;
 
-  /** Fewer than any record has, so that each commit fills its segment. */
+  /** A segment size that each record exceeds, so that each commit fills its segment. */
   private static final long SEGMENT_A_COMMIT = Segment.HEADER_BYTES + 1;
 
   @TempDir Path directory;
 
-  /** What was committed. */
+  /** The records that were committed. */
   private final List<Bytes> committed = new ArrayList<>();
 
   private Random random;
@@ -324,7 +324,7 @@ class WriteAheadLogTest {
     long before = Files.size(onlySegment());
     Bytes small = record(2, 0);
     int head = bytes(small) - small.tail().length;
-    Bytes large = withTail(small, (1 << 20) - head + more); // staging has 1 MiB
+    Bytes large = withTail(small, (1 << 20) - head + more); // the staging buffer has 1 MiB
     try (WriteAheadLog log = open(ONE_SEGMENT, new ArrayList<>())) {
       add(log, large);
       add(log, record(3, 10));
@@ -432,7 +432,7 @@ class WriteAheadLogTest {
     committed.add(record);
   }
 
-  /** Commits groups of so many records each. */
+  /** Commits groups with these numbers of records. */
   private void commit(long segmentBytes, int... groups) throws IOException {
     try (WriteAheadLog log = open(segmentBytes, new ArrayList<>())) {
       for (int records : groups) {
@@ -445,8 +445,8 @@ class WriteAheadLogTest {
   }
 
   /**
-   * Opens the damaged log and expects the first of what was committed; appends to it, commits, and
-   * reads all of it again.
+   * Opens the damaged log and expects the first {@code records} of the committed records; then
+   * appends to it, commits, and reads everything again.
    */
   private void assertSurvive(int records, long segmentBytes, String damage) throws IOException {
     List<Bytes> survivors = new ArrayList<>(committed.subList(0, records));
@@ -472,7 +472,7 @@ class WriteAheadLogTest {
         .withMessageContaining(what);
   }
 
-  /** Gives the file other contents, and removes what was appended behind it meanwhile. */
+  /** Overwrites the file, and deletes segments that were appended after it meanwhile. */
   private void restore(Path file, byte[] bytes) throws IOException {
     Files.write(file, bytes);
     for (Path other : segments()) {
@@ -482,7 +482,7 @@ class WriteAheadLogTest {
     }
   }
 
-  /** Whether the segment is newer than both the file and what was committed. */
+  /** Returns whether the segment is newer than both the file and the committed records. */
   private boolean appended(Path segment, Path file) {
     String name = segment.getFileName().toString();
     long firstLsn = Long.parseLong(name.substring(0, name.indexOf('.')), 16);
@@ -499,7 +499,7 @@ class WriteAheadLogTest {
     return files.get(0);
   }
 
-  /** Where the record, counted from 0, begins in the first segment. */
+  /** Returns the offset in the first segment at which the record, counted from 0, begins. */
   private int offset(int record) {
     return Segment.HEADER_BYTES + IntStream.range(0, record).map(this::bytes).sum();
   }
@@ -521,7 +521,7 @@ class WriteAheadLogTest {
     return flipped;
   }
 
-  /** A record of random contents, but for its number and how many bytes of tail it has. */
+  /** Returns a random record with that LSN and {@code bytes} bytes of tail. */
   private Bytes record(long lsn, int bytes) {
     byte[] head = new byte[1 + random.nextInt(random.nextInt(8) == 0 ? 1000 : 50)];
     random.nextBytes(head);
@@ -532,7 +532,7 @@ class WriteAheadLogTest {
     byte[] tail = new byte[bytes];
     random.nextBytes(tail);
     byte[] last = bytes > 0 ? tail : record.head();
-    last[last.length - 1] = '}'; // ends as text does: not with a zero
+    last[last.length - 1] = '}'; // like text, the payload does not end with a zero
     return new Bytes(record.lsn(), record.head(), tail);
   }
 
@@ -542,7 +542,7 @@ class WriteAheadLogTest {
         .containsExactlyElementsOf(expected.stream().map(Bytes::asRead).toList());
   }
 
-  /** What is logged. */
+  /** A payload as it is logged. */
   private record Bytes(long lsn, byte[] head, byte[] tail) implements WriteAheadLog.Body {
     @Override
     public void putHead(ByteBuffer to) {
@@ -555,7 +555,7 @@ class WriteAheadLogTest {
     }
   }
 
-  /** What is read back. */
+  /** A payload as it is read back. */
   private record Read(long lsn, ByteBuffer bytes) {
     static boolean copy(long lsn, ByteBuffer bytes, List<Read> to) {
       to.add(new Read(lsn, ByteBuffer.allocate(bytes.remaining()).put(bytes).flip()));

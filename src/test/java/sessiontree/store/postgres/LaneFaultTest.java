@@ -37,9 +37,9 @@ import sessiontree.session.Session;
 import sessiontree.session.Sessions;
 
 /**
- * Two servers write the same sessions while their connections to the database are cut at random:
- * what was acknowledged is there once, what was refused is not, and of what nobody knew, at most
- * once. The number of seeds is that of -Dsessiontree.seeds.
+ * Two servers write to the same sessions while their connections to the database are cut at random:
+ * acknowledged messages are stored once, refused ones never, and those of unknown result at most
+ * once. {@code -Dsessiontree.seeds} sets the number of seeds.
  */
 class LaneFaultTest {
   private static final int SESSIONS = 6;
@@ -121,7 +121,7 @@ class LaneFaultTest {
     }
   }
 
-  /** Sends until it is known to be stored, as a client does that names itself. */
+  /** Sends a message until it is acknowledged, as a named writer does. */
   private static Fate until(Sessions node, String id, String writer, long number, Batch batch)
       throws Exception {
     for (int i = 0; i < ATTEMPTS; i++) {
@@ -134,7 +134,7 @@ class LaneFaultTest {
     throw new AssertionError("not stored: " + id);
   }
 
-  /** Half of the messages have a number, and are sent until they are stored. */
+  /** Sends messages; every second one has a number and is sent until it is acknowledged. */
   private static List<Fate> write(Sessions node, String id, String name) throws Exception {
     List<Fate> fates = new ArrayList<>();
     long number = 0;

@@ -21,7 +21,7 @@ import sessiontree.store.Appender;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStoreContract;
 
-/** The store in PostgreSQL keeps the contract. */
+/** The PostgreSQL store keeps the contract. */
 class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
   private static PostgresServers servers;
 

@@ -14,7 +14,7 @@ import sessiontree.Await;
 import sessiontree.PostgresServers;
 import sessiontree.metrics.Metrics;
 
-/** A database in which nothing can be promised is refused, and no password is told. */
+/** A database that cannot keep the promises is refused, and no message shows the password. */
 class SchemaTest {
   private static PostgresServers servers;
 
