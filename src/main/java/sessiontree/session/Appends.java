@@ -20,7 +20,18 @@ import sessiontree.store.SessionStore.StoredSession;
  * watchers are called.
  */
 final class Appends {
-  private static final Reply IGNORED = Reply.of(() -> {});
+  /** For appends of nothing, whose result only brings the session up to date. */
+  private static final Reply IGNORED =
+      new Reply() {
+        @Override
+        public void stored(int messages, long entries, boolean complete) {}
+
+        @Override
+        public void refused(ProblemException problem) {}
+
+        @Override
+        public void flush() {}
+      };
 
   private final Session session;
   private final StoredSession stored;

@@ -80,12 +80,12 @@ public final class Housekeeper implements AutoCloseable {
       }
       if (abandonAfter != null) {
         Counter abandoned = sessions.metrics().sessionsAbandoned;
-        while (each(store.idle(abandonAfter, AT_A_TIME), Session::abandon, abandoned, ABANDONED)
+        while (each(store.idle(abandonAfter, AT_A_TIME), Session::abandon, abandoned, "abandoned")
             == AT_A_TIME) {}
       }
       if (deleteAfter != null) {
         Counter expired = sessions.metrics().sessionsExpired;
-        while (each(store.completeFor(deleteAfter, AT_A_TIME), Session::delete, expired, EXPIRED)
+        while (each(store.completeFor(deleteAfter, AT_A_TIME), Session::delete, expired, "expired")
             == AT_A_TIME) {}
       }
     } catch (IOException | RuntimeException e) {
@@ -102,12 +102,11 @@ public final class Housekeeper implements AutoCloseable {
     void on(Session session, String version, Reply reply);
   }
 
-  /** What the log says of a session that was ended or deleted. */
-  private static final String ABANDONED = "abandoned";
-
-  private static final String EXPIRED = "expired";
-
-  /** Runs an action on each session, waits for all results, and returns how many succeeded. */
+  /**
+   * Runs an action on each session, waits for all results, and returns how many succeeded.
+   *
+   * @param what what the log says of a session on which the action succeeded
+   */
   private int each(List<Seen> seen, Action action, Counter counter, String what)
       throws InterruptedException {
     Semaphore known = new Semaphore(0);

@@ -38,20 +38,4 @@ public interface Reply {
    * gathered.
    */
   void flush();
-
-  /** Returns a reply that runs a task when the message has its result, whatever it is. */
-  static Reply of(Runnable task) {
-    return new Reply() {
-      @Override
-      public void stored(int messages, long entries, boolean complete) {}
-
-      @Override
-      public void refused(ProblemException problem) {}
-
-      @Override
-      public void flush() {
-        task.run();
-      }
-    };
-  }
 }

@@ -321,16 +321,10 @@ public final class Session {
    * Deletes the session once all that is in flight for it is stored. A session that has ended can
    * be deleted before it has its tree.
    *
+   * @param expectedTag if not null, the deletion is refused unless the session is complete and its
+   *     tree has this tag. Only appends to this session, in their order, change what is stored
+   *     under the id, so the condition still holds when the deletion is stored
    * @param reply gets {@code stored} when nothing of the session can be read any more
-   */
-  public void delete(Reply reply) {
-    delete(null, reply);
-  }
-
-  /**
-   * Deletes the session, but only if it is complete and its tree has the expected tag, unless that
-   * is null. Only appends to this session, in their order, change what is stored under the id. So
-   * the condition holds when the deletion is stored; otherwise the deletion is refused.
    */
   public void delete(String expectedTag, Reply reply) {
     delete(expectedTag, reply, false);

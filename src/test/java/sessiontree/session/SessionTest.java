@@ -544,7 +544,7 @@ class SessionTest {
             "again: storage_unavailable",
             "event: storage_unavailable");
     told.clear();
-    session.delete(new Told("deletion"));
+    session.delete(null, new Told("deletion"));
     stored.storeAll();
     assertThat(told).containsExactly("deletion: stored 2");
   }
@@ -556,7 +556,7 @@ class SessionTest {
     stored.holdNext();
     session.watch(Watching.of(entries -> told.add("completed"), () -> told.add("deleted")));
     sync(null);
-    session.delete(new Told("deletion"));
+    session.delete(null, new Told("deletion"));
     assertThat(stored.queued()).as("the end and the deletion").isEqualTo(2);
     stored.answerNoTree(Phase.ENDED);
     stored.storeAll();

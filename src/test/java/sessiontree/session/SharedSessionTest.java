@@ -133,7 +133,7 @@ class SharedSessionTest {
     runAll();
     here.changed("s2");
     runAll();
-    other.delete(new Told("deletion"));
+    other.delete(null, new Told("deletion"));
     runAll();
     told.clear();
     here.changed("s2");
@@ -151,7 +151,7 @@ class SharedSessionTest {
     Session one = here.acquire("s");
     submit(there.acquire("s"), "start", null, 0, START);
     runAll();
-    one.delete(new Told("deletion"));
+    one.delete(null, new Told("deletion"));
     runAll();
     assertThat(told).last().asString().startsWith("deletion: stored");
     assertThat(store.truth().state("s").entries()).isZero();

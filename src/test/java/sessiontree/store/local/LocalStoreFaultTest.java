@@ -155,7 +155,7 @@ class LocalStoreFaultTest {
 
     void delete(Session session) {
       deletion = new Sent(0, false, List.of());
-      session.delete(deletion);
+      session.delete(null, deletion);
     }
 
     /** Starts over if the session is gone and its requested deletion is not known to be refused. */
