@@ -73,7 +73,7 @@ public final class Main {
     setUpLogs(config.logLevel);
     Metrics metrics = new Metrics();
     Build build = Build.read();
-    metrics.build(build.version, build.commit);
+    metrics.buildInfo(build.version, build.commit);
     SessionStore store = openStore(metrics);
     Sessions sessions = new Sessions(store, config.maxOpenSessions, metrics);
     if (store instanceof PostgresStore shared) {

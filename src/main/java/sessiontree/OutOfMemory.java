@@ -9,6 +9,7 @@ import java.lang.management.MemoryPoolMXBean;
 import java.lang.management.MemoryType;
 import java.nio.charset.StandardCharsets;
 import org.slf4j.LoggerFactory;
+import sessiontree.store.DaemonThreads;
 
 /**
  * A handler that ends the process when the JVM is out of memory, or when a thread fails with an
@@ -49,9 +50,7 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
   static void endsTheProcess() {
     Thread.setDefaultUncaughtExceptionHandler(new OutOfMemory());
     System.setErr(new Errors(System.err));
-    Thread thread = new Thread(OutOfMemory::watch, "memory");
-    thread.setDaemon(true);
-    thread.start();
+    DaemonThreads.named("memory").newThread(OutOfMemory::watch).start();
   }
 
   @Override

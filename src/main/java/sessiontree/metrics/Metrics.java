@@ -89,7 +89,8 @@ public final class Metrics {
   public final Counter spilledBytes =
       counter("spilled_bytes", "Bytes of events that were written to run files.");
 
-  private Counter counter(String name, String help, String... labels) {
+  /** Registers a counter; those that every server has are registered above. */
+  public Counter counter(String name, String help, String... labels) {
     return Counter.builder()
         .name("sessiontree_" + name + "_total")
         .help(help)
@@ -109,11 +110,6 @@ public final class Metrics {
         .register(registry);
   }
 
-  /** Registers a counter that only some servers have. */
-  public Counter counted(String name, String help) {
-    return counter(name, help);
-  }
-
   /** Registers a gauge whose value is read at each scrape. */
   public void gauge(String name, String help, DoubleSupplier value) {
     GaugeWithCallback.builder()
@@ -124,7 +120,7 @@ public final class Metrics {
   }
 
   /** Registers the build info: a gauge that is always 1, with version and commit as labels. */
-  public void build(String version, String commit) {
+  public void buildInfo(String version, String commit) {
     GaugeWithCallback.builder()
         .name("sessiontree_build_info")
         .help("The version and the commit of the server; the value is 1.")

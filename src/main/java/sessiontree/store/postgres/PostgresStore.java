@@ -94,7 +94,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
         new Upkeep(connections, finisher, node, options.periodMillis, options.treesAfterMillis);
     Outcomes outcomes = new Outcomes(results, effects());
     Counter conflicts =
-        metrics.counted("engine_conflicts", "Appends that another server's came before.");
+        metrics.counter("engine_conflicts", "Appends that another server's came before.");
     Lane.Groups groups =
         (appends, outdated, nanos) -> {
           metrics.forceSeconds.observe(nanos / 1e9);
