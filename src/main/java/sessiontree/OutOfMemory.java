@@ -78,15 +78,10 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
     @Override
     public void println(Object object) {
       if (object instanceof OutOfMemoryError error) {
-        end(error);
+        DaemonThreads.uncaught(error);
       }
       super.println(object);
     }
-  }
-
-  private static void end(OutOfMemoryError error) {
-    Thread thread = Thread.currentThread();
-    thread.getUncaughtExceptionHandler().uncaughtException(thread, error);
   }
 
   /**
@@ -102,7 +97,7 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
         if (freeBytes() < Math.min(heapBytes / LITTLE, 2 * LEAST_BYTES)) {
           System.gc();
           if (heapBytes - liveBytes() < Math.min(heapBytes / LEAST, LEAST_BYTES)) {
-            end(new OutOfMemoryError());
+            DaemonThreads.uncaught(new OutOfMemoryError());
           }
           Thread.sleep(PAUSE_MILLIS); // collecting again at once would not help
         }

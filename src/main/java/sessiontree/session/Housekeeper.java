@@ -68,7 +68,10 @@ public final class Housekeeper implements AutoCloseable {
     if (works) {
       ScheduledFuture<?> unused =
           housekeeper.thread.scheduleWithFixedDelay(
-              housekeeper::round, ROUND_SECONDS, ROUND_SECONDS, TimeUnit.SECONDS);
+              DaemonThreads.vital(housekeeper::round),
+              ROUND_SECONDS,
+              ROUND_SECONDS,
+              TimeUnit.SECONDS);
     }
     return housekeeper;
   }
@@ -92,9 +95,6 @@ public final class Housekeeper implements AutoCloseable {
       LOG.warn("old sessions cannot be dealt with, tried again: {}", e.toString());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // the server stops
-    } catch (Error e) { // such as OutOfMemoryError, which the scheduler would hide
-      Thread thread = Thread.currentThread();
-      thread.getUncaughtExceptionHandler().uncaughtException(thread, e);
     }
   }
 

@@ -11,6 +11,7 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
+import sessiontree.store.DaemonThreads;
 
 /**
  * Reports problems: over HTTP as {@code application/problem+json} (RFC 9457), on a stream as ERROR.
@@ -63,8 +64,7 @@ final class Problems {
   static void endIfOutOfMemory(Throwable failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (cause instanceof OutOfMemoryError) {
-        Thread thread = Thread.currentThread();
-        thread.getUncaughtExceptionHandler().uncaughtException(thread, cause);
+        DaemonThreads.uncaught(cause);
       }
     }
   }

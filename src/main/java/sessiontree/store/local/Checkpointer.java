@@ -129,11 +129,7 @@ final class Checkpointer implements AutoCloseable {
         return false;
       }
       roomAwaited = true;
-      try {
-        wait();
-      } catch (InterruptedException e) {
-        LOG.warn("the log thread was interrupted; it goes on");
-      }
+      DaemonThreads.await(this, 0);
     }
     roomAwaited = false;
     return true;
@@ -203,15 +199,11 @@ final class Checkpointer implements AutoCloseable {
   private void run() {
     while (true) {
       synchronized (this) {
-        try {
-          if (failing && !closing) {
-            wait(retryMillis);
-          }
-          while (!closing && !failing && !isDue() && !isPurgeDue()) {
-            wait(firstTombstone == NONE ? 0 : PURGE_LOOK_MILLIS);
-          }
-        } catch (InterruptedException e) {
-          LOG.warn("the spilling thread was interrupted; it goes on");
+        if (failing && !closing) {
+          DaemonThreads.await(this, retryMillis);
+        }
+        while (!closing && !failing && !isDue() && !isPurgeDue()) {
+          DaemonThreads.await(this, firstTombstone == NONE ? 0 : PURGE_LOOK_MILLIS);
         }
         if (closing) {
           return;

@@ -216,14 +216,14 @@ final class Finisher {
 
   private void retry(Runnable task) {
     ScheduledFuture<?> unused =
-        retries.schedule(LocalStore.vital(task), retry.toMillis(), TimeUnit.MILLISECONDS);
+        retries.schedule(DaemonThreads.vital(task), retry.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   /** Runs a task repeatedly, with that time between two runs. */
   void every(Duration time, Runnable task) {
     ScheduledFuture<?> unused =
         retries.scheduleWithFixedDelay(
-            LocalStore.vital(task), time.toMillis(), time.toMillis(), TimeUnit.MILLISECONDS);
+            DaemonThreads.vital(task), time.toMillis(), time.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   /** Starts a merge of run files in the background, if one is due. Called by the spill thread. */

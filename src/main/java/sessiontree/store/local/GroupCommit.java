@@ -157,15 +157,11 @@ final class GroupCommit {
     while (true) {
       List<Queued> group;
       synchronized (queueLock) {
-        try {
-          while (queue.isEmpty() && !closing && !failing && !sealAsked) {
-            queueLock.wait();
-          }
-          if (queue.isEmpty() && !closing && failing) { // then a probe is written
-            queueLock.wait(retry.toMillis());
-          }
-        } catch (InterruptedException e) {
-          LOG.warn("the log thread was interrupted; it goes on");
+        while (queue.isEmpty() && !closing && !failing && !sealAsked) {
+          DaemonThreads.await(queueLock, 0);
+        }
+        if (queue.isEmpty() && !closing && failing) { // then a probe is written
+          DaemonThreads.await(queueLock, retry.toMillis());
         }
         if (queue.isEmpty() && closing) {
           return;
@@ -341,11 +337,7 @@ final class GroupCommit {
         if (closing) {
           return false;
         }
-        try {
-          queueLock.wait(retry.toMillis());
-        } catch (InterruptedException e) {
-          LOG.warn("the log thread was interrupted; it goes on");
-        }
+        DaemonThreads.await(queueLock, retry.toMillis());
       }
     }
   }

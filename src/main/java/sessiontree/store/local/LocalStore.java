@@ -382,20 +382,4 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     log.close();
     lock.close();
   }
-
-  /**
-   * Wraps a task so that its errors, such as OutOfMemoryError, reach the thread's uncaught
-   * exception handler: schedulers and futures would keep them to themselves.
-   */
-  static Runnable vital(Runnable task) {
-    return () -> {
-      try {
-        task.run();
-      } catch (Error e) {
-        Thread thread = Thread.currentThread();
-        thread.getUncaughtExceptionHandler().uncaughtException(thread, e);
-        throw e;
-      }
-    };
-  }
 }

@@ -117,11 +117,7 @@ final class Lane {
     while (true) {
       Group group;
       synchronized (lock) {
-        try {
-          awaitWork();
-        } catch (InterruptedException e) {
-          LOG.warn("a lane's thread was interrupted; it goes on");
-        }
+        awaitWork();
         if (queue.isEmpty() && closing) {
           break;
         }
@@ -155,9 +151,9 @@ final class Lane {
   }
 
   /** Waits for an append or, if the last statement failed, for the time of the next attempt. */
-  private void awaitWork() throws InterruptedException {
+  private void awaitWork() {
     while (!closing && (failing ? System.nanoTime() < nextTryNanos : queue.isEmpty())) {
-      lock.wait(failing ? RETRY_MILLIS / 10 : 0);
+      DaemonThreads.await(lock, failing ? RETRY_MILLIS / 10 : 0);
     }
   }
 
@@ -326,11 +322,7 @@ final class Lane {
         connection = null;
       }
       synchronized (lock) {
-        try {
-          lock.wait(closing ? 1 : RETRY_MILLIS);
-        } catch (InterruptedException e) {
-          LOG.warn("a lane's thread was interrupted; it goes on");
-        }
+        DaemonThreads.await(lock, closing ? 1 : RETRY_MILLIS);
       }
     }
     return null;

@@ -61,7 +61,8 @@ final class Upkeep {
 
   void start() {
     ScheduledFuture<?> unused =
-        thread.scheduleWithFixedDelay(this::round, 0, periodMillis, TimeUnit.MILLISECONDS);
+        thread.scheduleWithFixedDelay(
+            DaemonThreads.vital(this::round), 0, periodMillis, TimeUnit.MILLISECONDS);
   }
 
   int openSessions() {
@@ -111,9 +112,6 @@ final class Upkeep {
       connection = null;
     } catch (RuntimeException e) {
       LOG.error("upkeep failed, tried again", e);
-    } catch (Error e) { // such as OutOfMemoryError, which the scheduler would swallow
-      Thread current = Thread.currentThread();
-      current.getUncaughtExceptionHandler().uncaughtException(current, e);
     }
   }
 
