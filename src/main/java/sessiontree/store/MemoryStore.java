@@ -221,7 +221,7 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
             if (stored) {
               append.callback().stored();
             } else {
-              append.callback().outdated();
+              append.callback().failed();
             }
             append.callback().flush();
           });

@@ -14,6 +14,7 @@ public final class Answered implements Append.Callback {
   private final CompletableFuture<Void> flushed = new CompletableFuture<>();
   private final CompletableFuture<Void> held = new CompletableFuture<>();
   private volatile boolean noTree;
+  private volatile boolean outdated;
   private final AtomicInteger times = new AtomicInteger();
   private final Runnable onRefusal;
 
@@ -41,6 +42,7 @@ public final class Answered implements Append.Callback {
 
   @Override
   public void outdated() {
+    outdated = true;
     failed();
   }
 
@@ -82,6 +84,11 @@ public final class Answered implements Append.Callback {
   /** Returns the number of results so far. */
   public int times() {
     return times.get();
+  }
+
+  /** Returns whether another append came first, as only a shared store says. */
+  boolean isOutdated() {
+    return outdated;
   }
 
   /** Waits for the result, which must be that the append is stored, and for its flush. */

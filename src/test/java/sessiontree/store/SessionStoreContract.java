@@ -106,7 +106,9 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
     session.append(message(start(100))).assertStored();
     SessionState before = store.state("a");
     for (long expected : new long[] {0, 2, -1, Long.MAX_VALUE}) {
-      session.appendExpecting(expected, message(event(101, "no"), end(102))).assertRefused();
+      Answered refused = session.appendExpecting(expected, message(event(101, "no"), end(102)));
+      refused.assertRefused();
+      assertThat(refused.isOutdated()).isEqualTo(session.session().shared());
     }
     assertThat(store.state("a")).isEqualTo(before);
 
