@@ -67,14 +67,13 @@ final class Appends {
   private void awaitTree() {
     endStored = expected.phase == Phase.ENDED;
     if (endStored) {
-      await(new Result(IGNORED, null, true, () -> {}));
+      appendNothing(result(IGNORED, null, true, () -> {}));
     }
   }
 
-  /** Adds a watcher; returns false if the session's end has come. Guarded by this. */
+  /** Adds a watcher; returns false if the session is over. Guarded by this. */
   boolean watch(Session.Watcher watcher) {
-    boolean ended = gone || expected.phase == Phase.COMPLETE || expected.phase == Phase.DAMAGED;
-    return !ended && watchers.add(watcher);
+    return !isOver() && watchers.add(watcher);
   }
 
   /** Guarded by this. */
@@ -92,14 +91,19 @@ final class Appends {
     return gone;
   }
 
-  /** Guarded by this. */
-  boolean hasEnd() {
-    return endStored || expected.phase == Phase.COMPLETE || expected.phase == Phase.DAMAGED;
+  /** Returns whether the watchers' last notification is due, or has been given. Guarded by this. */
+  private boolean isOver() {
+    return gone || expected.phase == Phase.COMPLETE || expected.phase == Phase.DAMAGED;
   }
 
-  /** Removes and returns the watchers to notify if the session has ended. Guarded by this. */
-  private List<Session.Watcher> taken(boolean ended) {
-    if (!ended) {
+  /** Returns whether the session is over, or will be without a further append. Guarded by this. */
+  boolean hasEnd() {
+    return endStored || isOver();
+  }
+
+  /** Removes and returns the watchers to notify if the session is over. Guarded by this. */
+  private List<Session.Watcher> takeWatchers() {
+    if (!isOver()) {
       return List.of();
     }
     List<Session.Watcher> taken = List.copyOf(watchers);
@@ -139,7 +143,7 @@ final class Appends {
   /** Asks the store for the session's state, which another server may have changed. */
   void lookAtStore() {
     if (!expected.deleted && !isParking()) {
-      await(new Result(IGNORED, null, false, () -> {}));
+      appendNothing(result(IGNORED, null, false, () -> {}));
     }
   }
 
@@ -148,19 +152,19 @@ final class Appends {
     return inFlight > 0 || !outdated.isEmpty() || (stored.shared() && !expected.deleted);
   }
 
-  /** Creates the callback for the result of an append or a message. See {@link Result}. */
+  /** Creates the callback for an append that is for no message. See {@link Result}. */
   Result result(Reply reply, ProblemException problem, boolean ends, Runnable again) {
-    return new Result(reply, problem, ends, again);
+    return new Result(reply, problem, ends, again, 0, null, false);
   }
 
-  void await(Result result) {
+  void appendNothing(Result result) {
     append(Append.nothing(expected.sequence, result), result);
   }
 
   void append(Append append, Result result) {
     expected.add(append);
+    result.append = append;
     result.entries = expected.entries;
-    result.added = append.entries();
     result.era = era;
     inFlight++;
     stored.append(append);
@@ -232,7 +236,7 @@ final class Appends {
       sessions.forget(session);
     }
     awaitTree();
-    return taken(gone || expected.phase == Phase.COMPLETE || expected.phase == Phase.DAMAGED);
+    return takeWatchers();
   }
 
   /** The callback of an append, or of a message of which nothing is to be stored. */
@@ -241,20 +245,17 @@ final class Appends {
     private final ProblemException problem;
     private final boolean ends;
     private final Runnable again;
+    private final int messages;
+    private final Batch batch;
+    private final boolean known;
     private final long sinceNanos = System.nanoTime();
 
-    // Set before the append is queued.
-    int messages; // 0 if the append is for no message
-    Batch batch; // the messages' entries; null if they could not be parsed
-    boolean stores; // whether the append stores the batch
-    boolean known;
-    boolean starts;
-    boolean deletes;
-    long entries;
-    private int added;
+    // Set when the append is queued. Guarded by Appends.this until then.
+    private Append append; // null if the reply needs none
+    private long entries;
     private int era;
 
-    boolean complete;
+    private boolean complete; // set before the reply
     private boolean parked; // to be checked again. Owned by the thread that runs callbacks
 
     /**
@@ -262,13 +263,40 @@ final class Appends {
      *
      * @param problem the refusal to send once all earlier appends have their results, or null
      * @param ends whether the session is complete when the append is stored
-     * @param again repeats the operation if the append is outdated; null if the store is not shared
+     * @param again repeats the operation if the append is outdated; may be null if the store is not
+     *     shared
+     * @param messages the number of messages that get the result; 0 if the append is for none
+     * @param batch the messages' entries, whether they are to be stored or not; null if they could
+     *     not be parsed
+     * @param known whether the message was stored before
      */
-    Result(Reply reply, ProblemException problem, boolean ends, Runnable again) {
+    Result(
+        Reply reply,
+        ProblemException problem,
+        boolean ends,
+        Runnable again,
+        int messages,
+        Batch batch,
+        boolean known) {
       this.reply = reply;
       this.problem = problem;
       this.ends = ends;
       this.again = again;
+      this.messages = messages;
+      this.batch = batch;
+      this.known = known;
+    }
+
+    int messages() {
+      return messages;
+    }
+
+    boolean isQueued() {
+      return append != null;
+    }
+
+    private boolean is(Append.Kind kind) {
+      return append != null && append.kind() == kind;
     }
 
     @Override
@@ -276,15 +304,15 @@ final class Appends {
       List<Session.Watcher> watching = List.of();
       List<Session.Watcher> ended;
       synchronized (Appends.this) {
-        if (stores && batch.count() > 0 && !watchers.isEmpty()) {
+        if (is(Append.Kind.ENTRIES) && batch.count() > 0 && !watchers.isEmpty()) {
           watching = List.copyOf(watchers);
         }
         expected.phase = ends ? Phase.COMPLETE : expected.phase;
-        gone |= deletes;
-        ended = taken(ends || deletes);
+        gone |= is(Append.Kind.DELETION);
+        ended = takeWatchers();
         complete = expected.phase == Phase.COMPLETE;
       }
-      if (deletes) {
+      if (is(Append.Kind.DELETION)) {
         sessions.forget(session);
       }
       reply();
@@ -293,6 +321,12 @@ final class Appends {
       }
       notifyOfEnd(ended);
       settled();
+    }
+
+    /** Prepares a reply that needs no append. Guarded by Appends.this. */
+    void setState() {
+      entries = expected.entries;
+      complete = expected.phase == Phase.COMPLETE;
     }
 
     /** Replies with the result, after all earlier appends have theirs. */
@@ -307,20 +341,20 @@ final class Appends {
 
     private void count() {
       Metrics metrics = sessions.metrics();
-      if (stores) {
-        counters.stored(messages, added, sinceNanos);
+      if (is(Append.Kind.ENTRIES)) {
+        counters.stored(messages, append.entries(), sinceNanos);
       } else if (messages > 0 && problem != null) {
         counters.refused(messages, batch, problem);
       } else if (messages > 0) {
         counters.unstored(batch, known);
       }
-      if (starts) {
+      if (append != null && append.keepsStart()) {
         metrics.sessionsStarted.inc();
       }
       if (ends) {
         metrics.sessionsCompleted.inc();
       }
-      if (deletes) {
+      if (is(Append.Kind.DELETION)) {
         counters.deleted();
       }
     }
@@ -340,7 +374,7 @@ final class Appends {
       synchronized (Appends.this) {
         why = expected.deleted ? Expected.deletion() : Expected.damage();
         expected.phase = expected.deleted ? expected.phase : Phase.DAMAGED;
-        ended = taken(!expected.deleted); // else they are notified of the deletion
+        ended = takeWatchers(); // none if the session is deleted, which they are notified of
       }
       refuse(problem == null ? why : problem, reply::refused);
       notifyOfEnd(ended);

@@ -158,7 +158,7 @@ public final class Session {
       }
       reply = new SyncReply(writer, expected.lastNumber(writer), synced);
       if (appends.asksStore()) { // an end or a deletion in flight may fail
-        appends.await(appends.result(reply, null, false, again));
+        appends.appendNothing(appends.result(reply, null, false, again));
         return;
       }
       if (expected.deleted) {
@@ -221,16 +221,15 @@ public final class Session {
           break;
         }
         result = new Group(writer, consecutive, left, reply).append();
-        next += result.messages;
-        if (result.stores) {
+        next += result.messages();
+        if (result.isQueued()) {
           continue; // the messages after them are checked anew
         }
         if (appends.asksStore()) { // nothing is to be stored, but the reply keeps its turn
-          appends.await(result);
+          appends.appendNothing(result);
           continue;
         }
-        result.entries = expected.entries;
-        result.complete = expected.phase == Phase.COMPLETE;
+        result.setState();
       }
       result.reply();
       replied = true;
@@ -270,23 +269,24 @@ public final class Session {
       boolean empty = batches.isEmpty();
       List<Message> taken = messages.subList(0, Math.max(1, batches.size()));
       Message last = taken.get(taken.size() - 1);
-      Runnable again =
+      Batch batch = empty ? last.batch() : Batch.joined(batches);
+      Runnable again = // keeps the messages, so only where it is needed
           stored.shared() ? () -> submit(writer, consecutive, taken, reply, true) : null;
       Appends.Result result =
-          appends.result(
-              reply, empty ? problem : null, !empty && last.batch().end() != null, again);
-      result.messages = taken.size();
-      result.batch = empty ? last.batch() : Batch.joined(batches);
-      if (empty) {
-        result.known = expected.isKnown(writer, last.number());
-        return result;
+          appends
+          .new Result(
+              reply,
+              empty ? problem : null,
+              !empty && batch.end() != null,
+              again,
+              taken.size(),
+              batch,
+              empty && expected.isKnown(writer, last.number()));
+      if (!empty) {
+        appends.append(
+            Append.entries(expected.sequence, batch, keepsStart, writer, last.number(), result),
+            result);
       }
-      result.stores = true;
-      result.starts = keepsStart;
-      appends.append(
-          Append.entries(
-              expected.sequence, result.batch, keepsStart, writer, last.number(), result),
-          result);
       return result;
     }
 
@@ -344,7 +344,6 @@ public final class Session {
         if (there && (expectedTag == null || (complete && expectedTag.equals(tag)))) {
           expected.deleted = true;
           Appends.Result result = appends.result(reply, null, false, again);
-          result.deletes = true;
           appends.append(Append.deletion(expected.sequence, result), result);
           return;
         }
@@ -353,7 +352,7 @@ public final class Session {
                 ? new ProblemException(PRECONDITION_FAILED, "the session has no tree of that tag")
                 : new ProblemException(SESSION_NOT_FOUND, "nothing is stored of session " + id);
         if (stored.shared() && !expected.deleted) {
-          appends.await(appends.result(reply, problem, false, again));
+          appends.appendNothing(appends.result(reply, problem, false, again));
           return;
         }
       }
