@@ -2,7 +2,6 @@ package sessiontree.session;
 
 import static sessiontree.event.Problem.STORAGE_UNAVAILABLE;
 
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -14,10 +13,9 @@ import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore.StoredSession;
 
 /**
- * The in-flight appends of a session, and the tasks that wait because another server changed the
- * session first. Its monitor is the session's lock, which also guards {@link Expected} and the
- * watchers. The lock is held while an append is queued in the store, but not while replies and
- * watchers are called.
+ * The in-flight appends of a session, and its watchers. Its monitor is the session's lock, which
+ * also guards {@link Expected} and {@link Parking}. The lock is held while an append is queued in
+ * the store, but not while replies and watchers are called.
  */
 final class Appends {
   /** For appends of nothing, whose result only brings the session up to date. */
@@ -40,13 +38,11 @@ final class Appends {
 
   // All guarded by this.
   final Expected expected;
+  final Parking parking = new Parking(this);
   private final List<Session.Watcher> watchers = new ArrayList<>(1);
-  private int inFlight; // appends without a result
-  private int era; // counts fallbacks; a failed append of an earlier era causes none
+  int inFlight; // appends without a result
+  private int fallbacks; // how often the expected state was loaded anew
   private boolean endStored; // the session's end cannot fail any more, but its tree may take long
-  private final List<Runnable> outdated = new ArrayList<>(0); // tasks to run again, in order
-  private final ArrayDeque<Runnable> waiting = new ArrayDeque<>(0); // tasks to run after those
-  private boolean resuming; // whether a thread runs these tasks
 
   /** Whether the session's deletion is done. Set once. */
   private volatile boolean gone;
@@ -82,8 +78,8 @@ final class Appends {
   }
 
   /** Guarded by this. */
-  boolean isWatched() {
-    return !watchers.isEmpty();
+  List<Session.Watcher> watchers() {
+    return List.copyOf(watchers);
   }
 
   /** Returns whether the session's deletion is done. */
@@ -106,7 +102,7 @@ final class Appends {
     if (!isOver()) {
       return List.of();
     }
-    List<Session.Watcher> taken = List.copyOf(watchers);
+    List<Session.Watcher> taken = watchers();
     watchers.clear();
     return taken;
   }
@@ -135,21 +131,24 @@ final class Appends {
 
   /** Guarded by this. */
   boolean isIdle() {
-    return expected.phase == Phase.OPEN && inFlight == 0 && !isParking() && !expected.deleted;
+    return expected.phase == Phase.OPEN
+        && inFlight == 0
+        && !parking.hasQueued()
+        && !expected.deleted;
   }
 
-  // --- Appends in flight. All methods but resume() are guarded by this.
+  // --- Appends in flight. All guarded by this.
 
   /** Asks the store for the session's state, which another server may have changed. */
-  void lookAtStore() {
-    if (!expected.deleted && !isParking()) {
+  void refresh() {
+    if (!expected.deleted && !parking.hasQueued()) {
       appendNothing(result(IGNORED, null, false, () -> {}));
     }
   }
 
-  /** Returns whether a reply has to wait for a result from the store. */
-  boolean asksStore() {
-    return inFlight > 0 || !outdated.isEmpty() || (stored.shared() && !expected.deleted);
+  /** Returns whether a reply has to wait for the result of an append of nothing. */
+  boolean mustAskStore() {
+    return inFlight > 0 || parking.hasOutdated() || (stored.shared() && !expected.deleted);
   }
 
   /** Creates the callback for an append that is for no message. See {@link Result}. */
@@ -165,71 +164,22 @@ final class Appends {
     expected.add(append);
     result.append = append;
     result.entries = expected.entries;
-    result.era = era;
+    result.fallbacks = fallbacks;
     inFlight++;
     stored.append(append);
   }
 
-  /**
-   * Queues a task that would overtake outdated ones, and returns true. Returns false if the task
-   * may run now, for example because it is {@code resumed}.
-   */
-  boolean parks(boolean resumed, Runnable task) {
-    boolean parks = !resumed && isParking();
-    if (parks) {
-      waiting.add(task);
-    }
-    return parks;
-  }
-
-  boolean isParking() {
-    return resuming || !outdated.isEmpty() || !waiting.isEmpty();
-  }
-
   private void fallBack() {
-    era++;
+    fallbacks++;
     expected.load();
     endStored = expected.phase == Phase.ENDED;
   }
 
-  /** Once nothing is in flight, runs the outdated tasks again, and then those that wait. */
-  private void resume() {
-    synchronized (this) {
-      if (resuming || !isParking()) {
-        return;
-      }
-      resuming = true;
-    }
-    while (true) {
-      Runnable next;
-      List<Session.Watcher> ended = List.of();
-      List<Session.Watcher> behind = List.of();
-      synchronized (this) {
-        if (!outdated.isEmpty() && inFlight > 0) {
-          resuming = false; // the last result in flight resumes
-          return;
-        }
-        if (!outdated.isEmpty()) {
-          ended = takeOutdated();
-          behind = List.copyOf(watchers);
-        }
-        next = waiting.poll();
-        resuming = next != null;
-      }
-      notifyOfEnd(ended);
-      behind.forEach(Session.Watcher::missed);
-      if (next == null) {
-        return;
-      }
-      next.run();
-    }
-  }
-
-  private List<Session.Watcher> takeOutdated() {
-    for (int i = outdated.size() - 1; i >= 0; i--) {
-      waiting.addFirst(outdated.get(i));
-    }
-    outdated.clear();
+  /**
+   * Loads what another server has stored. Returns the watchers to notify if that ended or deleted
+   * the session.
+   */
+  List<Session.Watcher> reload() {
     fallBack();
     gone |= expected.deleted;
     if (gone) {
@@ -245,7 +195,7 @@ final class Appends {
     private final ProblemException problem;
     private final boolean ends;
     private final Runnable again;
-    private final int messages;
+    final int messages;
     private final Batch batch;
     private final boolean known;
     private final long sinceNanos = System.nanoTime();
@@ -253,7 +203,7 @@ final class Appends {
     // Set when the append is queued. Guarded by Appends.this until then.
     private Append append; // null if the reply needs none
     private long entries;
-    private int era;
+    private int fallbacks; // a failed append falls back only if no other has done so since
 
     private boolean complete; // set before the reply
     private boolean parked; // to be checked again. Owned by the thread that runs callbacks
@@ -287,10 +237,6 @@ final class Appends {
       this.known = known;
     }
 
-    int messages() {
-      return messages;
-    }
-
     boolean isQueued() {
       return append != null;
     }
@@ -305,7 +251,7 @@ final class Appends {
       List<Session.Watcher> ended;
       synchronized (Appends.this) {
         if (is(Append.Kind.ENTRIES) && batch.count() > 0 && !watchers.isEmpty()) {
-          watching = List.copyOf(watchers);
+          watching = watchers();
         }
         expected.phase = ends ? Phase.COMPLETE : expected.phase;
         gone |= is(Append.Kind.DELETION);
@@ -324,7 +270,7 @@ final class Appends {
     }
 
     /** Prepares a reply that needs no append. Guarded by Appends.this. */
-    void setState() {
+    void prepareReply() {
       entries = expected.entries;
       complete = expected.phase == Phase.COMPLETE;
     }
@@ -383,39 +329,38 @@ final class Appends {
 
     @Override
     public void outdated() {
-      if (!parks()) {
+      if (!requeued()) {
         failed();
-        return;
       }
-      settled();
     }
 
     /**
      * Queues {@code again} and returns true if another server was first while this was in flight.
      */
-    private boolean parks() {
+    private boolean requeued() {
       synchronized (Appends.this) {
-        parked = again != null && era == Appends.this.era;
+        parked = again != null && fallbacks == Appends.this.fallbacks;
         if (parked) {
-          outdated.add(again);
+          parking.addOutdated(again);
         }
-        return parked;
       }
+      if (parked) {
+        settled();
+      }
+      return parked;
     }
 
     @Override
     public void failed() {
-      boolean behind;
+      boolean behind; // earlier messages of its sender may be outdated
       synchronized (Appends.this) {
-        behind = !outdated.isEmpty();
+        behind = parking.hasOutdated();
       }
-      if (behind && parks()) { // earlier messages of its sender may be outdated
-        settled();
-        return;
+      if (!behind || !requeued()) {
+        failed(
+            "the message could not be stored; nothing of it was kept, and it may be sent again",
+            reply::refused);
       }
-      failed(
-          "the message could not be stored; nothing of it was kept, and it may be sent again",
-          reply::refused);
     }
 
     @Override
@@ -428,7 +373,7 @@ final class Appends {
 
     private void failed(String detail, Consumer<ProblemException> result) {
       synchronized (Appends.this) {
-        if (era == Appends.this.era) {
+        if (fallbacks == Appends.this.fallbacks) {
           fallBack();
         }
       }
@@ -450,10 +395,10 @@ final class Appends {
       boolean last;
       synchronized (Appends.this) {
         inFlight--;
-        last = !outdated.isEmpty() && inFlight == 0;
+        last = inFlight == 0 && parking.hasOutdated();
       }
       if (last) {
-        resume();
+        parking.resume();
       }
     }
 

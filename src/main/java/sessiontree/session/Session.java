@@ -109,7 +109,7 @@ public final class Session {
   /** Returns the stored session if somebody watches it, otherwise null. */
   StoredSession watched() {
     synchronized (appends) {
-      return appends.isWatched() ? stored : null;
+      return appends.watchers().isEmpty() ? null : stored;
     }
   }
 
@@ -131,7 +131,7 @@ public final class Session {
   /** Asks the store what another server changed, and notifies the watchers of the session's end. */
   void changed() {
     synchronized (appends) {
-      appends.lookAtStore();
+      appends.refresh();
     }
   }
 
@@ -150,14 +150,11 @@ public final class Session {
     long entries;
     synchronized (appends) {
       Runnable again = () -> sync(writer, synced, true);
-      if (appends.parks(resumed, again)) {
-        return;
-      }
-      if (appends.hasEnd()) {
+      if (appends.parking.queueIfBehind(resumed, again) || appends.hasEnd()) {
         return;
       }
       reply = new SyncReply(writer, expected.lastNumber(writer), synced);
-      if (appends.asksStore()) { // an end or a deletion in flight may fail
+      if (appends.mustAskStore()) { // an end or a deletion in flight may fail
         appends.appendNothing(appends.result(reply, null, false, again));
         return;
       }
@@ -217,19 +214,20 @@ public final class Session {
       List<Message> left = messages.subList(next, messages.size());
       Appends.Result result;
       synchronized (appends) {
-        if (appends.parks(resumed, () -> submit(writer, consecutive, left, reply, true))) {
+        if (appends.parking.queueIfBehind(
+            resumed, () -> submit(writer, consecutive, left, reply, true))) {
           break;
         }
         result = new Group(writer, consecutive, left, reply).append();
-        next += result.messages();
+        next += result.messages;
         if (result.isQueued()) {
           continue; // the messages after them are checked anew
         }
-        if (appends.asksStore()) { // nothing is to be stored, but the reply keeps its turn
+        if (appends.mustAskStore()) { // nothing is to be stored, but the reply keeps its turn
           appends.appendNothing(result);
           continue;
         }
-        result.setState();
+        result.prepareReply();
       }
       result.reply();
       replied = true;
@@ -336,7 +334,7 @@ public final class Session {
       String tag = expectedTag == null ? null : stored.version();
       synchronized (appends) {
         Runnable again = () -> delete(expectedTag, reply, true);
-        if (appends.parks(resumed, again)) {
+        if (appends.parking.queueIfBehind(resumed, again)) {
           return;
         }
         boolean there = expected.phase != Phase.NEW && !expected.deleted;
