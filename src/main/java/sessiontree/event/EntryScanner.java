@@ -62,11 +62,11 @@ final class EntryScanner extends JsonScanner {
   private long key;
 
   // The entry's additional members, which an EVENT keeps, each after a comma. They are written to
-  // children from size to written, and moved once the length of the child's head is known. The last
-  // span, from keptFrom to keptTo in the message, is not written yet because it may grow.
-  private int written;
-  private int keptFrom;
-  private int keptTo;
+  // children from size to membersEnd, and moved once the length of the child's head is known. The
+  // last span, from pendingFrom to pendingTo in the message, is not copied yet as it may grow.
+  private int membersEnd;
+  private int pendingFrom;
+  private int pendingTo;
 
   /**
    * Hash table of the offsets in the message of additional members' names; null before the first.
@@ -117,8 +117,8 @@ final class EntryScanner extends JsonScanner {
     int nameTo = 0;
     boolean ofSession = false;
     type = 0;
-    written = size;
-    keptFrom = keptTo = 0;
+    membersEnd = size;
+    pendingFrom = pendingTo = 0;
     int i = from;
     do {
       int member = space(i + 1);
@@ -156,8 +156,8 @@ final class EntryScanner extends JsonScanner {
   }
 
   private void child(int timestampFrom, int timestampTo, int nameFrom, int nameTo) {
-    written = put(written, keptFrom, keptTo);
-    int members = written - size;
+    membersEnd = copySpan(membersEnd, pendingFrom, pendingTo);
+    int members = membersEnd - size;
     int timestamp = size + Children.HEADER_BYTES;
     int name = timestamp + (timestampTo - timestampFrom) + Long.BYTES;
     int rest = name + (nameTo - nameFrom);
@@ -165,7 +165,7 @@ final class EntryScanner extends JsonScanner {
       System.arraycopy(children, size, children, rest, members);
     }
     Children.putHeader(children, size, key, rest + members + 1 - size - Children.HEADER_BYTES);
-    put(timestamp, timestampFrom, timestampTo);
+    copySpan(timestamp, timestampFrom, timestampTo);
     WORD.set(children, name - Long.BYTES, BEFORE_NAME);
     System.arraycopy(message, nameFrom, children, name, nameTo - nameFrom);
     children[rest + members] = '}';
@@ -228,15 +228,15 @@ final class EntryScanner extends JsonScanner {
   private int additionalMember(int from, int entry) throws Unusual {
     int i = name(from);
     unique(from, i, entry);
-    if (keptTo != from - 1) { // else the last span grows: only a comma is between them
-      written = put(written, keptFrom, keptTo);
-      children[written++] = ',';
-      keptFrom = from;
+    if (pendingTo != from - 1) { // else the last span grows: only a comma is between them
+      membersEnd = copySpan(membersEnd, pendingFrom, pendingTo);
+      children[membersEnd++] = ',';
+      pendingFrom = from;
     }
     i = gap(i);
     require(at(i) == ':');
-    keptTo = value(gap(i + 1), ENTRY_LEVEL);
-    return keptTo;
+    pendingTo = value(gap(i + 1), ENTRY_LEVEL);
+    return pendingTo;
   }
 
   /** Requires that no earlier member of the entry has this name, which includes its quotes. */
@@ -307,14 +307,14 @@ final class EntryScanner extends JsonScanner {
   private int gap(int from) {
     int to = space(from);
     if (to > from) {
-      written = put(written, keptFrom, from);
-      keptFrom = to;
+      membersEnd = copySpan(membersEnd, pendingFrom, from);
+      pendingFrom = to;
     }
     return to;
   }
 
   /** Copies a span of the message to {@code children}, and returns the end offset of the copy. */
-  private int put(int at, int from, int to) {
+  private int copySpan(int at, int from, int to) {
     Words.copy(message, from, children, at, to - from);
     return at + to - from;
   }

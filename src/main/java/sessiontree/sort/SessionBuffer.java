@@ -25,7 +25,7 @@ public final class SessionBuffer {
   private byte[][] chunks = new byte[1][];
   private int[] used = new int[1];
   private int last = -1;
-  private boolean shared; // whether the last chunk is a batch's own array, which must not change
+  private boolean lastIsForeign; // a batch's own array, which must not change
   private int count;
   private long bytes;
   private long allocated;
@@ -52,12 +52,12 @@ public final class SessionBuffer {
     bytes += children.length;
     if (children.length > SMALL_BYTES) {
       newChunk(children, children.length);
-      shared = true;
+      lastIsForeign = true;
       return;
     }
-    if (last < 0 || shared || used[last] + children.length > CHUNK_BYTES) {
+    if (last < 0 || lastIsForeign || used[last] + children.length > CHUNK_BYTES) {
       newChunk(new byte[children.length], 0);
-      shared = false;
+      lastIsForeign = false;
     } else if (used[last] + children.length > chunks[last].length) {
       int capacity =
           Math.max(used[last] + children.length, Math.min(CHUNK_BYTES, chunks[last].length * 2));
