@@ -45,7 +45,7 @@ final class Appends {
   private boolean endStored; // the session's end cannot fail any more, but its tree may take long
 
   /** Whether the session's deletion is done. Set once. */
-  private volatile boolean gone;
+  private volatile boolean deletionDone;
 
   Appends(Session session, StoredSession stored, Sessions sessions, Counters counters) {
     this.session = session;
@@ -83,13 +83,13 @@ final class Appends {
   }
 
   /** Returns whether the session's deletion is done. */
-  boolean isGone() {
-    return gone;
+  boolean isDeletionDone() {
+    return deletionDone;
   }
 
   /** Returns whether the watchers' last notification is due, or has been given. Guarded by this. */
   private boolean isOver() {
-    return gone || expected.phase == Phase.COMPLETE || expected.phase == Phase.DAMAGED;
+    return deletionDone || expected.phase == Phase.COMPLETE || expected.phase == Phase.DAMAGED;
   }
 
   /** Returns whether the session is over, or will be without a further append. Guarded by this. */
@@ -119,7 +119,7 @@ final class Appends {
       entries = expected.entries;
     }
     for (Session.Watcher watcher : ended) {
-      if (gone) {
+      if (deletionDone) {
         watcher.deleted();
       } else if (phase == Phase.DAMAGED) {
         watcher.damaged();
@@ -134,21 +134,21 @@ final class Appends {
     return expected.phase == Phase.OPEN
         && inFlight == 0
         && !parking.hasQueued()
-        && !expected.deleted;
+        && !expected.deletionQueued;
   }
 
   // --- Appends in flight. All guarded by this.
 
   /** Asks the store for the session's state, which another server may have changed. */
   void refresh() {
-    if (!expected.deleted && !parking.hasQueued()) {
+    if (!expected.deletionQueued && !parking.hasQueued()) {
       appendNothing(result(IGNORED, null, false, () -> {}));
     }
   }
 
   /** Returns whether a reply has to wait for the result of an append of nothing. */
   boolean mustAskStore() {
-    return inFlight > 0 || parking.hasOutdated() || (stored.shared() && !expected.deleted);
+    return inFlight > 0 || parking.hasOutdated() || (stored.shared() && !expected.deletionQueued);
   }
 
   /** Creates the callback for an append that is for no message. See {@link Result}. */
@@ -161,7 +161,7 @@ final class Appends {
   }
 
   void append(Append append, Result result) {
-    expected.add(append);
+    expected.appendQueued(append);
     result.append = append;
     result.entries = expected.entries;
     result.fallbacks = fallbacks;
@@ -181,8 +181,8 @@ final class Appends {
    */
   List<Session.Watcher> reload() {
     fallBack();
-    gone |= expected.deleted;
-    if (gone) {
+    deletionDone |= expected.deletionQueued;
+    if (deletionDone) {
       sessions.forget(session);
     }
     awaitTree();
@@ -254,7 +254,7 @@ final class Appends {
           watching = watchers();
         }
         expected.phase = ends ? Phase.COMPLETE : expected.phase;
-        gone |= is(Append.Kind.DELETION);
+        deletionDone |= is(Append.Kind.DELETION);
         ended = takeWatchers();
         complete = expected.phase == Phase.COMPLETE;
       }
@@ -306,11 +306,11 @@ final class Appends {
     }
 
     @Override
-    public void held() {
+    public void storedAwaitingTree() {
       synchronized (Appends.this) {
         endStored |= ends;
       }
-      reply.held(problem);
+      reply.storedAwaitingTree(problem);
     }
 
     @Override
@@ -318,8 +318,8 @@ final class Appends {
       List<Session.Watcher> ended;
       ProblemException why;
       synchronized (Appends.this) {
-        why = expected.deleted ? Expected.deletion() : Expected.damage();
-        expected.phase = expected.deleted ? expected.phase : Phase.DAMAGED;
+        why = expected.deletionQueued ? Expected.deletion() : Expected.damage();
+        expected.phase = expected.deletionQueued ? expected.phase : Phase.DAMAGED;
         ended = takeWatchers(); // none if the session is deleted, which they are notified of
       }
       refuse(problem == null ? why : problem, reply::refused);

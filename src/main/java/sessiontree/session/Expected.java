@@ -31,7 +31,7 @@ final class Expected {
   long entries;
 
   /** Whether a deletion is in flight or done: nothing is stored in this session after it. */
-  boolean deleted;
+  boolean deletionQueued;
 
   private long startKey;
 
@@ -54,7 +54,7 @@ final class Expected {
     sequence = state.sequence();
     entries = state.entries();
     startKey = state.startKey();
-    deleted = state.isDeleted();
+    deletionQueued = state.isDeleted();
     writers = stored.writers();
     numbers.clear();
   }
@@ -69,7 +69,7 @@ final class Expected {
   }
 
   boolean isKnown(String writer, long number) {
-    return writer != null && number <= lastNumber(writer) && !deleted;
+    return writer != null && number <= lastNumber(writer) && !deletionQueued;
   }
 
   /**
@@ -79,15 +79,15 @@ final class Expected {
    */
   boolean check(String writer, boolean consecutive, Message message) throws ProblemException {
     checkWriter(writer, message.number(), consecutive);
-    if (message.unreadable() != null) {
-      throw message.unreadable();
+    if (message.parseProblem() != null) {
+      throw message.parseProblem();
     }
     return check(message.batch());
   }
 
   private void checkWriter(String writer, long number, boolean consecutive)
       throws ProblemException {
-    if (writer == null || deleted) {
+    if (writer == null || deletionQueued) {
       return;
     }
     long expected = lastNumber(writer) + 1;
@@ -104,7 +104,7 @@ final class Expected {
 
   /** Returns whether the batch's SESSION_START is to be stored; throws if it is not allowed now. */
   private boolean check(Batch batch) throws ProblemException {
-    if (deleted) {
+    if (deletionQueued) {
       throw deletion();
     }
     if (phase == Phase.ENDED || phase == Phase.COMPLETE) {
@@ -146,7 +146,7 @@ final class Expected {
   }
 
   /** Updates the state for a message that is to be stored. */
-  void take(String writer, Message message, boolean starts) {
+  void messageTaken(String writer, Message message, boolean starts) {
     if (starts) {
       phase = Phase.OPEN;
       startKey = message.batch().start().key();
@@ -161,7 +161,7 @@ final class Expected {
   }
 
   /** Updates the state for an append that is now in flight. */
-  void add(Append append) {
+  void appendQueued(Append append) {
     sequence += append.changes() ? 1 : 0;
     entries += append.entries();
     phase = append.ends() ? Phase.ENDED : phase;

@@ -8,6 +8,6 @@ import sessiontree.event.ProblemException;
  *
  * @param number the sender's number of the message, from 1
  * @param batch the entries; null if the message could not be parsed
- * @param unreadable why the message could not be parsed, or null
+ * @param parseProblem why the message could not be parsed, or null
  */
-public record Message(long number, Batch batch, ProblemException unreadable) {}
+public record Message(long number, Batch batch, ProblemException parseProblem) {}

@@ -31,7 +31,7 @@ public interface Reply {
    *
    * @param problem why the message will be refused; null if it will not be
    */
-  default void held(ProblemException problem) {}
+  default void storedAwaitingTree(ProblemException problem) {}
 
   /**
    * Called after the methods above, once no further results are ready: the time to send what was

@@ -158,7 +158,7 @@ public final class Session {
         appends.appendNothing(appends.result(reply, null, false, again));
         return;
       }
-      if (expected.deleted) {
+      if (expected.deletionQueued) {
         return;
       }
       entries = expected.entries;
@@ -180,7 +180,7 @@ public final class Session {
 
     @Override
     public void stored(int replied, long entries, boolean complete) {
-      if (!complete && !appends.isGone()) {
+      if (!complete && !appends.isDeletionDone()) {
         synced.synced(entries, messages);
       }
     }
@@ -294,7 +294,7 @@ public final class Session {
      * @throws ProblemException if the message is not allowed now
      */
     private boolean tryAdd(Message message) throws ProblemException {
-      if (expected.phase == Phase.DAMAGED && !expected.deleted) {
+      if (expected.phase == Phase.DAMAGED && !expected.deletionQueued) {
         throw Expected.damage();
       }
       if (expected.isKnown(writer, message.number())) {
@@ -310,7 +310,7 @@ public final class Session {
       batches.add(batch);
       bytes += batch.children().length;
       keepsStart |= starts;
-      expected.take(writer, message, starts);
+      expected.messageTaken(writer, message, starts);
       return true;
     }
   }
@@ -337,10 +337,10 @@ public final class Session {
         if (appends.parking.queueIfBehind(resumed, again)) {
           return;
         }
-        boolean there = expected.phase != Phase.NEW && !expected.deleted;
+        boolean there = expected.phase != Phase.NEW && !expected.deletionQueued;
         boolean complete = expected.phase == Phase.COMPLETE;
         if (there && (expectedTag == null || (complete && expectedTag.equals(tag)))) {
-          expected.deleted = true;
+          expected.deletionQueued = true;
           Appends.Result result = appends.result(reply, null, false, again);
           appends.append(Append.deletion(expected.sequence, result), result);
           return;
@@ -349,7 +349,7 @@ public final class Session {
             there
                 ? new ProblemException(PRECONDITION_FAILED, "the session has no tree of that tag")
                 : new ProblemException(SESSION_NOT_FOUND, "nothing is stored of session " + id);
-        if (stored.shared() && !expected.deleted) {
+        if (stored.shared() && !expected.deletionQueued) {
           appends.appendNothing(appends.result(reply, problem, false, again));
           return;
         }

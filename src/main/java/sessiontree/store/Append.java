@@ -110,7 +110,7 @@ public record Append(
      * Called when the append's record is durable, but its result waits until the session's tree can
      * be read, or is removed. Called before the result, and only if that has to wait.
      */
-    default void held() {}
+    default void storedAwaitingTree() {}
 
     /**
      * Called instead of {@link #stored} if the session has its end but will never have a tree,

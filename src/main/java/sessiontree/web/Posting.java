@@ -136,7 +136,7 @@ final class Posting {
     }
 
     @Override
-    public synchronized void held(ProblemException problem) {
+    public synchronized void storedAwaitingTree(ProblemException problem) {
       this.held = true;
       this.problem = problem;
     }

@@ -107,7 +107,7 @@ final class FakeStored implements StoredSession {
     phase = Phase.ENDED;
     entries += queue.element().entries();
     sequence++;
-    queue.element().callback().held();
+    queue.element().callback().storedAwaitingTree();
   }
 
   /** Gives the oldest append, which is held, its result: the session will never have a tree. */

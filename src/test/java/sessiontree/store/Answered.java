@@ -52,7 +52,7 @@ public final class Answered implements Append.Callback {
   }
 
   @Override
-  public void held() {
+  public void storedAwaitingTree() {
     held.complete(null);
   }
 

@@ -130,7 +130,7 @@ class PostingTest {
   void endWhoseTreeIsBeingMade_isToldThatItIsStored() throws Exception {
     CompletableFuture<Posting.Outcome> posted = post(WHOLE);
     CompletableFuture<Posting.Outcome> behind = post(BEGIN);
-    appends.forEach(append -> append.callback().held());
+    appends.forEach(append -> append.callback().storedAwaitingTree());
     passTenSeconds();
     assertUnavailable(posted, "SESSION_END is stored, and the tree is still being made");
     assertThat(behind.join().problem().problem()).isEqualTo(Problem.SESSION_COMPLETE);
@@ -177,7 +177,7 @@ class PostingTest {
     CompletableFuture<Posting.Outcome> behind = post(WHOLE);
     stored();
     assertThat(first).isCompleted();
-    appends.forEach(append -> append.callback().held());
+    appends.forEach(append -> append.callback().storedAwaitingTree());
     passTenSeconds();
     assertUnavailable(deleted, "the deletion is stored");
     assertUnavailable(

@@ -35,7 +35,7 @@ final class HeldCallbacks {
   void add(Append.Callback callback, boolean accepted) {
     held.add(new Held(callback, accepted));
     if (accepted) {
-      GroupCommit.guard(callback::held);
+      GroupCommit.guard(callback::storedAwaitingTree);
     }
   }
 

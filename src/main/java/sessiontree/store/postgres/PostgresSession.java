@@ -167,7 +167,7 @@ final class PostgresSession implements StoredSession {
   void hold(Append.Callback callback, boolean stored, Runnable result) {
     held.add(new Held(callback, stored, result));
     if (stored) {
-      Results.guard(callback::held);
+      Results.guard(callback::storedAwaitingTree);
     }
   }
 
