@@ -56,7 +56,7 @@ final class Config {
   final Duration requestTimeout;
   final long memoryBytes;
   final long logBytes;
-  final long inflowBytes;
+  final long inFlightBytes;
   final Level logLevel;
 
   /** Log levels, from the fewest messages to the most. */
@@ -103,7 +103,7 @@ final class Config {
             : flags.whole("max-open-sessions", 1, Integer.MAX_VALUE);
     memoryBytes = flags.bytes("memory-bytes", heapBytes / 4, 64 << 10, Long.MAX_VALUE);
     logBytes = flags.bytes("log-bytes", 0, 64 << 10, Long.MAX_VALUE);
-    inflowBytes = flags.bytes("inflow-bytes", heapBytes / 8, 64 << 10, Long.MAX_VALUE);
+    inFlightBytes = flags.bytes("inflow-bytes", heapBytes / 8, 64 << 10, Long.MAX_VALUE);
     logLevel = level();
   }
 
@@ -152,7 +152,7 @@ final class Config {
 
   private List<String> origins() throws ParseException {
     List<String> origins = new ArrayList<>();
-    for (String given : flags.parts("allowed-origin")) {
+    for (String given : flags.commaSeparated("allowed-origin")) {
       try {
         origins.add(Origin.normalized(given));
       } catch (IllegalArgumentException e) { // also thrown for an IDN that cannot be encoded
@@ -167,7 +167,7 @@ final class Config {
 
   private List<String> hosts() throws ParseException {
     List<String> hosts = new ArrayList<>();
-    for (String given : flags.parts("allowed-host")) {
+    for (String given : flags.commaSeparated("allowed-host")) {
       String host = given.toLowerCase(Locale.ROOT);
       Flags.check(
           HOST.matcher(host).matches(),
@@ -182,7 +182,7 @@ final class Config {
   /** Reads tokens; a {@code @} file has one a line. Error messages never show a token. */
   private List<String> tokens(String name) throws ParseException {
     List<String> tokens = new ArrayList<>();
-    for (String value : flags.values(name)) {
+    for (String value : flags.repeated(name)) {
       if (value.startsWith("@")) {
         int before = tokens.size();
         flags
@@ -210,7 +210,7 @@ final class Config {
   /** Reads keys of JWTs; a {@code @} file has one. Error messages never show a key. */
   private Jwts jwts() throws ParseException {
     List<String> keys = new ArrayList<>();
-    for (String value : flags.values("jwt-key")) {
+    for (String value : flags.repeated("jwt-key")) {
       keys.add(value.startsWith("@") ? flags.read("jwt-key", value.substring(1)).strip() : value);
     }
     try {
@@ -227,7 +227,7 @@ final class Config {
         + " log_bytes="
         + logBytes
         + " inflow_bytes="
-        + inflowBytes
+        + inFlightBytes
         + " max_message_bytes="
         + maxMessageBytes
         + " max_connections="
@@ -241,7 +241,7 @@ final class Config {
         host,
         port,
         maxMessageBytes,
-        inflowBytes,
+        inFlightBytes,
         maxConnections,
         requestTimeout,
         new Settings.Access(

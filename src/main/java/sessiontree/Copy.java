@@ -53,7 +53,7 @@ final class Copy {
   private long conflicts;
   private long different;
   private long bytes;
-  private long toldNanos = System.nanoTime();
+  private long progressNanos = System.nanoTime();
 
   private Copy(LocalStore from, Import to) {
     this.from = from;
@@ -203,8 +203,8 @@ final class Copy {
       different++;
       System.err.println("session=" + id + " differs when it is read back, and is left out");
     }
-    if (System.nanoTime() - toldNanos >= PROGRESS_NANOS) {
-      toldNanos = System.nanoTime();
+    if (System.nanoTime() - progressNanos >= PROGRESS_NANOS) {
+      progressNanos = System.nanoTime();
       System.out.println(
           "copied %d sessions, %d bytes of trees so far".formatted(complete + open, bytes));
     }

@@ -216,7 +216,7 @@ final class Flags {
    * Returns all values given for an option that may be repeated. An environment variable holds them
    * separated by commas.
    */
-  List<String> values(String name) {
+  List<String> repeated(String name) {
     String[] given = line.getOptionValues(name);
     if (given != null) {
       return List.of(given);
@@ -264,8 +264,8 @@ final class Flags {
   }
 
   /** Returns all values given for an option that may be repeated; commas separate values too. */
-  List<String> parts(String name) {
-    return values(name).stream().flatMap(value -> Stream.of(value.split(",", -1))).toList();
+  List<String> commaSeparated(String name) {
+    return repeated(name).stream().flatMap(value -> Stream.of(value.split(",", -1))).toList();
   }
 
   /** Returns a duration such as 90s, 30m, 24h, 7d or ISO 8601's PT24H; null if it is not set. */

@@ -24,13 +24,11 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
   private static final long ROUND_MILLIS = 250;
   private static final long PAUSE_MILLIS = 2_000;
 
-  /** Divisor: if less than this part of the heap is free, a collection shows how much really is. */
-  private static final int LITTLE = 8;
+  /** If less than this part of the heap is free, a collection shows how much really is. */
+  private static final int CHECK_DIVISOR = 8;
 
-  /**
-   * Divisor: this part of the heap, {@link #LEAST_BYTES} at most, must be free after a collection.
-   */
-  private static final int LEAST = 16;
+  /** This part of the heap, {@link #LEAST_BYTES} at most, must be free after a collection. */
+  private static final int FREE_DIVISOR = 16;
 
   private static final long LEAST_BYTES = 32 << 20;
 
@@ -94,9 +92,9 @@ final class OutOfMemory implements Thread.UncaughtExceptionHandler {
     try {
       while (true) {
         Thread.sleep(ROUND_MILLIS);
-        if (freeBytes() < Math.min(heapBytes / LITTLE, 2 * LEAST_BYTES)) {
+        if (freeBytes() < Math.min(heapBytes / CHECK_DIVISOR, 2 * LEAST_BYTES)) {
           System.gc();
-          if (heapBytes - liveBytes() < Math.min(heapBytes / LEAST, LEAST_BYTES)) {
+          if (heapBytes - liveBytes() < Math.min(heapBytes / FREE_DIVISOR, LEAST_BYTES)) {
             DaemonThreads.uncaught(new OutOfMemoryError());
           }
           Thread.sleep(PAUSE_MILLIS); // collecting again at once would not help
