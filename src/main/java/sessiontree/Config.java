@@ -193,7 +193,7 @@ final class Config {
             .forEach(tokens::add);
         Flags.check(
             tokens.size() > before,
-            flags.setBy(name) + ": finds no token in " + value.substring(1));
+            flags.setBy(name) + ": the file " + value.substring(1) + " has no token");
       } else {
         tokens.add(value);
       }

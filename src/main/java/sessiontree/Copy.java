@@ -36,8 +36,8 @@ final class Copy {
       """
       usage: sessiontree copy --from DIR --to postgresql://USER@HOST:5432/DATABASE
       Copies the sessions of a folder, whose server is stopped, to a database that servers may use.
-      The password may stand in SESSIONTREE_STORE_PASSWORD. What is there already is passed over.
-      Exit codes: 0 copied, 1 failed, or not all was copied, 2 wrong usage.""";
+      The password may be in SESSIONTREE_STORE_PASSWORD. Skips sessions that the database has.
+      Exit codes: 0 copied, 1 failed, or some were not copied, 2 wrong usage.""";
 
   private static final int PAGE = 1_000;
   private static final long LOG_BYTES = 512 << 20;
@@ -101,7 +101,8 @@ final class Copy {
   private static String only(CommandLine line, String name) throws ParseException {
     String[] given = line.getOptionValues(name);
     if (given == null || given.length > 1) {
-      throw new ParseException("--" + name + (given == null ? ": is needed" : ": is given twice"));
+      throw new ParseException(
+          "--" + name + (given == null ? ": is needed" : ": must be given once"));
     }
     return given[0];
   }
@@ -116,7 +117,7 @@ final class Copy {
         return new Copy(from, to).all();
       }
     } catch (SQLException e) {
-      throw new IOException("the database failed, run it again: " + e.getMessage(), e);
+      throw new IOException("the database failed; run the copy again: " + e.getMessage(), e);
     } catch (IOException e) {
       throw new IOException("cannot use store " + used + ": " + Main.reason(e), e);
     }
@@ -127,7 +128,7 @@ final class Copy {
     copy(Filter.COMPLETE);
     copy(Filter.OPEN);
     damaged.addAll(from.damaged());
-    damaged.forEach(id -> System.err.println("session=" + id + " is damaged, and left out"));
+    damaged.forEach(id -> System.err.println("session=" + id + " is damaged; skipped"));
     System.out.println(
         "copied %d complete and %d open sessions, %d were there already, %d conflicts, %d damaged"
             .formatted(complete, open, known, conflicts, damaged.size()));
@@ -201,7 +202,7 @@ final class Copy {
     outcome.conflicts().forEach(this::conflict);
     for (String id : outcome.different()) {
       different++;
-      System.err.println("session=" + id + " differs when it is read back, and is left out");
+      System.err.println("session=" + id + " read back differs from what was written; skipped");
     }
     if (System.nanoTime() - progressNanos >= PROGRESS_NANOS) {
       progressNanos = System.nanoTime();
@@ -212,6 +213,7 @@ final class Copy {
 
   private void conflict(String id) {
     conflicts++;
-    System.err.println("session=" + id + " is another in the database, and left as it is there");
+    System.err.println(
+        "session=" + id + " conflicts with another session in the database; skipped");
   }
 }

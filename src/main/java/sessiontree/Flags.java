@@ -43,90 +43,90 @@ final class Flags {
   private static final Map<String, String> DEFAULTS = new HashMap<>();
 
   static {
-    add("host", "ADDRESS", "127.0.0.1", "The address to listen on.");
-    add("port", "PORT", "8080", "The port; 0 takes a free one.");
+    add("host", "ADDRESS", "127.0.0.1", "The address or host name to listen on.");
+    add("port", "PORT", "8080", "The port to listen on; 0 takes a free one.");
     add(
         "store",
         "DIR",
         "./data",
-        "The folder to keep sessions in; or postgresql://USER@HOST:5432/DATABASE, which any number of servers share; \"memory:\" keeps nothing.");
+        "The folder to keep sessions in; or postgresql://USER@HOST:5432/DATABASE, which any number of servers may share; or \"memory:\", which keeps nothing on disk.");
     add(
         "write-token",
         "TOKEN",
         null,
-        "A token that streams and posts, or @FILE that holds tokens, one a line. May be repeated. Default: everybody may.");
+        "A token for streaming and posting; or @FILE, which has one token per line. May be repeated. Default: everybody may.");
     add(
         "read-token",
         "TOKEN",
         null,
-        "A token that reads, lists and sees metrics, or @FILE. May be repeated. Default: everybody may.");
+        "A token for reading, listing and metrics; or @FILE. May be repeated. Default: everybody may.");
     add(
         "admin-token",
         "TOKEN",
         null,
-        "A token that does all that, and deletes, or @FILE. May be repeated. Default: everybody deletes if there is no token at all, otherwise nobody.");
+        "A token for all that, and for deleting; or @FILE. May be repeated. Default: everybody may delete if no token is set, otherwise nobody.");
     add(
         "jwt-key",
         "KEY",
         null,
-        "A secret of 32 bytes or more, or @FILE that holds one or a PEM public key: takes JWTs of HS256, RS256 or ES256 that it signed. May be repeated. Default: none.");
+        "A secret of 32 bytes or more; or @FILE, which has one, or a public key as PEM. JWTs of HS256, RS256 or ES256 that this key verifies are accepted. May be repeated. Default: none.");
     add(
         "allowed-origin",
         "ORIGIN",
         null,
-        "Pages from there may connect and read, such as https://example.org; * for all. May be repeated. Default: only the server's own.");
+        "An origin whose pages may connect and read, such as https://example.org; * for all. May be repeated. Default: only the server's own.");
     add(
         "allowed-host",
         "NAME",
         null,
-        "A name by which a server without tokens is reached, besides localhost and addresses; * for all. May be repeated. Default: none.");
+        "A host name that requests to a server without tokens may use, besides localhost and IP addresses; * for all. May be repeated. Default: none.");
     add(
         "abandon-after",
         "TIME",
         null,
-        "A session with nothing new for so long, while the server runs, is ended; such as 24h, 90s or PT24H. Default: never.");
+        "The server ends a session that receives nothing for this time, such as 24h, 90s or PT24H. Only time in which a server runs counts. Default: never.");
     add(
         "delete-after",
         "TIME",
         null,
-        "A complete session is deleted so long after it completed. Default: never.");
-    add("max-message-bytes", "BYTES", "1048576", "Bytes of one message at most.");
+        "The server deletes a session this time after it completed; counted likewise. Default: never.");
+    add("max-message-bytes", "BYTES", "1048576", "Maximum bytes of one message.");
     add(
         "max-connections",
         "COUNT",
         null,
-        "Connections at a time; further ones get 503. Default: one for 64 KiB of heap, 100000 at most.");
+        "Maximum connections at a time; further ones get 503. Default: one for each 64 KiB of the heap, at most 100000.");
     add(
         "max-open-sessions",
         "COUNT",
         null,
-        "Sessions that are open at a time; a further one gets 503. Default: one for each 4 KiB of the heap.");
+        "Maximum sessions open at a time; further ones get 503. Default: one for each 4 KiB of the heap.");
     add(
         "request-timeout",
         "TIME",
         "30s",
-        "How long a request's head may take, its body at 1 KiB a second, and an idle HTTP connection.");
+        "Timeout of a request's head and of an idle HTTP connection; a body gets one second more for each KiB received.");
     add(
         "memory-bytes",
         "BYTES",
         null,
-        "Bytes of open sessions' events in memory at most; what is more lies on disk. Default: a quarter of the heap.");
+        "Maximum bytes of open sessions' events in memory; the rest is on disk. Default: a quarter of the heap.");
     add(
         "log-bytes",
         "BYTES",
         "536870912",
-        "Bytes of the write-ahead log at most, so that a restart is bounded too.");
+        "Maximum bytes of the write-ahead log, which a start has to read.");
     add(
         "inflow-bytes",
         "BYTES",
         null,
-        "Bytes received from all clients and without a result at most; then they wait. Default: an eighth of the heap.");
+        "Maximum bytes received from all clients that have no result yet; at the limit, clients wait. Default: an eighth of the heap.");
     add(
         "log-level",
         "LEVEL",
         "info",
-        "What goes to standard error: error, warn, info, debug, trace.");
-    OPTIONS.addOption("h", "help", false, "Show this and exit.");
+        "Least severe level logged to standard error: error, warn, info, debug, trace.");
+    OPTIONS.addOption("h", "help", false, "Show this help and exit.");
     OPTIONS.addOption("V", "version", false, "Show the version and exit.");
   }
 
@@ -173,10 +173,10 @@ final class Flags {
         .get()
         .printHelp(
             "sessiontree [OPTION...]",
-            "Takes in the events of user sessions over WebSocket or HTTP, and gives back one sorted JSON tree a session.",
+            "Receives events of user sessions over WebSocket or HTTP, and returns one sorted JSON tree per session.",
             OPTIONS,
-            "Each option may also be an environment variable, such as SESSIONTREE_PORT; an option beats it, and an empty one is none. BYTES may have k, m or g behind them. "
-                + "\"sessiontree copy -h\" says how to move a folder's sessions to a database. "
+            "Each option may also be set by an environment variable, such as SESSIONTREE_PORT. An option overrides its variable; an empty variable counts as not set. BYTES may end in k, m or g. "
+                + "\"sessiontree copy -h\" shows how to copy a folder's sessions to a database. "
                 + "Exit codes: 0 stopped, 1 could not start, 2 wrong usage, 70 out of memory or another fault.",
             false);
   }
@@ -191,7 +191,7 @@ final class Flags {
   String value(String name) throws ParseException {
     String[] given = line.getOptionValues(name);
     if (given != null) {
-      check(given.length == 1, "--" + name + ": is given twice");
+      check(given.length == 1, "--" + name + ": must be given once");
       return given[0];
     }
     String variable = environment.apply(variable(name));

@@ -139,9 +139,11 @@ public final class Main {
     if ((write || read) && !InetAddress.getByName(config.host).isLoopbackAddress()) {
       Logger log = LoggerFactory.getLogger(Main.class);
       log.warn(
-          "whoever reaches {} may {}; set --write-token and --read-token",
+          "anyone who can reach {} may {}",
           config.host,
-          write && read ? "read and write" : write ? "write" : "read");
+          write && read
+              ? "read and write; set --write-token and --read-token"
+              : write ? "write; set --write-token" : "read; set --read-token");
     }
   }
 
@@ -199,7 +201,7 @@ public final class Main {
       LoggerFactory.getLogger(Main.class).info("stopped");
       code = STOPPED;
     } catch (Exception e) {
-      System.err.println("sessiontree: did not stop in order: " + oneLine(e));
+      System.err.println("sessiontree: shutdown failed: " + oneLine(e));
     } finally {
       Runtime.getRuntime().halt(code); // without halt, a JVM stopped by SIGTERM exits with 143
     }
