@@ -188,7 +188,7 @@ public final class MessageParser {
       finishEntry();
     }
     if (json.nextToken() != null) {
-      throw new ProblemException(INVALID_JSON, "something follows the message's array");
+      throw new ProblemException(INVALID_JSON, "the message has data after its array");
     }
     if (index == 0) {
       throw new ProblemException(INVALID_MESSAGE, "", "a message holds one or more entries");

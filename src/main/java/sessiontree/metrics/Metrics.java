@@ -27,7 +27,9 @@ public final class Metrics {
       counter("message_bytes_received", "Bytes of the messages that clients sent, stored or not.");
   public final Counter messagesStored = counter("messages_stored", "Messages that were stored.");
   public final Counter messagesDuplicate =
-      counter("messages_duplicate", "Messages that were not stored, as their number was before.");
+      counter(
+          "messages_duplicate",
+          "Messages that were not stored because their number was already stored.");
   public final Counter messagesRefused =
       counter("messages_refused", "Messages that were refused, by the error's code.", "code");
 
@@ -37,7 +39,7 @@ public final class Metrics {
   public final Counter entriesDuplicate =
       counter(
           "entries_duplicate",
-          "Entries of messages that were not stored, as their number was before.");
+          "Entries of messages that were not stored because their number was already stored.");
   public final Counter entriesRefused =
       counter(
           "entries_refused",

@@ -62,7 +62,7 @@ public final class Housekeeper implements AutoCloseable {
     boolean works = abandonAfter != null || deleteAfter != null;
     Expirable expirable = store instanceof Expirable one ? one : null;
     if (works && expirable == null) {
-      throw new IOException("this store does not know which sessions are to be ended or deleted");
+      throw new IOException("the store does not support --abandon-after and --delete-after");
     }
     Housekeeper housekeeper = new Housekeeper(expirable, sessions, abandonAfter, deleteAfter);
     if (works) {
@@ -92,7 +92,7 @@ public final class Housekeeper implements AutoCloseable {
             == AT_A_TIME) {}
       }
     } catch (IOException | RuntimeException e) {
-      LOG.warn("old sessions cannot be dealt with, tried again: {}", e.toString());
+      LOG.warn("housekeeping round failed; it will be tried again: {}", e.toString());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // the server stops
     }
@@ -117,7 +117,10 @@ public final class Housekeeper implements AutoCloseable {
       try {
         session = sessions.acquire(one.id());
       } catch (IOException | ProblemException e) { // goes on with the others
-        LOG.warn("session={} cannot be dealt with, tried again: {}", one.id(), e.toString());
+        LOG.warn(
+            "session={} cannot be ended or deleted; it will be tried again: {}",
+            one.id(),
+            e.toString());
         continue;
       }
       asked++;
@@ -134,7 +137,7 @@ public final class Housekeeper implements AutoCloseable {
 
             @Override
             public void refused(ProblemException problem) {
-              LOG.debug("session={} is left: {}", one.id(), problem.detail());
+              LOG.debug("session={} is not ended or deleted: {}", one.id(), problem.detail());
             }
 
             @Override
