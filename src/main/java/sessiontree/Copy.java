@@ -135,7 +135,7 @@ final class Copy {
     return conflicts == 0 && different == 0;
   }
 
-  /** Waits until every session that has ended is complete. */
+  /** Waits until every session that has ended is complete or known to be damaged. */
   private void awaitTrees() throws IOException {
     String after = null;
     do {

@@ -3,8 +3,9 @@ package sessiontree.sort;
 import java.io.IOException;
 
 /**
- * A cursor over children by ascending key; equal keys come in the order stored. It starts before
- * the first child. Not safe for several threads.
+ * A cursor over children. They come by ascending key, those with equal keys in the order stored,
+ * unless the method that returns the cursor says otherwise. It starts before the first child. Not
+ * safe for several threads.
  */
 public interface Cursor {
   /** Moves to the next child; returns false if none is left, also when called again. */

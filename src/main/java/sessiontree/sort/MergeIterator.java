@@ -5,8 +5,9 @@ import java.util.List;
 
 /**
  * A cursor that merges sorted cursors. Of equal keys, those of the earlier cursor come first, so
- * the order stored is kept if the cursors are given by age. It is a binary heap: at most
- * log2(cursors) comparisons of longs for each child, and one or two if the cursors hardly overlap.
+ * the order stored is kept if the cursors are given by age. It is a binary heap: for each child, at
+ * most two comparisons of longs on each of log2(cursors) levels, and one or two in all if the
+ * cursors hardly overlap.
  */
 public final class MergeIterator implements Cursor {
   private final Cursor[] heap; // the least key first

@@ -9,9 +9,9 @@ import sessiontree.event.Children;
  * The children of one session that are in memory. They are kept in the order stored, and sorted on
  * request; children that were added in key order need no sort.
  *
- * <p>Memory: the children's bytes (12 and the text each), and at most twice that while it grows and
- * is below {@link #SMALL_BYTES}. Sorting takes another 16 bytes for each child, and as much again
- * for a moment. Not safe for several threads.
+ * <p>Memory: the children's bytes (12 and the text each). A chunk of small batches, of at most
+ * {@link #CHUNK_BYTES}, may be half empty, and is copied when it grows. Sorting takes another 16
+ * bytes for each child, and as much again for a moment. Not safe for several threads.
  */
 public final class SessionBuffer {
   /** Batches up to this size are copied into common chunks; larger arrays become chunks. */

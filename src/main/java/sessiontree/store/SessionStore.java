@@ -35,7 +35,8 @@ public interface SessionStore extends AutoCloseable {
 
   /**
    * Returns the tree so far of a session that is open, or whose tree is still being made; empty for
-   * others. Appends go on meanwhile, and reading it takes no memory that grows with the tree.
+   * others. Appends go on meanwhile. Reading the tree takes a bounded amount of memory, unless the
+   * store itself is in memory.
    *
    * @throws IOException if the session cannot be read, or there is no space to write the tree to
    */

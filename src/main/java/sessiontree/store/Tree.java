@@ -5,8 +5,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 
 /**
- * The JSON tree of a complete session, open for reading. It stays readable when the session is
- * deleted meanwhile. Not safe for several threads.
+ * The JSON tree of a complete session, open for reading. If the session is deleted meanwhile, it
+ * stays readable for some minutes at least. Not safe for several threads.
  */
 public interface Tree extends Closeable {
   /** Returns the tree's length in bytes. */
