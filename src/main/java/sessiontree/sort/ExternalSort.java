@@ -67,7 +67,7 @@ public final class ExternalSort implements Closeable {
     buffer = new SessionBuffer();
     while (runs.size() >= FAN_IN && runs.get(runs.size() - FAN_IN).level == last().level) {
       List<Run> merged = runs.subList(runs.size() - FAN_IN, runs.size());
-      Run run = new Run(write(merge(merged)), last().level + 1);
+      Run run = new Run(write(MergeIterator.of(cursors(merged))), last().level + 1);
       closeAll();
       for (Run one : merged) {
         Files.delete(one.file);
@@ -99,23 +99,17 @@ public final class ExternalSort implements Closeable {
     return file;
   }
 
-  private Cursor merge(List<Run> merged) throws IOException {
+  private List<Cursor> cursors(List<Run> of) throws IOException {
     List<Cursor> cursors = new ArrayList<>();
-    for (Run run : merged) {
+    for (Run run : of) {
       cursors.add(new RunCursor(run.file));
     }
-    return MergeIterator.of(cursors);
+    return cursors;
   }
 
   /** Returns the children in order. Nothing may be added after this. */
   public Cursor sorted() throws IOException {
-    if (runs.isEmpty()) {
-      return buffer.sorted();
-    }
-    List<Cursor> cursors = new ArrayList<>();
-    for (Run run : runs) {
-      cursors.add(new RunCursor(run.file));
-    }
+    List<Cursor> cursors = cursors(runs);
     cursors.add(buffer.sorted());
     return MergeIterator.of(cursors);
   }

@@ -111,17 +111,17 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
 
   @Override
   public List<Seen> idle(Duration time, int limit) {
-    return sessions.values().stream()
-        .map(session -> session.quietFor(time, false))
-        .filter(Objects::nonNull)
-        .limit(limit)
-        .toList();
+    return quiet(time, false, limit);
   }
 
   @Override
   public List<Seen> completeFor(Duration time, int limit) {
+    return quiet(time, true, limit);
+  }
+
+  private List<Seen> quiet(Duration time, boolean complete, int limit) {
     return sessions.values().stream()
-        .map(session -> session.quietFor(time, true))
+        .map(session -> session.quietFor(time, complete))
         .filter(Objects::nonNull)
         .limit(limit)
         .toList();
