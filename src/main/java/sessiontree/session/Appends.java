@@ -201,7 +201,7 @@ final class Appends {
     private final long sinceNanos = System.nanoTime();
 
     // Set when the append is queued. Guarded by Appends.this until then.
-    private Append append; // null if the reply needs none
+    Append append; // null if the reply needs none
     private long entries;
     private int fallbacks; // a failed append falls back only if no other has done so since
 
@@ -235,10 +235,6 @@ final class Appends {
       this.messages = messages;
       this.batch = batch;
       this.known = known;
-    }
-
-    boolean isQueued() {
-      return append != null;
     }
 
     private boolean is(Append.Kind kind) {

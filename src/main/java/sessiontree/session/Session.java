@@ -220,7 +220,7 @@ public final class Session {
         }
         result = new Group(writer, consecutive, left, reply).append();
         next += result.messages;
-        if (result.isQueued()) {
+        if (result.append != null) {
           continue; // the messages after them are checked anew
         }
         if (appends.mustAskStore()) { // nothing is to be stored, but the reply keeps its turn

@@ -564,6 +564,23 @@ class SessionTest {
   }
 
   @Test
+  void sync_onceTheDeletionIsStored_appendsNothing() {
+    given(START);
+    session.delete(
+        null,
+        new Told("deletion") {
+          @Override
+          public void stored(int messages, long entries, boolean complete) {
+            sync(null);
+            super.stored(messages, entries, complete);
+          }
+        });
+    stored.storeNext();
+    assertThat(stored.queued()).isZero();
+    assertThat(told).containsExactly("deletion: stored 1");
+  }
+
+  @Test
   void writer_beyondTheLimit_isRefused_andThoseThereGoOn() {
     given(START);
     for (int i = 0; i < Session.MAX_WRITERS; i++) {
