@@ -44,6 +44,7 @@ final class Changes {
   private volatile Supplier<List<StoredSession>> watched = List::of;
   private volatile Consumer<String> changed = id -> {};
   private volatile boolean closing;
+  private long allNanos = System.nanoTime(); // of the last look at all; owned by the thread
 
   Changes(Connections connections, Awaiting awaiting, long pollMillis) {
     this.connections = connections;
@@ -103,10 +104,12 @@ final class Changes {
 
   private void look(Set<String> notified) throws IOException {
     awaiting.look();
+    long now = System.nanoTime();
+    boolean all = notified.isEmpty() || now - allNanos >= pollMillis * 1_000_000;
     Map<String, PostgresSession> asked = new HashMap<>();
     for (StoredSession one : watched.get()) {
       PostgresSession session = (PostgresSession) one;
-      if (notified.isEmpty() || notified.contains(session.id())) {
+      if (all || notified.contains(session.id())) {
         asked.put(session.id(), session);
       }
       if (asked.size() == AT_A_TIME) {
@@ -116,6 +119,9 @@ final class Changes {
     }
     if (!asked.isEmpty()) {
       look(asked);
+    }
+    if (all) {
+      allNanos = now;
     }
   }
 

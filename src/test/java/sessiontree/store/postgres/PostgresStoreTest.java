@@ -11,9 +11,16 @@ import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import sessiontree.Await;
 import sessiontree.PostgresServers;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.Answered;
@@ -43,6 +50,37 @@ class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
     PostgresStore.Options options =
         new PostgresStore.Options(1 << 20, 1 << 16, folder, 60_000, 200, 5_000, 0);
     return PostgresStore.open(servers.uri("contract"), null, options, new Metrics());
+  }
+
+  @Test
+  void appendOfAnotherServer_isSeen_whileNotificationsOfOtherSessionsKeepComing() throws Exception {
+    Appender here = appender("a");
+    here.append(message(start(1))).assertStored();
+    Set<String> changed = ConcurrentHashMap.newKeySet();
+    AtomicInteger looks = new AtomicInteger();
+    store.follow(
+        () -> {
+          looks.incrementAndGet();
+          return List.of(here.session());
+        },
+        changed::add);
+    ScheduledExecutorService notifier = Executors.newSingleThreadScheduledExecutor();
+    try {
+      notifier.scheduleWithFixedDelay(this::notifyOfAnotherSession, 0, 10, TimeUnit.MILLISECONDS);
+      Await.until("notifications come", () -> looks.get() > 10);
+      appender("a").append(message(event(2, "x"))).assertStored(); // by a handle that here ignores
+      Await.until("the append is seen", () -> changed.contains("a"));
+    } finally {
+      notifier.shutdownNow();
+    }
+  }
+
+  private void notifyOfAnotherSession() {
+    try {
+      servers.sql(0, "contract", "SELECT pg_notify('sessiontree', 'other')");
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   @Test
