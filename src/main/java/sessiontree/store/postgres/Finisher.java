@@ -58,6 +58,7 @@ final class Finisher {
   private final Set<Ended> large = new LinkedHashSet<>(); // a session that fails goes last
   private final Set<Ended> working = new HashSet<>();
   private final Set<Ended> suspects = new LinkedHashSet<>(); // a batch failed: taken one by one
+  private final Set<Ended> failed = new HashSet<>(); // alone, and that is logged
   private boolean closing;
 
   Finisher(
@@ -132,7 +133,7 @@ final class Finisher {
       }
       done = true;
     } catch (SQLException | IOException | RuntimeException e) {
-      LOG.warn("trees cannot be made, tried again: {}", e.toString());
+      logFailure(taken, e);
     }
     try {
       if (!done) {
@@ -143,13 +144,27 @@ final class Finisher {
     }
     synchronized (this) {
       taken.forEach(working::remove);
-      if (!done && (one || taken.size() == 1)) {
+      if (done) {
+        taken.forEach(failed::remove);
+      } else if (one || taken.size() == 1) {
         large.addAll(taken); // so that the small ones do not wait for it
         notifyAll();
-      } else if (!done) {
+      } else {
         suspects.addAll(taken);
       }
       return done || !closing;
+    }
+  }
+
+  /**
+   * Logs a failure. That of a session alone is logged once, although it is retried every second.
+   */
+  private synchronized void logFailure(List<Ended> taken, Exception e) {
+    if (taken.size() > 1) {
+      LOG.warn("writing {} trees failed, retrying one by one: {}", taken.size(), e.toString());
+    } else if (failed.add(taken.get(0))) {
+      String id = taken.get(0).id();
+      LOG.error("session={} writing its tree failed, retrying every second: {}", id, e.toString());
     }
   }
 
@@ -160,10 +175,7 @@ final class Finisher {
     long bytes = 0;
     for (Facts one : connections.read(connection -> facts(connection, taken))) {
       if (one.bytes > smallBytes) {
-        synchronized (this) {
-          large.add(one.ended);
-          notifyAll();
-        }
+        addLarge(one.ended);
         continue;
       }
       if (bytes + one.bytes > smallBytes) {
@@ -175,6 +187,11 @@ final class Finisher {
       bytes += one.bytes;
     }
     finishSmall(batch);
+  }
+
+  private synchronized void addLarge(Ended ended) {
+    large.add(ended);
+    notifyAll();
   }
 
   private static List<Facts> facts(Connection connection, Collection<Ended> taken)
@@ -236,7 +253,9 @@ final class Finisher {
     Publication publication = new Publication();
     for (Facts one : batch.values()) {
       ExternalSort sort = sorts.get(one.ended.born);
-      if (sort.count() == one.children) { // otherwise another server was faster
+      if (sort.count() != one.children) { // entries are missing, unless another server was faster
+        addLarge(one.ended); // the heavy thread finds out, and retries
+      } else {
         ByteArrayOutputStream tree = new ByteArrayOutputStream();
         Entries.write(sort, tree, one.start, one.end, one.abandoned);
         publication.add(one.ended, tree.toByteArray());

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import sessiontree.Await;
+import sessiontree.Messages;
 import sessiontree.PostgresServers;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.Answered;
@@ -99,5 +100,20 @@ class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
     }
     assertThat(store.state("damaged").phase()).isEqualTo(Phase.ENDED);
     assertThat(store.tree("s49")).isPresent();
+  }
+
+  @Test
+  void sessionWhoseEntriesAreMissing_isRetried_andHoldsUpNoOther() throws Exception {
+    Appender damaged = appender("damaged");
+    damaged.append(message(start(1), event(2, "x"))).assertStored();
+    servers.sql(0, "contract", "ALTER TABLE sessiontree.entry RENAME TO hidden");
+    servers.sql(0, "contract", "CREATE TABLE sessiontree.entry (LIKE sessiontree.hidden)");
+    Answered ending = damaged.append(message(end(3)));
+    appender("other").append(message(start(1), event(2, "x"), end(3))).assertStored();
+    assertThat(store.state("damaged").phase()).isEqualTo(Phase.ENDED);
+
+    servers.sql(0, "contract", "INSERT INTO sessiontree.entry SELECT * FROM sessiontree.hidden");
+    ending.assertStored(); // long before the next round of upkeep
+    assertThat(tree("damaged")).isEqualTo(Messages.tree(1, 3, List.of(event(2, "x"))));
   }
 }
