@@ -109,7 +109,7 @@ final class AppendStatement implements AutoCloseable {
     statement.setString(parameter++, lane);
     statement.setLong(parameter++, epoch);
     try (ResultSet row = statement.executeQuery()) {
-      check(statement);
+      Sql.check(statement.getWarnings());
       return row.next() ? borns(row.getArray(1)) : null;
     }
   }
@@ -151,13 +151,11 @@ final class AppendStatement implements AutoCloseable {
 
   /** Inserts the lane's row unless it exists. */
   static void register(Connection connection, String lane) throws SQLException {
-    try (PreparedStatement insert =
-        connection.prepareStatement(
-            "INSERT INTO sessiontree.lane (id, epoch, done, touched)"
-                + " VALUES (?, 0, 0, clock_timestamp()) ON CONFLICT DO NOTHING")) {
-      insert.setString(1, lane);
-      insert.executeUpdate();
-    }
+    Sql.write(
+        connection,
+        "INSERT INTO sessiontree.lane (id, epoch, done, touched)"
+            + " VALUES (?, 0, 0, clock_timestamp()) ON CONFLICT DO NOTHING",
+        lane);
   }
 
   /**
@@ -173,44 +171,23 @@ final class AppendStatement implements AutoCloseable {
    * what it returns cannot be lost.
    */
   static Fenced fence(Connection connection, String lane) throws SQLException {
-    try (PreparedStatement update =
-        connection.prepareStatement(
+    return Sql.first(
+        Sql.write(
+            connection,
             "UPDATE sessiontree.lane SET epoch = epoch + 1, touched = clock_timestamp()"
-                + " WHERE id = ? RETURNING epoch, done, missed")) {
-      update.setString(1, lane);
-      try (ResultSet row = update.executeQuery()) {
-        check(update);
-        return row.next()
-            ? new Fenced(row.getLong(1), row.getLong(2), borns(row.getArray(3)))
-            : null;
-      }
-    }
-  }
-
-  /** Describes the failure for a log line, without the values in the statement. */
-  static String message(SQLException e) {
-    String message = e.getMessage() == null ? e.toString() : e.getMessage();
-    return e.getSQLState() + " " + message.lines().findFirst().orElse("");
+                + " WHERE id = ? RETURNING epoch, done, missed",
+            row -> new Fenced(row.getLong(1), row.getLong(2), borns(row.getArray(3))),
+            lane));
   }
 
   /** Reserves {@code count} numbers for new sessions, and returns the first. */
   static long takeBorns(Connection connection, int count) throws SQLException {
-    try (PreparedStatement update =
-        connection.prepareStatement(
-            "UPDATE sessiontree.meta SET next_born = next_born + ? RETURNING next_born")) {
-      update.setInt(1, count);
-      try (ResultSet row = update.executeQuery()) {
-        check(update);
-        row.next();
-        return row.getLong(1) - count;
-      }
-    }
-  }
-
-  /** Throws on a warning, such as an unreplicated commit, which may be lost with this primary. */
-  static void check(PreparedStatement done) throws SQLException {
-    if (done.getWarnings() != null) {
-      throw new SQLException("it may not be replicated", "01000", done.getWarnings());
-    }
+    return Sql.first(
+            Sql.write(
+                connection,
+                "UPDATE sessiontree.meta SET next_born = next_born + ? RETURNING next_born",
+                row -> row.getLong(1),
+                count))
+        - count;
   }
 }

@@ -2,9 +2,7 @@ package sessiontree.store.postgres;
 
 import java.io.IOException;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -68,9 +66,7 @@ final class Changes {
       try {
         if (connection == null) {
           connection = connections.connect();
-          try (Statement listen = connection.createStatement()) {
-            listen.execute("LISTEN " + CHANNEL);
-          }
+          Sql.write(connection, "LISTEN " + CHANNEL);
         }
         look(notified(connection));
       } catch (SQLException | IOException | RuntimeException e) {
@@ -156,18 +152,13 @@ final class Changes {
 
   /** Notifies without waiting for a durable commit, as nothing depends on it. */
   private static boolean publish(Connection connection, List<String> ids) throws SQLException {
-    try (PreparedStatement notify =
-        connection.prepareStatement(
-            "SELECT set_config('synchronous_commit', 'off', true), pg_notify(?, ?)")) {
-      StringBuilder payload = new StringBuilder();
-      for (int i = 0; i < ids.size(); i++) {
-        payload.append(payload.isEmpty() ? "" : ",").append(ids.get(i));
-        if (i == ids.size() - 1 || payload.length() + ids.get(i + 1).length() >= MAX_PAYLOAD) {
-          notify.setString(1, CHANNEL);
-          notify.setString(2, payload.toString());
-          notify.execute();
-          payload.setLength(0);
-        }
+    String notify = "SELECT set_config('synchronous_commit', 'off', true), pg_notify(?, ?)";
+    StringBuilder payload = new StringBuilder();
+    for (int i = 0; i < ids.size(); i++) {
+      payload.append(payload.isEmpty() ? "" : ",").append(ids.get(i));
+      if (i == ids.size() - 1 || payload.length() + ids.get(i + 1).length() >= MAX_PAYLOAD) {
+        Sql.query(connection, notify, row -> true, CHANNEL, payload.toString());
+        payload.setLength(0);
       }
     }
     return true;

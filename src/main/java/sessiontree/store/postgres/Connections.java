@@ -2,7 +2,6 @@ package sessiontree.store.postgres;
 
 import java.io.IOException;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayDeque;
@@ -165,14 +164,6 @@ final class Connections implements AutoCloseable {
       connection.abort(Runnable::run); // sends no termination message, which could block
     } catch (SQLException e) {
       DRIVER.log(Level.FINE, "not closed", e);
-    }
-  }
-
-  /** Returns the first column of the only row; 0 if there is none. */
-  static long number(Connection connection, String sql) throws SQLException {
-    try (Statement query = connection.createStatement();
-        ResultSet row = query.executeQuery(sql)) {
-      return row.next() ? row.getLong(1) : 0;
     }
   }
 

@@ -3,10 +3,7 @@ package sessiontree.store.postgres;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Path;
-import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
-import java.sql.SQLException;
+import java.util.List;
 import sessiontree.event.Batch;
 import sessiontree.event.Children;
 import sessiontree.event.TreeWriter;
@@ -23,26 +20,13 @@ final class Entries {
    */
   static Cursor since(Connections connections, String id, long born, long children) {
     try {
-      long total = connections.read(connection -> children(connection, id, born));
-      return children > total
+      Unfinished session =
+          Sql.first(connections.read(connection -> Unfinished.read(connection, List.of(id))));
+      return session == null || session.born() != born || children > session.children()
           ? null
-          : new Since(new EntryReader(connections, born, children, total));
+          : new Since(new EntryReader(connections, born, children, session.children()));
     } catch (IOException e) { // the reader of the whole tree will see the failure
       return null;
-    }
-  }
-
-  /** Returns the number of children; -1 if the session is neither open nor waiting for its tree. */
-  private static long children(Connection connection, String id, long born) throws SQLException {
-    try (PreparedStatement query =
-        connection.prepareStatement(
-            "SELECT entries - phase FROM sessiontree.session" // minus START, and END if it ended
-                + " WHERE id = ? AND born = ? AND phase IN (1, 2)")) {
-      query.setString(1, id);
-      query.setLong(2, born);
-      try (ResultSet row = query.executeQuery()) {
-        return row.next() ? row.getLong(1) : -1;
-      }
     }
   }
 
@@ -59,7 +43,7 @@ final class Entries {
     @Override
     public boolean next() throws IOException {
       if (next == array.length) {
-        EntryReader.Rows row = entries.next();
+        EntryReader.Chunk row = entries.next();
         if (row == null) {
           return false;
         }
@@ -99,7 +83,7 @@ final class Entries {
   static ExternalSort sort(EntryReader entries, Path folder, long memoryBytes) throws IOException {
     ExternalSort sort = new ExternalSort(folder, memoryBytes);
     try {
-      for (EntryReader.Rows row; (row = entries.next()) != null; ) {
+      for (EntryReader.Chunk row; (row = entries.next()) != null; ) {
         sort.add(row.children(), row.count());
       }
       return sort;

@@ -2,10 +2,9 @@ package sessiontree.store.postgres;
 
 import java.io.IOException;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayDeque;
+import java.util.List;
 
 /**
  * Reads the rows of a session's entries in the order stored, about 1 MiB at a time. It needs no
@@ -23,17 +22,20 @@ final class EntryReader {
       WHERE ahead < ? ORDER BY seq
       """;
 
+  /** A row of the table; {@code before} counts the children in earlier rows. */
+  private record Stored(long seq, long before, int count, byte[] children) {}
+
   /**
-   * A row of the table.
+   * The children of a row.
    *
-   * @param skipped how many of its first children were already read
+   * @param skipped how many of them, from the first, were already read
    */
-  record Rows(int skipped, int count, byte[] children) {}
+  record Chunk(int skipped, int count, byte[] children) {}
 
   private final Connections connections;
   private final long born;
   private final long total;
-  private final ArrayDeque<Rows> rows = new ArrayDeque<>();
+  private final ArrayDeque<Chunk> chunks = new ArrayDeque<>();
   private long seq = -1; // of the last row read
   private long read; // children
 
@@ -45,43 +47,34 @@ final class EntryReader {
     this.total = total;
   }
 
-  /** Returns the next row; null if there is none. */
-  Rows next() throws IOException {
-    if (rows.isEmpty() && read < total) {
-      long before = read;
-      connections.read(this::readRows);
-      if (read == before) {
+  /** Returns the children of the next row; null if there is none. */
+  Chunk next() throws IOException {
+    if (chunks.isEmpty() && read < total) {
+      for (Stored row : connections.read(this::rows)) {
+        if (row.before > read || (row.before < read && !chunks.isEmpty())) {
+          break; // a row is missing
+        }
+        chunks.add(new Chunk((int) (read - row.before), row.count, row.children));
+        seq = row.seq;
+        read = row.before + row.count;
+      }
+      if (chunks.isEmpty()) {
         throw new IOException("the session's entries are not there any more");
       }
     }
-    return rows.poll();
+    return chunks.poll();
   }
 
-  private boolean readRows(Connection connection) throws SQLException {
-    rows.clear();
-    long at = read;
-    long last = seq;
-    try (PreparedStatement query = connection.prepareStatement(SQL)) {
-      query.setLong(1, born);
-      query.setLong(2, seq);
-      query.setLong(3, read);
-      query.setLong(4, total);
-      query.setInt(5, ROWS);
-      query.setInt(6, BYTES);
-      try (ResultSet row = query.executeQuery()) {
-        while (row.next()) {
-          long before = row.getLong(2);
-          if (before > at || (before < at && !rows.isEmpty())) {
-            break; // a row is missing
-          }
-          last = row.getLong(1);
-          rows.add(new Rows((int) (at - before), row.getInt(3), row.getBytes(4)));
-          at = before + row.getInt(3);
-        }
-      }
-    }
-    seq = last;
-    read = at;
-    return true;
+  private List<Stored> rows(Connection connection) throws SQLException {
+    return Sql.query(
+        connection,
+        SQL,
+        row -> new Stored(row.getLong(1), row.getLong(2), row.getInt(3), row.getBytes(4)),
+        born,
+        seq,
+        read,
+        total,
+        ROWS,
+        BYTES);
   }
 }

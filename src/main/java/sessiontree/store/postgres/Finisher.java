@@ -3,10 +3,7 @@ package sessiontree.store.postgres;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.sql.Array;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -39,10 +36,6 @@ final class Finisher {
   interface Effects {
     void completed(List<Ended> completed, long nanos);
   }
-
-  /** An ended session's row. */
-  private record Facts(
-      Ended ended, long bytes, long children, String start, String end, boolean abandoned) {}
 
   private final Connections connections;
   private final Path folder;
@@ -171,20 +164,20 @@ final class Finisher {
   // --- Small sessions
 
   private void finish(List<Ended> taken) throws SQLException, IOException {
-    Map<Long, Facts> batch = new LinkedHashMap<>();
+    Map<Long, Unfinished> batch = new LinkedHashMap<>();
     long bytes = 0;
-    for (Facts one : connections.read(connection -> facts(connection, taken))) {
-      if (one.bytes > smallBytes) {
-        addLarge(one.ended);
+    for (Unfinished one : connections.read(connection -> read(connection, taken))) {
+      if (one.bytes() > smallBytes) {
+        addLarge(one.ended());
         continue;
       }
-      if (bytes + one.bytes > smallBytes) {
+      if (bytes + one.bytes() > smallBytes) {
         finishSmall(batch);
         batch.clear();
         bytes = 0;
       }
-      batch.put(one.ended.born, one);
-      bytes += one.bytes;
+      batch.put(one.born(), one);
+      bytes += one.bytes();
     }
     finishSmall(batch);
   }
@@ -194,71 +187,52 @@ final class Finisher {
     notifyAll();
   }
 
-  private static List<Facts> facts(Connection connection, Collection<Ended> taken)
+  /** Reads the rows of those sessions that have ended and have no tree. */
+  private static List<Unfinished> read(Connection connection, Collection<Ended> taken)
       throws SQLException {
-    List<Facts> facts = new ArrayList<>();
-    try (PreparedStatement query =
-        connection.prepareStatement(
-            "SELECT id, born, bytes, entries, start_text, end_text, abandoned FROM"
-                + " sessiontree.session WHERE id = ANY (?) AND phase = 2")) {
-      query.setArray(1, texts(connection, taken));
-      try (ResultSet row = query.executeQuery()) {
-        while (row.next()) {
-          facts.add(
-              new Facts(
-                  new Ended(row.getString(1), row.getLong(2)),
-                  row.getLong(3),
-                  row.getLong(4) - 2,
-                  row.getString(5),
-                  row.getString(6),
-                  row.getBoolean(7)));
-        }
-      }
-    }
-    return facts;
+    List<Unfinished> rows = Unfinished.read(connection, taken.stream().map(Ended::id).toList());
+    rows.removeIf(row -> row.end() == null); // its id was used anew
+    return rows;
   }
 
-  static Array texts(Connection connection, Collection<Ended> of) throws SQLException {
-    return connection.createArrayOf("text", of.stream().map(Ended::id).toArray(String[]::new));
-  }
-
-  private void finishSmall(Map<Long, Facts> batch) throws IOException {
+  private void finishSmall(Map<Long, Unfinished> batch) throws IOException {
     if (batch.isEmpty()) {
       return;
     }
     long began = System.nanoTime();
     Set<Long> done = connections.read(connection -> publish(connection, batch));
     effects.completed(
-        batch.values().stream().map(Facts::ended).filter(e -> done.contains(e.born)).toList(),
+        batch.values().stream()
+            .filter(one -> done.contains(one.born()))
+            .map(Unfinished::ended)
+            .toList(),
         System.nanoTime() - began);
   }
 
-  private Set<Long> publish(Connection connection, Map<Long, Facts> batch)
+  private Set<Long> publish(Connection connection, Map<Long, Unfinished> batch)
       throws SQLException, IOException {
-    Map<Long, ExternalSort> sorts = new HashMap<>();
-    for (long born : batch.keySet()) {
-      sorts.put(born, new ExternalSort(folder, Long.MAX_VALUE));
-    }
-    try (PreparedStatement query =
-        connection.prepareStatement(
-            "SELECT born, count, children FROM sessiontree.entry WHERE born = ANY (?)"
-                + " ORDER BY born, seq")) {
-      query.setArray(1, connection.createArrayOf("int8", batch.keySet().toArray(new Long[0])));
-      try (ResultSet row = query.executeQuery()) {
-        while (row.next()) {
-          sorts.get(row.getLong(1)).add(row.getBytes(3), row.getInt(2));
-        }
-      }
-    }
+    Map<Long, List<EntryReader.Chunk>> chunks = new HashMap<>();
+    Sql.query(
+        connection,
+        "SELECT born, count, children FROM sessiontree.entry WHERE born = ANY (?)"
+            + " ORDER BY born, seq",
+        row ->
+            chunks
+                .computeIfAbsent(row.getLong(1), born -> new ArrayList<>(1))
+                .add(new EntryReader.Chunk(0, row.getInt(2), row.getBytes(3))),
+        Sql.numbers(batch.keySet()));
     Publication publication = new Publication();
-    for (Facts one : batch.values()) {
-      ExternalSort sort = sorts.get(one.ended.born);
-      if (sort.count() != one.children) { // entries are missing, unless another server was faster
-        addLarge(one.ended); // the heavy thread finds out, and retries
+    for (Unfinished one : batch.values()) {
+      ExternalSort sort = new ExternalSort(folder, Long.MAX_VALUE);
+      for (EntryReader.Chunk chunk : chunks.getOrDefault(one.born(), List.of())) {
+        sort.add(chunk.children(), chunk.count());
+      }
+      if (sort.count() != one.children()) { // some are missing, unless another server was faster
+        addLarge(one.ended()); // the heavy thread finds out, and retries
       } else {
         ByteArrayOutputStream tree = new ByteArrayOutputStream();
-        Entries.write(sort, tree, one.start, one.end, one.abandoned);
-        publication.add(one.ended, tree.toByteArray());
+        Entries.write(sort, tree, one.start(), one.end(), one.abandoned());
+        publication.add(one.ended(), tree.toByteArray());
       }
     }
     return publication.publish(connection);
@@ -268,16 +242,15 @@ final class Finisher {
 
   private void finishLarge(Ended ended) throws SQLException, IOException {
     long began = System.nanoTime();
-    List<Facts> facts = connections.read(connection -> facts(connection, List.of(ended)));
-    if (facts.isEmpty() || facts.get(0).ended.born != ended.born) {
+    Unfinished one = Sql.first(connections.read(connection -> read(connection, List.of(ended))));
+    if (one == null || one.born() != ended.born) {
       return;
     }
-    Facts one = facts.get(0);
-    EntryReader entries = new EntryReader(connections, ended.born, 0, one.children);
+    EntryReader entries = new EntryReader(connections, ended.born, 0, one.children());
     try (ExternalSort sort = Entries.sort(entries, folder, memoryBytes);
         Connection connection = connections.connect();
         PartWriter parts = new PartWriter(connection, ended)) {
-      Entries.write(sort, parts, one.start, one.end, one.abandoned);
+      Entries.write(sort, parts, one.start(), one.end(), one.abandoned());
       if (parts.publish()) {
         effects.completed(List.of(ended), System.nanoTime() - began);
       }

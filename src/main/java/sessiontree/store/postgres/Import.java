@@ -6,7 +6,6 @@ import java.math.BigDecimal;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -42,7 +41,6 @@ public final class Import implements AutoCloseable {
 
   private final Connection connection;
   private final PreparedStatement part;
-  private final PreparedStatement entry;
   private final PreparedStatement writer;
   private final PreparedStatement session;
   private final List<Added> added = new ArrayList<>();
@@ -74,8 +72,6 @@ public final class Import implements AutoCloseable {
   private Import(Connection connection) throws SQLException {
     this.connection = connection;
     this.part = connection.prepareStatement("INSERT INTO sessiontree.tree VALUES (?, ?, ?)");
-    this.entry =
-        connection.prepareStatement("INSERT INTO sessiontree.entry VALUES (?, ?, ?, ?, ?)");
     this.writer = connection.prepareStatement("INSERT INTO sessiontree.writer VALUES (?, ?, ?)");
     this.session =
         connection.prepareStatement(
@@ -113,19 +109,16 @@ public final class Import implements AutoCloseable {
     sessions.forEach(one -> byId.put(one.id(), one));
     connection.setAutoCommit(true);
     Map<String, Boolean> known = new HashMap<>();
-    try (PreparedStatement query =
-        connection.prepareStatement(
-            "SELECT id, begun, phase FROM sessiontree.session WHERE id = ANY (?)")) {
-      query.setArray(1, connection.createArrayOf("text", byId.keySet().toArray()));
-      try (ResultSet row = query.executeQuery()) {
-        while (row.next()) {
+    Sql.query(
+        connection,
+        "SELECT id, begun, phase FROM sessiontree.session WHERE id = ANY (?)",
+        row -> {
           Listed one = byId.get(row.getString(1));
           boolean same = row.getObject(2, OffsetDateTime.class).toInstant().equals(one.begun());
           boolean older = one.complete() && row.getInt(3) == Row.OPEN; // completed since its copy
-          known.put(one.id(), same && !older);
-        }
-      }
-    }
+          return known.put(one.id(), same && !older);
+        },
+        Sql.texts(byId.keySet()));
     if (lastBorn - nextBorn < sessions.size()) {
       nextBorn = AppendStatement.takeBorns(connection, MAX_SESSIONS);
       lastBorn = nextBorn + MAX_SESSIONS;
@@ -232,12 +225,14 @@ public final class Import implements AutoCloseable {
 
   private void write(long born, long seq, long before, int count, ByteArrayOutputStream children)
       throws SQLException {
-    entry.setLong(1, born);
-    entry.setLong(2, seq);
-    entry.setLong(3, before);
-    entry.setInt(4, count);
-    entry.setBytes(5, children.toByteArray());
-    entry.executeUpdate();
+    Sql.write(
+        connection,
+        "INSERT INTO sessiontree.entry VALUES (?, ?, ?, ?, ?)",
+        born,
+        seq,
+        before,
+        count,
+        children.toByteArray());
   }
 
   private void sendParts() throws SQLException {
@@ -282,9 +277,7 @@ public final class Import implements AutoCloseable {
     }
     connection.clearWarnings();
     connection.commit();
-    if (connection.getWarnings() != null) {
-      throw new SQLException("it may not be replicated", "01000", connection.getWarnings());
-    }
+    Sql.check(connection.getWarnings());
     added.clear();
     bytes = 0;
     return outcome;
@@ -336,26 +329,20 @@ public final class Import implements AutoCloseable {
 
   /** Reads back each session of the transaction, for comparison with its check. */
   private Map<Long, String> checks() throws SQLException {
-    Array borns =
-        connection.createArrayOf("int8", added.stream().map(Added::born).toArray(Long[]::new));
+    Object borns = Sql.numbers(added.stream().map(Added::born).toList());
     Map<Long, String> checks = new HashMap<>();
-    try (PreparedStatement query =
-        connection.prepareStatement(
-            "SELECT b, coalesce(sum(e.count), 0) || ' children, '"
-                + " || coalesce(sum(length(e.children)), 0) || ' bytes' FROM unnest(?::bigint[]) b"
-                + " LEFT JOIN sessiontree.entry e ON e.born = b GROUP BY b")) {
-      query.setArray(1, borns);
-      try (ResultSet row = query.executeQuery()) {
-        while (row.next()) {
-          checks.put(row.getLong(1), row.getString(2));
-        }
-      }
-    }
+    Sql.query(
+        connection,
+        "SELECT b, coalesce(sum(e.count), 0) || ' children, '"
+            + " || coalesce(sum(length(e.children)), 0) || ' bytes' FROM unnest(?::bigint[]) b"
+            + " LEFT JOIN sessiontree.entry e ON e.born = b GROUP BY b",
+        row -> checks.put(row.getLong(1), row.getString(2)),
+        borns);
     Map<Long, MessageDigest> digests = new HashMap<>();
     try (PreparedStatement query =
         connection.prepareStatement(
             "SELECT born, bytes FROM sessiontree.tree WHERE born = ANY (?) ORDER BY born, part")) {
-      query.setArray(1, borns);
+      query.setArray(1, connection.createArrayOf("int8", (Object[]) borns));
       query.setFetchSize(16);
       try (ResultSet row = query.executeQuery()) {
         while (row.next()) {
@@ -377,12 +364,7 @@ public final class Import implements AutoCloseable {
 
   /** Marks the rows of a session that is left out as garbage, for a server's sweeper to delete. */
   private void discard(long born) throws SQLException {
-    try (PreparedStatement insert =
-        connection.prepareStatement(
-            "INSERT INTO sessiontree.garbage VALUES (?, 2, clock_timestamp())")) {
-      insert.setLong(1, born);
-      insert.executeUpdate();
-    }
+    Sql.write(connection, "INSERT INTO sessiontree.garbage VALUES (?, 2, clock_timestamp())", born);
   }
 
   /** Closes the connection. What was not committed is dropped. */

@@ -233,7 +233,7 @@ final class Lane {
     Connections.close(connection);
     connection = null;
     if (!failing) {
-      LOG.error("the database takes nothing: {}", AppendStatement.message(cause));
+      LOG.error("the database takes nothing: {}", Sql.message(cause));
     }
     failing = true;
     nextTryNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(RETRY_MILLIS);
@@ -263,7 +263,7 @@ final class Lane {
       settle(group, missed);
       groups.stored(group.queued.size(), missed.size(), System.nanoTime() - began);
     } else if (!group.given) {
-      LOG.error("a group cannot be stored: {}", AppendStatement.message(cause));
+      LOG.error("a group cannot be stored: {}", Sql.message(cause));
       failAll(group, Outcome.FAILED);
     }
     if (cause != null) {

@@ -1,7 +1,6 @@
 package sessiontree.store.postgres;
 
 import java.sql.Connection;
-import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -26,25 +25,29 @@ final class Pages {
 
   /** Reads the page for {@link sessiontree.store.Listable#list}. */
   static Listing read(Connection connection, Listing.Query query) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(sql(query))) {
-      int parameter = 1;
-      if (query.since() != null) {
-        statement.setObject(parameter++, time(query.since()));
-      }
-      if (query.until() != null) {
-        statement.setObject(parameter++, time(query.until()));
-      }
-      if (query.after() != null) {
-        Matcher cursor = cursor(query.after());
-        long micros = Long.parseLong(cursor.group(1));
-        statement.setObject(parameter++, time(Instant.EPOCH.plus(micros, ChronoUnit.MICROS)));
-        statement.setString(parameter++, cursor.group(2));
-      }
-      statement.setInt(parameter, query.limit() + 1);
-      try (ResultSet row = statement.executeQuery()) {
-        return page(row, query.limit());
-      }
+    List<Object> parameters = new ArrayList<>();
+    if (query.since() != null) {
+      parameters.add(time(query.since()));
     }
+    if (query.until() != null) {
+      parameters.add(time(query.until()));
+    }
+    if (query.after() != null) {
+      Matcher cursor = cursor(query.after());
+      long micros = Long.parseLong(cursor.group(1));
+      parameters.add(time(Instant.EPOCH.plus(micros, ChronoUnit.MICROS)));
+      parameters.add(cursor.group(2));
+    }
+    parameters.add(query.limit() + 1);
+    List<Listing.Listed> page =
+        Sql.query(connection, sql(query), Pages::listed, parameters.toArray());
+    if (page.size() <= query.limit()) {
+      return new Listing(page, null);
+    }
+    page.remove(query.limit());
+    Listing.Listed last = page.get(query.limit() - 1);
+    long micros = ChronoUnit.MICROS.between(Instant.EPOCH, last.begun());
+    return new Listing(page, micros + " " + last.id());
   }
 
   private static String sql(Listing.Query query) {
@@ -78,26 +81,16 @@ final class Pages {
     return cursor;
   }
 
-  private static Listing page(ResultSet row, int limit) throws SQLException {
-    List<Listing.Listed> page = new ArrayList<>();
-    while (row.next()) {
-      if (page.size() == limit) {
-        Listing.Listed last = page.get(limit - 1);
-        long micros = ChronoUnit.MICROS.between(Instant.EPOCH, last.begun());
-        return new Listing(page, micros + " " + last.id());
-      }
-      boolean complete = row.getBoolean(2);
-      page.add(
-          new Listing.Listed(
-              row.getString(1),
-              complete,
-              row.getObject(3, OffsetDateTime.class).toInstant(),
-              complete ? row.getObject(4, OffsetDateTime.class).toInstant() : null,
-              row.getString(5),
-              complete ? row.getString(6) : null,
-              complete ? 0 : row.getLong(7),
-              complete ? row.getLong(8) : 0));
-    }
-    return new Listing(page, null);
+  private static Listing.Listed listed(ResultSet row) throws SQLException {
+    boolean complete = row.getBoolean(2);
+    return new Listing.Listed(
+        row.getString(1),
+        complete,
+        row.getObject(3, OffsetDateTime.class).toInstant(),
+        complete ? row.getObject(4, OffsetDateTime.class).toInstant() : null,
+        row.getString(5),
+        complete ? row.getString(6) : null,
+        complete ? 0 : row.getLong(7),
+        complete ? row.getLong(8) : 0);
   }
 }

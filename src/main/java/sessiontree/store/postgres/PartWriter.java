@@ -3,7 +3,6 @@ package sessiontree.store.postgres;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.util.Arrays;
 
@@ -14,19 +13,13 @@ import java.util.Arrays;
 final class PartWriter extends OutputStream {
   private final Connection connection;
   private final Finisher.Ended ended;
-  private final PreparedStatement insert;
   private final byte[] part = new byte[Trees.PART_BYTES];
   private int used;
   private int number;
 
-  PartWriter(Connection connection, Finisher.Ended ended) throws SQLException {
+  PartWriter(Connection connection, Finisher.Ended ended) {
     this.connection = connection;
     this.ended = ended;
-    this.insert =
-        connection.prepareStatement(
-            "INSERT INTO sessiontree.tree (born, part, bytes) SELECT born, ?, ? FROM"
-                + " sessiontree.session WHERE id = ? AND born = ? AND phase = 2"
-                + " ON CONFLICT DO NOTHING");
   }
 
   @Override
@@ -49,13 +42,17 @@ final class PartWriter extends OutputStream {
 
   private void writePart() throws IOException {
     try {
-      insert.setInt(1, number);
-      insert.setBytes(2, used == part.length ? part : Arrays.copyOf(part, used));
-      insert.setString(3, ended.id());
-      insert.setLong(4, ended.born());
-      insert.executeUpdate();
+      Sql.write(
+          connection,
+          "INSERT INTO sessiontree.tree (born, part, bytes) SELECT born, ?, ? FROM"
+              + " sessiontree.session WHERE id = ? AND born = ? AND phase = 2"
+              + " ON CONFLICT DO NOTHING",
+          number,
+          used == part.length ? part : Arrays.copyOf(part, used),
+          ended.id(),
+          ended.born());
     } catch (SQLException e) {
-      throw new IOException(AppendStatement.message(e), e);
+      throw new IOException(Sql.message(e), e);
     }
     number++;
     used = 0;
@@ -67,32 +64,22 @@ final class PartWriter extends OutputStream {
     if (used > 0) {
       writePart();
     }
-    try (PreparedStatement update =
-        connection.prepareStatement(
-            "WITH done AS (UPDATE sessiontree.session SET phase = 3,"
-                + " tree_bytes = ?, completed_running = (SELECT running FROM sessiontree.clock)"
-                + " WHERE id = ? AND born = ? AND phase = 2 RETURNING born),"
-                + " g AS (INSERT INTO sessiontree.garbage (born, kind, since)"
-                + " SELECT born, 1, clock_timestamp() FROM done ON CONFLICT DO NOTHING)"
-                + " SELECT count(*) FROM done")) {
-      update.setLong(1, bytes);
-      update.setString(2, ended.id());
-      update.setLong(3, ended.born());
-      try (var row = update.executeQuery()) {
-        AppendStatement.check(update);
-        return row.next() && row.getInt(1) == 1;
-      }
-    } catch (SQLException e) {
-      throw new IOException(AppendStatement.message(e), e);
-    }
-  }
-
-  @Override
-  public void close() throws IOException {
     try {
-      insert.close();
+      return !Sql.write(
+              connection,
+              "WITH done AS (UPDATE sessiontree.session SET phase = 3,"
+                  + " tree_bytes = ?, completed_running = (SELECT running FROM sessiontree.clock)"
+                  + " WHERE id = ? AND born = ? AND phase = 2 RETURNING born),"
+                  + " g AS (INSERT INTO sessiontree.garbage (born, kind, since)"
+                  + " SELECT born, 1, clock_timestamp() FROM done ON CONFLICT DO NOTHING)"
+                  + " SELECT born FROM done",
+              row -> row.getLong(1),
+              bytes,
+              ended.id(),
+              ended.born())
+          .isEmpty();
     } catch (SQLException e) {
-      throw new IOException(e);
+      throw new IOException(Sql.message(e), e);
     }
   }
 }

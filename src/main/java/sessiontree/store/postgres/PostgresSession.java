@@ -1,10 +1,6 @@
 package sessiontree.store.postgres;
 
 import java.io.IOException;
-import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
-import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -115,23 +111,21 @@ final class PostgresSession implements StoredSession {
 
   @Override
   public Batch.Bound latest() throws IOException {
-    Row row = seen();
-    return connections.read(connection -> latest(connection, row.born()));
-  }
-
-  private Batch.Bound latest(Connection connection, long born) throws SQLException, IOException {
-    try (PreparedStatement query =
-        connection.prepareStatement(
-            "SELECT latest_key, latest_text FROM sessiontree.session WHERE id = ? AND born = ?")) {
-      query.setString(1, id);
-      query.setLong(2, born);
-      try (ResultSet row = query.executeQuery()) {
-        if (!row.next()) {
-          throw new IOException("the session is not there any more");
-        }
-        return new Batch.Bound(row.getLong(1), row.getString(2));
-      }
+    long born = seen().born();
+    List<Batch.Bound> latest =
+        connections.read(
+            connection ->
+                Sql.query(
+                    connection,
+                    "SELECT latest_key, latest_text FROM sessiontree.session"
+                        + " WHERE id = ? AND born = ?",
+                    row -> new Batch.Bound(row.getLong(1), row.getString(2)),
+                    id,
+                    born));
+    if (latest.isEmpty()) {
+      throw new IOException("the session is not there any more");
     }
+    return latest.get(0);
   }
 
   @Override

@@ -4,11 +4,8 @@ import io.prometheus.metrics.core.metrics.Counter;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -270,20 +267,16 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
 
   private List<Seen> seen(String sql, Duration time, int limit) throws IOException {
     return connections.read(
-        connection -> {
-          try (PreparedStatement query = connection.prepareStatement(sql)) {
-            query.setLong(1, time.toMillis());
-            query.setInt(2, limit);
-            List<Seen> seen = new ArrayList<>();
-            try (ResultSet row = query.executeQuery()) {
-              while (row.next()) {
-                Row one = new Row(row.getLong(2), row.getInt(3), row.getLong(4), 0, 0);
-                seen.add(new Seen(row.getString(1), one.version()));
-              }
-            }
-            return seen;
-          }
-        });
+        connection ->
+            Sql.query(
+                connection,
+                sql,
+                row -> {
+                  Row one = new Row(row.getLong(2), row.getInt(3), row.getLong(4), 0, 0);
+                  return new Seen(row.getString(1), one.version());
+                },
+                time.toMillis(),
+                limit));
   }
 
   @Override

@@ -1,12 +1,9 @@
 package sessiontree.store.postgres;
 
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
@@ -50,24 +47,19 @@ final class Publication {
 
   /** Publishes the trees. Returns the {@code born} of each session that this completed. */
   Set<Long> publish(Connection connection) throws SQLException {
-    Set<Long> done = new HashSet<>();
     if (ids.isEmpty()) {
-      return done;
+      return Set.of();
     }
-    try (PreparedStatement statement = connection.prepareStatement(SQL)) {
-      statement.setArray(1, connection.createArrayOf("text", ids.toArray(new String[0])));
-      statement.setArray(2, connection.createArrayOf("int8", borns.toArray(new Long[0])));
-      statement.setArray(3, connection.createArrayOf("int8", bytes.toArray(new Long[0])));
-      statement.setArray(4, connection.createArrayOf("int8", partBorns.toArray(new Long[0])));
-      statement.setArray(5, connection.createArrayOf("int4", partNumbers.toArray(new Integer[0])));
-      statement.setArray(6, connection.createArrayOf("bytea", parts.toArray(new byte[0][])));
-      try (ResultSet row = statement.executeQuery()) {
-        AppendStatement.check(statement);
-        while (row.next()) {
-          done.add(row.getLong(1));
-        }
-      }
-    }
-    return done;
+    return Set.copyOf(
+        Sql.write(
+            connection,
+            SQL,
+            row -> row.getLong(1),
+            Sql.texts(ids),
+            Sql.numbers(borns),
+            Sql.numbers(bytes),
+            Sql.numbers(partBorns),
+            partNumbers.toArray(new Integer[0]),
+            parts.toArray(new byte[0][])));
   }
 }

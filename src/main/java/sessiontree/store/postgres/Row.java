@@ -1,8 +1,6 @@
 package sessiontree.store.postgres;
 
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -62,20 +60,16 @@ record Row(long born, int phase, long seq, long entries, long startKey) {
   /** Reads the rows of those sessions that exist, by id. */
   static Map<String, Row> read(Connection connection, Collection<String> ids) throws SQLException {
     Map<String, Row> rows = new HashMap<>();
-    try (PreparedStatement query =
-        connection.prepareStatement(
-            "SELECT id, born, phase, seq, entries, start_key FROM sessiontree.session"
-                + " WHERE id = ANY (?)")) {
-      query.setArray(1, connection.createArrayOf("text", ids.toArray(new String[0])));
-      try (ResultSet row = query.executeQuery()) {
-        while (row.next()) {
-          rows.put(
-              row.getString(1),
-              new Row(
-                  row.getLong(2), row.getInt(3), row.getLong(4), row.getLong(5), row.getLong(6)));
-        }
-      }
-    }
+    Sql.query(
+        connection,
+        "SELECT id, born, phase, seq, entries, start_key FROM sessiontree.session"
+            + " WHERE id = ANY (?)",
+        row ->
+            rows.put(
+                row.getString(1),
+                new Row(
+                    row.getLong(2), row.getInt(3), row.getLong(4), row.getLong(5), row.getLong(6))),
+        Sql.texts(ids));
     return rows;
   }
 
@@ -91,18 +85,14 @@ record Row(long born, int phase, long seq, long entries, long startKey) {
     if (borns.isEmpty()) {
       return writers;
     }
-    try (PreparedStatement query =
-        connection.prepareStatement(
-            "SELECT born, name, number FROM sessiontree.writer WHERE born = ANY (?)")) {
-      query.setArray(1, connection.createArrayOf("bigint", borns.toArray(new Long[0])));
-      try (ResultSet row = query.executeQuery()) {
-        while (row.next()) {
-          writers
-              .computeIfAbsent(row.getLong(1), born -> new ArrayList<>())
-              .add(new Writer(row.getString(2), row.getLong(3)));
-        }
-      }
-    }
+    Sql.query(
+        connection,
+        "SELECT born, name, number FROM sessiontree.writer WHERE born = ANY (?)",
+        row ->
+            writers
+                .computeIfAbsent(row.getLong(1), born -> new ArrayList<>())
+                .add(new Writer(row.getString(2), row.getLong(3))),
+        Sql.numbers(borns));
     return writers;
   }
 }

@@ -4,9 +4,9 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.Objects;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,8 +38,12 @@ final class Schema {
           "the database waits for no standby: what is acknowledged is lost with the primary's disk");
     }
     create(connection);
-    long version = Connections.number(connection, "SELECT version FROM sessiontree.meta");
-    refuse(version != VERSION, "its tables are of version " + version + "; known is " + VERSION);
+    Integer version =
+        Sql.first(
+            Sql.query(connection, "SELECT version FROM sessiontree.meta", row -> row.getInt(1)));
+    refuse(
+        !Objects.equals(version, VERSION),
+        "its tables are of version " + version + "; known is " + VERSION);
   }
 
   private static void refuse(boolean wrong, String why) throws IOException {
@@ -49,20 +53,16 @@ final class Schema {
   }
 
   private static String setting(Connection connection, String name) throws SQLException {
-    try (Statement query = connection.createStatement();
-        ResultSet row = query.executeQuery("SELECT current_setting('" + name + "')")) {
-      row.next();
-      return row.getString(1);
-    }
+    return Sql.first(
+        Sql.query(connection, "SELECT current_setting(?)", row -> row.getString(1), name));
   }
 
   private static void create(Connection connection) throws SQLException, IOException {
     connection.setAutoCommit(false);
     try (Statement statement = connection.createStatement()) {
       statement.execute("SELECT pg_advisory_xact_lock(7265377375)"); // servers may start together
-      if (Connections.number(
-              connection, "SELECT count(*) FROM pg_tables WHERE schemaname = 'sessiontree'")
-          == 0) {
+      String tables = "SELECT 1 FROM pg_tables WHERE schemaname = 'sessiontree'";
+      if (Sql.query(connection, tables, row -> true).isEmpty()) {
         statement.execute(text());
         LOG.info("the tables are made");
       }

@@ -8,10 +8,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
-import java.sql.SQLException;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import sessiontree.sort.ExternalSort;
@@ -40,71 +37,52 @@ final class Trees {
 
   /** Returns the tree of a complete session. One query reads its row and the first part. */
   Optional<Tree> tree(String id) throws IOException {
-    return connections.read(
-        connection -> {
-          try (PreparedStatement query =
-              connection.prepareStatement(
-                  "SELECT s.born, s.tree_bytes, t.bytes FROM sessiontree.session s JOIN"
-                      + " sessiontree.tree t ON t.born = s.born AND t.part = 0"
-                      + " WHERE s.id = ? AND s.phase = 3")) {
-            query.setString(1, id);
-            try (ResultSet row = query.executeQuery()) {
-              if (!row.next()) {
-                return Optional.empty();
-              }
-              byte[] first = row.getBytes(3);
-              String tag = Row.tag(row.getLong(1));
-              return Optional.of(
-                  first.length == row.getLong(2)
-                      ? new MemoryTree(first, tag)
-                      : new Parts(row.getLong(1), row.getLong(2), first));
-            }
-          }
-        });
+    return connections
+        .read(
+            connection ->
+                Sql.query(
+                    connection,
+                    "SELECT s.born, s.tree_bytes, t.bytes FROM sessiontree.session s JOIN"
+                        + " sessiontree.tree t ON t.born = s.born AND t.part = 0"
+                        + " WHERE s.id = ? AND s.phase = 3",
+                    row -> tree(row.getLong(1), row.getLong(2), row.getBytes(3)),
+                    id))
+        .stream()
+        .findFirst();
   }
 
-  /** The row of a session that has no tree yet. */
-  private record Facts(long born, long entries, long children, String start) {}
+  private Tree tree(long born, long bytes, byte[] first) {
+    return first.length == bytes
+        ? new MemoryTree(first, Row.tag(born))
+        : new Parts(born, bytes, first);
+  }
 
   /** Returns the tree so far of a session that is open or has ended, as of one moment. */
   Optional<PartialTree> partial(String id) throws IOException {
     for (long gone = 0; ; ) {
-      Facts facts = connections.read(connection -> facts(connection, id));
-      if (facts == null) {
+      Unfinished session =
+          Sql.first(connections.read(connection -> Unfinished.read(connection, List.of(id))));
+      if (session == null) {
         return Optional.empty();
       }
       try {
-        return Optional.of(partial(facts));
+        return Optional.of(partial(session));
       } catch (IOException e) { // the session may have become complete meanwhile
-        if (gone == facts.born) {
+        if (gone == session.born()) {
           throw e;
         }
-        gone = facts.born;
+        gone = session.born();
       }
     }
   }
 
-  private static Facts facts(Connection connection, String id) throws SQLException {
-    try (PreparedStatement query =
-        connection.prepareStatement(
-            "SELECT born, entries, entries - phase, start_text FROM sessiontree.session"
-                + " WHERE id = ? AND phase IN (1, 2)")) {
-      query.setString(1, id);
-      try (ResultSet row = query.executeQuery()) {
-        return row.next()
-            ? new Facts(row.getLong(1), row.getLong(2), row.getLong(3), row.getString(4))
-            : null;
-      }
-    }
-  }
-
-  private PartialTree partial(Facts facts) throws IOException {
+  private PartialTree partial(Unfinished session) throws IOException {
     making.acquireUninterruptibly();
-    EntryReader entries = new EntryReader(connections, facts.born, 0, facts.children);
+    EntryReader entries = new EntryReader(connections, session.born(), 0, session.children());
     try (ExternalSort sort = Entries.sort(entries, folder, memoryBytes);
         Spool spool = new Spool()) {
-      Entries.write(sort, spool, facts.start, null, false);
-      return new PartialTree(spool.tree(Row.tag(facts.born)), facts.entries, sort.count());
+      Entries.write(sort, spool, session.start(), null, false);
+      return new PartialTree(spool.tree(Row.tag(session.born())), session.entries(), sort.count());
     } finally {
       making.release();
     }
@@ -139,7 +117,7 @@ final class Trees {
       for (long at = position; target.hasRemaining() && at < bytes; ) {
         int wanted = (int) (at / PART_BYTES);
         if (wanted != number) {
-          part = connections.read(connection -> part(connection, wanted));
+          part = part(wanted);
           number = wanted;
         }
         int offset = (int) (at % PART_BYTES);
@@ -150,19 +128,20 @@ final class Trees {
       return before - target.remaining();
     }
 
-    private byte[] part(Connection connection, int wanted) throws SQLException, IOException {
-      try (PreparedStatement query =
-          connection.prepareStatement(
-              "SELECT bytes FROM sessiontree.tree WHERE born = ? AND part = ?")) {
-        query.setLong(1, born);
-        query.setInt(2, wanted);
-        try (ResultSet row = query.executeQuery()) {
-          if (!row.next()) {
-            throw new IOException("the tree was deleted while it was read");
-          }
-          return row.getBytes(1);
-        }
+    private byte[] part(int wanted) throws IOException {
+      List<byte[]> rows =
+          connections.read(
+              connection ->
+                  Sql.query(
+                      connection,
+                      "SELECT bytes FROM sessiontree.tree WHERE born = ? AND part = ?",
+                      row -> row.getBytes(1),
+                      born,
+                      wanted));
+      if (rows.isEmpty()) {
+        throw new IOException("the tree was deleted while it was read");
       }
+      return rows.get(0);
     }
 
     @Override

@@ -2,11 +2,7 @@ package sessiontree.store.postgres;
 
 import java.io.IOException;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -87,18 +83,22 @@ final class Upkeep {
       if (connection == null) {
         connection = connections.connect();
       }
-      update(
+      Sql.write(
+          connection,
           "UPDATE sessiontree.clock SET touched = clock_timestamp(), running = running + greatest(0,"
               + " least(5000, (extract(epoch FROM clock_timestamp() - touched) * 1000)::bigint))");
       beatNanos = System.nanoTime();
       failing = false;
       int before = open.get();
-      long counted =
-          Connections.number(
-              connection, "SELECT count(*) FROM sessiontree.session WHERE phase IN (1, 2)");
-      open.addAndGet((int) counted - before);
+      int counted =
+          Sql.first(
+              Sql.query(
+                  connection,
+                  "SELECT count(*) FROM sessiontree.session WHERE phase IN (1, 2)",
+                  row -> row.getInt(1)));
+      open.addAndGet(counted - before);
       claim();
-      leads = lease("sweeper");
+      leads = lease(connection, "sweeper");
       if (leads) {
         purge();
       }
@@ -115,54 +115,38 @@ final class Upkeep {
     }
   }
 
-  private int update(String sql) throws SQLException {
-    try (Statement update = connection.createStatement()) {
-      return update.executeUpdate(sql);
-    }
-  }
-
   /** Renews the claims on sessions that this server finishes, and takes over expired ones. */
   private void claim() throws SQLException {
-    List<Ended> mine = finisher.claimed();
+    List<String> mine = finisher.claimed().stream().map(Ended::id).toList();
     if (!mine.isEmpty()) {
-      try (PreparedStatement renew =
-          connection.prepareStatement(
-              "UPDATE sessiontree.session SET claimed = clock_timestamp()"
-                  + " WHERE id = ANY (?) AND phase = 2")) {
-        renew.setArray(1, Finisher.texts(connection, mine));
-        renew.executeUpdate();
-      }
+      Sql.write(
+          connection,
+          "UPDATE sessiontree.session SET claimed = clock_timestamp()"
+              + " WHERE id = ANY (?) AND phase = 2",
+          Sql.texts(mine));
     }
-    try (Statement take = connection.createStatement();
-        ResultSet row =
-            take.executeQuery(
-                "UPDATE sessiontree.session SET claimed = clock_timestamp() WHERE phase = 2 AND id IN"
-                    + " (SELECT id FROM sessiontree.session WHERE phase = 2 AND claimed <"
-                    + " clock_timestamp() - "
-                    + LOST
-                    + " ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING id, born")) {
-      while (row.next()) {
-        finisher.add(new Ended(row.getString(1), row.getLong(2)));
-      }
-    }
+    Sql.write(
+            connection,
+            "UPDATE sessiontree.session SET claimed = clock_timestamp() WHERE phase = 2 AND id IN"
+                + " (SELECT id FROM sessiontree.session WHERE phase = 2 AND claimed <"
+                + " clock_timestamp() - "
+                + LOST
+                + " ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING id, born",
+            row -> new Ended(row.getString(1), row.getLong(2)))
+        .forEach(finisher::add);
   }
 
   /** Takes or renews a lease, which one server holds at a time. Returns whether this one does. */
-  boolean lease(String name) throws SQLException {
-    return lease(connection, name);
-  }
-
   boolean lease(Connection by, String name) throws SQLException {
-    try (PreparedStatement take =
-        by.prepareStatement(
+    return Sql.write(
+            by,
             "INSERT INTO sessiontree.lease (name, node, until) VALUES (?, ?, clock_timestamp() + "
                 + LOST
                 + ") ON CONFLICT (name) DO UPDATE SET node = excluded.node, until = excluded.until"
-                + " WHERE lease.node = excluded.node OR lease.until < clock_timestamp()")) {
-      take.setString(1, name);
-      take.setString(2, node);
-      return take.executeUpdate() == 1;
-    }
+                + " WHERE lease.node = excluded.node OR lease.until < clock_timestamp()",
+            name,
+            node)
+        == 1;
   }
 
   // --- Purging deleted data
@@ -171,49 +155,39 @@ final class Upkeep {
     delete(1, null, List.of("entry"));
     delete(2, null, List.of("entry", "writer"));
     delete(3, "since < clock_timestamp() - " + treesAfter, List.of("tree"));
-    update("DELETE FROM sessiontree.lane WHERE touched < clock_timestamp() - interval '1 day'");
+    Sql.write(
+        connection,
+        "DELETE FROM sessiontree.lane WHERE touched < clock_timestamp() - interval '1 day'");
   }
 
   /** Deletes garbage of one kind; of a deleted session (kind 2), the tree is left as kind 3. */
   private void delete(int kind, String due, List<String> tables) throws SQLException {
-    List<Long> borns = new ArrayList<>();
-    try (Statement query = connection.createStatement();
-        ResultSet row =
-            query.executeQuery(
-                "SELECT born FROM sessiontree.garbage WHERE kind = "
-                    + kind
-                    + (due == null ? "" : " AND " + due)
-                    + " ORDER BY born LIMIT 1000")) {
-      while (row.next()) {
-        borns.add(row.getLong(1));
-      }
-    }
+    List<Long> borns =
+        Sql.query(
+            connection,
+            "SELECT born FROM sessiontree.garbage WHERE kind = ?"
+                + (due == null ? "" : " AND " + due)
+                + " ORDER BY born LIMIT 1000",
+            row -> row.getLong(1),
+            kind);
     if (borns.isEmpty()) {
       return;
     }
+    Object purged = Sql.numbers(borns);
     for (String table : tables) {
       int most = table.equals("tree") ? PARTS : ROWS;
-      try (PreparedStatement delete =
-          connection.prepareStatement(
-              "DELETE FROM sessiontree."
-                  + table
-                  + " WHERE ctid = ANY (ARRAY(SELECT ctid FROM sessiontree."
-                  + table
-                  + " WHERE born = ANY (?) LIMIT "
-                  + most
-                  + "))")) {
-        delete.setArray(1, connection.createArrayOf("int8", borns.toArray(new Long[0])));
-        while (delete.executeUpdate() == most) {}
-      }
+      String delete =
+          "DELETE FROM sessiontree.%1$s WHERE ctid = ANY (ARRAY(SELECT ctid FROM sessiontree.%1$s"
+              + " WHERE born = ANY (?) LIMIT %2$d))";
+      while (Sql.write(connection, delete.formatted(table, most), purged) == most) {}
     }
-    try (PreparedStatement done =
-        connection.prepareStatement(
-            kind == 2
-                ? "UPDATE sessiontree.garbage SET kind = 3 WHERE kind = 2 AND born = ANY (?)"
-                : "DELETE FROM sessiontree.garbage WHERE kind = " + kind + " AND born = ANY (?)")) {
-      done.setArray(1, connection.createArrayOf("int8", borns.toArray(new Long[0])));
-      done.executeUpdate();
-    }
+    Sql.write(
+        connection,
+        kind == 2
+            ? "UPDATE sessiontree.garbage SET kind = 3 WHERE kind = ? AND born = ANY (?)"
+            : "DELETE FROM sessiontree.garbage WHERE kind = ? AND born = ANY (?)",
+        kind,
+        purged);
   }
 
   void close() {
