@@ -1,5 +1,6 @@
 package sessiontree.store.postgres;
 
+import io.prometheus.metrics.core.metrics.Histogram;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -14,6 +15,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.sort.ExternalSort;
@@ -28,21 +30,19 @@ import sessiontree.store.DaemonThreads;
 final class Finisher {
   private static final Logger LOG = LoggerFactory.getLogger(Finisher.class);
   private static final int MOST = 500;
+  private static final int RETRY_MILLIS = 1_000;
 
   /** A session that has ended. */
   record Ended(String id, long born) {}
-
-  /** Called by the finisher's threads with the sessions that this server has completed. */
-  interface Effects {
-    void completed(List<Ended> completed, long nanos);
-  }
 
   private final Connections connections;
   private final Path folder;
   private final long memoryBytes;
   private final long smallBytes;
-  private final long retryMillis;
-  private final Effects effects;
+  private final Awaiting awaiting;
+  private final Changes changes;
+  private final AtomicInteger openSessions;
+  private final Histogram seconds;
   private final Thread small = DaemonThreads.named("finisher").newThread(() -> work(false));
   private final Thread heavy = DaemonThreads.named("heavy finisher").newThread(() -> work(true));
 
@@ -56,17 +56,19 @@ final class Finisher {
 
   Finisher(
       Connections connections,
-      Path folder,
-      long memoryBytes,
-      long smallBytes,
-      long retryMillis,
-      Effects effects) {
+      PostgresStore.Options options,
+      Awaiting awaiting,
+      Changes changes,
+      AtomicInteger openSessions,
+      Histogram seconds) {
     this.connections = connections;
-    this.folder = folder;
-    this.memoryBytes = memoryBytes;
-    this.smallBytes = smallBytes;
-    this.retryMillis = retryMillis;
-    this.effects = effects;
+    this.folder = options.folder();
+    this.memoryBytes = options.memoryBytes();
+    this.smallBytes = options.smallBytes();
+    this.awaiting = awaiting;
+    this.changes = changes;
+    this.openSessions = openSessions;
+    this.seconds = seconds;
   }
 
   void start() {
@@ -130,7 +132,7 @@ final class Finisher {
     }
     try {
       if (!done) {
-        Thread.sleep(retryMillis);
+        Thread.sleep(RETRY_MILLIS);
       }
     } catch (InterruptedException e) {
       return false;
@@ -201,7 +203,7 @@ final class Finisher {
     }
     long began = System.nanoTime();
     Set<Long> done = connections.read(connection -> publish(connection, batch));
-    effects.completed(
+    completed(
         batch.values().stream()
             .filter(one -> done.contains(one.born()))
             .map(Unfinished::ended)
@@ -252,9 +254,16 @@ final class Finisher {
         PartWriter parts = new PartWriter(connection, ended)) {
       Entries.write(sort, parts, one.start(), one.end(), one.abandoned());
       if (parts.publish()) {
-        effects.completed(List.of(ended), System.nanoTime() - began);
+        completed(List.of(ended), System.nanoTime() - began);
       }
     }
+  }
+
+  private void completed(List<Ended> sessions, long nanos) {
+    openSessions.addAndGet(-sessions.size()); // before the results
+    sessions.forEach(one -> awaiting.completed(one.id, one.born));
+    changes.publish(sessions.stream().map(Ended::id).toList());
+    seconds.observe(nanos / 1e9);
   }
 
   /** Stops the finisher after making as many of the queued trees as possible within the time. */

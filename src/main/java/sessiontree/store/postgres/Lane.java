@@ -1,5 +1,7 @@
 package sessiontree.store.postgres;
 
+import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.core.metrics.Histogram;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayDeque;
@@ -29,15 +31,11 @@ final class Lane {
   private static final int ATTEMPTS = 3;
   private static final int DEADLOCKS = 20;
 
-  /** Listener for stored groups. */
-  interface Groups {
-    void stored(int appends, int conflicts, long nanos);
-  }
-
   private final String name;
   private final Connections connections;
   private final Outcomes outcomes;
-  private final Groups groups;
+  private final Histogram seconds;
+  private final Counter conflicts;
   private final int maxBytes;
   private final long doubtMillis;
   private final Thread thread;
@@ -68,12 +66,14 @@ final class Lane {
       String name,
       Connections connections,
       Outcomes outcomes,
-      Groups groups,
+      Histogram seconds,
+      Counter conflicts,
       PostgresStore.Options options) {
     this.name = name;
     this.connections = connections;
     this.outcomes = outcomes;
-    this.groups = groups;
+    this.seconds = seconds;
+    this.conflicts = conflicts;
     this.maxBytes = options.groupBytes();
     this.doubtMillis = options.doubtMillis();
     this.thread = DaemonThreads.named("lane").newThread(this::takeGroups);
@@ -261,7 +261,8 @@ final class Lane {
     }
     if (missed != null && !group.given) {
       settle(group, missed);
-      groups.stored(group.queued.size(), missed.size(), System.nanoTime() - began);
+      seconds.observe((System.nanoTime() - began) / 1e9);
+      conflicts.inc(missed.size());
     } else if (!group.given) {
       LOG.error("a group cannot be stored: {}", Sql.message(cause));
       failAll(group, Outcome.FAILED);

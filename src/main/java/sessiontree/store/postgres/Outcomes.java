@@ -7,6 +7,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import sessiontree.store.Append;
 import sessiontree.store.postgres.Queued.Outcome;
 
@@ -15,27 +16,23 @@ import sessiontree.store.postgres.Queued.Outcome;
  * components and servers must know.
  */
 final class Outcomes {
-  /** Receives what follows from rows that are stored or read. */
-  interface Effects {
-    /** The session's SESSION_END is stored, so its tree must be made. */
-    void ended(PostgresSession session, Row row);
-
-    /** The session's results wait until this or another server has made the tree. */
-    void awaits(PostgresSession session, Row row);
-
-    /** These sessions were deleted, so other servers should be notified. */
-    void deleted(List<String> ids);
-
-    /** The number of open sessions has grown by {@code more}, which may be negative. */
-    void opened(int more);
-  }
-
   private final Results results;
-  private final Effects effects;
+  private final Awaiting awaiting;
+  private final Finisher finisher;
+  private final Changes changes;
+  private final AtomicInteger openSessions;
 
-  Outcomes(Results results, Effects effects) {
+  Outcomes(
+      Results results,
+      Awaiting awaiting,
+      Finisher finisher,
+      Changes changes,
+      AtomicInteger openSessions) {
     this.results = results;
-    this.effects = effects;
+    this.awaiting = awaiting;
+    this.finisher = finisher;
+    this.changes = changes;
+    this.openSessions = openSessions;
   }
 
   /** Gives results that were decided without reading the database. */
@@ -69,17 +66,15 @@ final class Outcomes {
         loaded.put(part.session.id(), part.session.known);
       }
     }
-    if (opened != 0) {
-      effects.opened(opened);
-    }
+    openSessions.addAndGet(opened);
     results.give(() -> callBack(all, loaded, writers));
     for (Group.Part part : group.parts()) { // last, so that results already wait for the tree
       if (part.change != null && part.change.end != null && !missed.contains(part.change.born)) {
-        effects.ended(part.session, part.row);
+        finisher.add(new Finisher.Ended(part.session.id(), part.row.born()));
       }
     }
     if (!deleted.isEmpty()) {
-      effects.deleted(deleted);
+      changes.publish(deleted);
     }
   }
 
@@ -159,13 +154,13 @@ final class Outcomes {
       if (stored && one.append.ends()) {
         session.moveOn(one.after, one.append);
         session.hold(callback);
-        effects.awaits(session, one.after);
+        awaiting.add(session, one.after.born());
       } else if (session.holds()) {
         session.hold(callback, stored, result);
       } else if (stored && one.after.phase() == Row.ENDED) { // another server makes the tree
         session.hold(null);
         session.hold(callback, true, result);
-        effects.awaits(session, one.after);
+        awaiting.add(session, one.after.born());
       } else {
         Results.guard(result);
         flushes.add(callback);

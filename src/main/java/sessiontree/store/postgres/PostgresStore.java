@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import sessiontree.metrics.Metrics;
@@ -65,6 +66,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
   private final Lane[] lanes = new Lane[LANES];
   private final Finisher finisher;
   private final Upkeep upkeep;
+  private final AtomicInteger openSessions = new AtomicInteger(); // as counted, with changes since
   private final Changes changes;
   private final Trees trees;
 
@@ -75,31 +77,14 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
     this.changes = new Changes(connections, awaiting, options.pollMillis);
     this.trees = new Trees(connections, options.folder, options.memoryBytes);
     this.finisher =
-        new Finisher(
-            connections,
-            options.folder,
-            options.memoryBytes,
-            options.smallBytes,
-            1_000,
-            (completed, nanos) -> {
-              opened(-completed.size()); // before the results
-              completed.forEach(one -> awaiting.completed(one.id(), one.born()));
-              changes.publish(completed.stream().map(Finisher.Ended::id).toList());
-              metrics.finishSeconds.observe(nanos / 1e9);
-            });
-    this.upkeep =
-        new Upkeep(connections, finisher, node, options.periodMillis, options.treesAfterMillis);
-    Outcomes outcomes = new Outcomes(results, effects());
+        new Finisher(connections, options, awaiting, changes, openSessions, metrics.finishSeconds);
+    this.upkeep = new Upkeep(connections, finisher, openSessions, node, options);
+    Outcomes outcomes = new Outcomes(results, awaiting, finisher, changes, openSessions);
     Counter conflicts =
         metrics.counter("engine_conflicts", "Appends that another server's came before.");
-    Lane.Groups groups =
-        (appends, outdated, nanos) -> {
-          metrics.forceSeconds.observe(nanos / 1e9);
-          conflicts.inc(outdated);
-        };
     for (int i = 0; i < LANES; i++) {
       String lane = node + "-" + i;
-      lanes[i] = new Lane(lane, connections, outcomes, groups, options);
+      lanes[i] = new Lane(lane, connections, outcomes, metrics.forceSeconds, conflicts, options);
     }
     metrics.gauge(
         "engine_healthy", "Whether the database takes messages.", () -> healthy() ? 1 : 0);
@@ -155,34 +140,6 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
   /** Returns the value of {@code --store} without the password, for logs. */
   public static String withoutPassword(String given) {
     return StoreUri.parse(given, null).toString();
-  }
-
-  private Outcomes.Effects effects() {
-    return new Outcomes.Effects() {
-      @Override
-      public void ended(PostgresSession session, Row row) {
-        finisher.add(new Finisher.Ended(session.id(), row.born()));
-      }
-
-      @Override
-      public void awaits(PostgresSession session, Row row) {
-        awaiting.add(session, row.born());
-      }
-
-      @Override
-      public void deleted(List<String> ids) {
-        changes.publish(ids);
-      }
-
-      @Override
-      public void opened(int more) {
-        PostgresStore.this.opened(more);
-      }
-    };
-  }
-
-  private void opened(int more) {
-    upkeep.opened(more);
   }
 
   /** Starts calling {@code changed} with the ids of watched sessions changed by other servers. */
@@ -281,7 +238,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
 
   @Override
   public int openSessions() {
-    return upkeep.openSessions();
+    return Math.max(0, openSessions.get());
   }
 
   @Override

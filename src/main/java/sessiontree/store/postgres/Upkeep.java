@@ -30,13 +30,13 @@ final class Upkeep {
 
   private final Connections connections;
   private final Finisher finisher;
+  private final AtomicInteger openSessions;
   private final String node;
   private final long periodMillis;
   private final String treesAfter;
   private final ScheduledExecutorService thread =
       Executors.newSingleThreadScheduledExecutor(DaemonThreads.named("upkeep"));
 
-  private final AtomicInteger open = new AtomicInteger();
   private volatile long beatNanos = System.nanoTime();
   private volatile boolean failing;
   private volatile boolean leads;
@@ -45,28 +45,21 @@ final class Upkeep {
   Upkeep(
       Connections connections,
       Finisher finisher,
+      AtomicInteger openSessions,
       String node,
-      long periodMillis,
-      long treesAfterMillis) {
+      PostgresStore.Options options) {
     this.connections = connections;
     this.finisher = finisher;
+    this.openSessions = openSessions;
     this.node = node;
-    this.periodMillis = periodMillis;
-    this.treesAfter = "interval '" + treesAfterMillis + " milliseconds'";
+    this.periodMillis = options.periodMillis();
+    this.treesAfter = "interval '" + options.treesAfterMillis() + " milliseconds'";
   }
 
   void start() {
     ScheduledFuture<?> unused =
         thread.scheduleWithFixedDelay(
             DaemonThreads.vital(this::round), 0, periodMillis, TimeUnit.MILLISECONDS);
-  }
-
-  int openSessions() {
-    return Math.max(0, open.get());
-  }
-
-  void opened(int more) {
-    open.addAndGet(more);
   }
 
   /** Returns whether a commit has returned lately, and no round has failed since. */
@@ -89,14 +82,14 @@ final class Upkeep {
               + " least(5000, (extract(epoch FROM clock_timestamp() - touched) * 1000)::bigint))");
       beatNanos = System.nanoTime();
       failing = false;
-      int before = open.get();
+      int before = openSessions.get();
       int counted =
           Sql.first(
               Sql.query(
                   connection,
                   "SELECT count(*) FROM sessiontree.session WHERE phase IN (1, 2)",
                   row -> row.getInt(1)));
-      open.addAndGet(counted - before);
+      openSessions.addAndGet(counted - before);
       claim();
       leads = lease(connection, "sweeper");
       if (leads) {
