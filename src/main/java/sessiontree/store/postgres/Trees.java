@@ -2,8 +2,8 @@ package sessiontree.store.postgres;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -79,12 +79,33 @@ final class Trees {
   private PartialTree partial(Unfinished session) throws IOException {
     making.acquireUninterruptibly();
     EntryReader entries = new EntryReader(connections, session.born(), 0, session.children());
-    try (ExternalSort sort = Entries.sort(entries, folder, memoryBytes);
-        Spool spool = new Spool()) {
-      Entries.write(sort, spool, session.start(), null, false);
-      return new PartialTree(spool.tree(Row.tag(session.born())), session.entries(), sort.count());
+    try (ExternalSort sort = Entries.sort(entries, folder, memoryBytes)) {
+      return new PartialTree(write(sort, session), session.entries(), sort.count());
     } finally {
       making.release();
+    }
+  }
+
+  /** Writes a tree into memory or, if it may be larger than a part, into a temporary file. */
+  private Tree write(ExternalSort sort, Unfinished session) throws IOException {
+    String tag = Row.tag(session.born());
+    if (sort.bytes() <= PART_BYTES / 2) { // a tree is less than twice as long as its children
+      ByteArrayOutputStream tree = new ByteArrayOutputStream();
+      Entries.write(sort, tree, session.start(), null, false);
+      return new MemoryTree(tree.toByteArray(), tag);
+    }
+    FileChannel file =
+        FileChannel.open(
+            Files.createTempFile(folder, "sessiontree-", ".tree"),
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE,
+            StandardOpenOption.DELETE_ON_CLOSE);
+    try {
+      Entries.write(sort, Channels.newOutputStream(file), session.start(), null, false);
+      return new FileTree(file, tag, file.size());
+    } catch (IOException | RuntimeException e) {
+      file.close();
+      throw e;
     }
   }
 
@@ -148,61 +169,8 @@ final class Trees {
     public void close() {}
   }
 
-  /** Collects a tree in memory, or in a temporary file if it is larger than a part. */
-  private final class Spool extends OutputStream {
-    private final ByteArrayOutputStream memory = new ByteArrayOutputStream();
-    private FileChannel file; // null while the tree is in memory
-    private boolean taken;
-
-    @Override
-    public void write(int one) throws IOException {
-      write(new byte[] {(byte) one}, 0, 1);
-    }
-
-    @Override
-    public void write(byte[] bytes, int offset, int length) throws IOException {
-      if (file == null && memory.size() + length > PART_BYTES) {
-        Path path = Files.createTempFile(folder, "sessiontree-", ".tree");
-        file =
-            FileChannel.open(
-                path,
-                StandardOpenOption.READ,
-                StandardOpenOption.WRITE,
-                StandardOpenOption.DELETE_ON_CLOSE);
-        writeAll(ByteBuffer.wrap(memory.toByteArray()));
-      }
-      if (file == null) {
-        memory.write(bytes, offset, length);
-      } else {
-        writeAll(ByteBuffer.wrap(bytes, offset, length));
-      }
-    }
-
-    private void writeAll(ByteBuffer bytes) throws IOException {
-      while (bytes.hasRemaining()) {
-        file.write(bytes);
-      }
-    }
-
-    Tree tree(String tag) throws IOException {
-      taken = true;
-      return file == null ? new MemoryTree(memory.toByteArray(), tag) : new FileTree(file, tag);
-    }
-
-    @Override
-    public void close() throws IOException {
-      if (file != null && !taken) {
-        file.close();
-      }
-    }
-  }
-
   /** A tree in a temporary file, which is deleted on close. */
   private record FileTree(FileChannel file, String tag, long bytes) implements Tree {
-    FileTree(FileChannel file, String tag) throws IOException {
-      this(file, tag, file.size());
-    }
-
     @Override
     public int read(ByteBuffer target, long position) throws IOException {
       int read = 0;
