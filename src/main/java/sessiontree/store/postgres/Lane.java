@@ -44,12 +44,15 @@ final class Lane {
 
   // Guarded by lock.
   private ArrayDeque<Queued> queue = new ArrayDeque<>();
-  private boolean refusing; // appends to sessions that are not in doubt are refused at once
   private boolean closing;
 
-  /** Whether the last statement failed. Written by the lane's thread. */
+  /**
+   * Whether the last statement failed: appends to sessions that are not in doubt are refused at
+   * once. Written by the lane's thread, guarded by lock.
+   */
   private volatile boolean failing;
 
+  /** Whether the last group is in doubt. Written by the lane's thread. */
   private volatile boolean doubting;
 
   // Owned by the thread.
@@ -95,7 +98,7 @@ final class Lane {
     synchronized (lock) {
       Queued one = new Queued(session, append);
       boolean first = !session.doubted && session.queued == 0;
-      if (refusing && first && append.changes()) { // one that stores nothing waits for a retry
+      if (failing && first && append.changes()) { // one that stores nothing waits for a retry
         refuse(List.of(one));
         return;
       }
@@ -204,9 +207,8 @@ final class Lane {
     if (failing) {
       LOG.info("the database takes messages again");
     }
-    failing = false;
     synchronized (lock) {
-      refusing = false;
+      failing = false;
     }
   }
 
@@ -235,10 +237,9 @@ final class Lane {
     if (!failing) {
       LOG.error("the database takes nothing: {}", Sql.message(cause));
     }
-    failing = true;
     nextTryNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(RETRY_MILLIS);
     synchronized (lock) {
-      refusing = true;
+      failing = true;
       refuse(takeAll());
     }
   }
@@ -346,7 +347,7 @@ final class Lane {
   private void clearDoubt(Group group) {
     synchronized (lock) {
       group.parts().forEach(part -> part.session.doubted = false);
-      if (refusing) {
+      if (failing) {
         refuse(takeAll());
       }
     }
