@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import sessiontree.event.Batch;
 import sessiontree.sort.Cursor;
 import sessiontree.store.Append;
@@ -202,11 +203,7 @@ final class PostgresSession implements StoredSession {
         });
   }
 
-  private interface Giving {
-    void give(Held one, boolean first);
-  }
-
-  private void release(Giving giving) {
+  private void release(BiConsumer<Held, Boolean> giveResult) {
     if (held == null) {
       return;
     }
@@ -215,7 +212,7 @@ final class PostgresSession implements StoredSession {
     for (int i = 0; i < all.size(); i++) {
       Held one = all.get(i);
       boolean first = i == 0;
-      Results.guard(() -> giving.give(one, first));
+      Results.guard(() -> giveResult.accept(one, first));
     }
     all.forEach(one -> Results.guard(one.callback::flush));
   }
