@@ -50,7 +50,7 @@ final class Awaiting {
     if (asked.isEmpty()) {
       return;
     }
-    Map<String, Row> rows = connections.read(connection -> Row.read(connection, asked.keySet()));
+    Map<String, Row> rows = connections.run(connection -> Row.read(connection, asked.keySet()));
     asked.forEach(
         (id, of) -> {
           Row row = rows.getOrDefault(id, Row.NONE);

@@ -122,7 +122,7 @@ final class Changes {
   }
 
   private void look(Map<String, PostgresSession> asked) throws IOException {
-    Map<String, Row> rows = connections.read(connection -> Row.read(connection, asked.keySet()));
+    Map<String, Row> rows = connections.run(connection -> Row.read(connection, asked.keySet()));
     asked.forEach(
         (id, session) -> {
           Row row = rows.getOrDefault(id, Row.NONE);
@@ -140,7 +140,7 @@ final class Changes {
       notifier.execute(
           () -> {
             try {
-              connections.read(connection -> publish(connection, all));
+              connections.run(connection -> publish(connection, all));
             } catch (IOException | RuntimeException e) {
               LOG.debug("other servers are not notified", e);
             }

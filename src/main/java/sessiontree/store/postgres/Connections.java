@@ -78,9 +78,9 @@ final class Connections implements AutoCloseable {
   /**
    * Runs a task on an idle connection; on a new one if none is idle, or the idle one was lost.
    *
-   * @throws IOException if the database does not respond
+   * @throws IOException if the database does not respond, or a statement fails
    */
-  <T> T read(Work<T> work) throws IOException {
+  <T> T run(Work<T> work) throws IOException {
     try {
       if (!readers.tryAcquire(WAIT_SECONDS, TimeUnit.SECONDS)) {
         throw new IOException("the database is busy");
@@ -102,7 +102,9 @@ final class Connections implements AutoCloseable {
       }
       return with(connectSoon(), work);
     } catch (SQLException e) {
-      throw new IOException("the database does not respond: " + e.getMessage(), e);
+      String what =
+          isLost(e) ? "the database does not respond: " : "the database reports an error: ";
+      throw new IOException(what + e.getMessage(), e);
     } finally {
       readers.release();
     }
@@ -134,7 +136,7 @@ final class Connections implements AutoCloseable {
 
   private Connection connectSoon() throws SQLException {
     if (System.nanoTime() - failedNanos < PAUSE_NANOS) {
-      throw new SQLException("it did not a moment ago");
+      throw new SQLException("an attempt to connect failed less than 500 ms ago");
     }
     try {
       return connect();

@@ -21,7 +21,7 @@ final class Entries {
   static Cursor since(Connections connections, String id, long born, long children) {
     try {
       Unfinished session =
-          Sql.first(connections.read(connection -> Unfinished.read(connection, List.of(id))));
+          Sql.first(connections.run(connection -> Unfinished.read(connection, List.of(id))));
       return session == null || session.born() != born || children > session.children()
           ? null
           : new Since(new EntryReader(connections, born, children, session.children()));

@@ -50,7 +50,7 @@ final class EntryReader {
   /** Returns the children of the next row; null if there is none. */
   Chunk next() throws IOException {
     if (chunks.isEmpty() && read < total) {
-      for (Stored row : connections.read(this::rows)) {
+      for (Stored row : connections.run(this::rows)) {
         if (row.before > read || (row.before < read && !chunks.isEmpty())) {
           break; // a row is missing
         }

@@ -168,7 +168,7 @@ final class Finisher {
   private void finish(List<Ended> taken) throws SQLException, IOException {
     Map<Long, Unfinished> batch = new LinkedHashMap<>();
     long bytes = 0;
-    for (Unfinished one : connections.read(connection -> read(connection, taken))) {
+    for (Unfinished one : connections.run(connection -> read(connection, taken))) {
       if (one.bytes() > smallBytes) {
         addLarge(one.ended());
         continue;
@@ -202,7 +202,7 @@ final class Finisher {
       return;
     }
     long began = System.nanoTime();
-    Set<Long> done = connections.read(connection -> publish(connection, batch));
+    Set<Long> done = connections.run(connection -> publish(connection, batch));
     completed(
         batch.values().stream()
             .filter(one -> done.contains(one.born()))
@@ -244,7 +244,7 @@ final class Finisher {
 
   private void finishLarge(Ended ended) throws SQLException, IOException {
     long began = System.nanoTime();
-    Unfinished one = Sql.first(connections.read(connection -> read(connection, List.of(ended))));
+    Unfinished one = Sql.first(connections.run(connection -> read(connection, List.of(ended))));
     if (one == null || one.born() != ended.born) {
       return;
     }

@@ -114,7 +114,7 @@ final class PostgresSession implements StoredSession {
   public Batch.Bound latest() throws IOException {
     long born = seen().born();
     List<Batch.Bound> latest =
-        connections.read(
+        connections.run(
             connection ->
                 Sql.query(
                     connection,

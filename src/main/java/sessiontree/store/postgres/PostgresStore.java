@@ -151,7 +151,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
   public StoredSession open(String id) throws IOException {
     Lane lane = lanes[Math.floorMod(id.hashCode(), LANES)];
     PostgresSession session = new PostgresSession(id, lane, connections);
-    Row row = connections.read(connection -> load(connection, id, session));
+    Row row = connections.run(connection -> load(connection, id, session));
     session.known = row;
     return session;
   }
@@ -173,7 +173,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
 
   @Override
   public SessionState state(String id) throws IOException {
-    return connections.read(connection -> row(connection, id)).state();
+    return connections.run(connection -> row(connection, id)).state();
   }
 
   @Override
@@ -188,13 +188,13 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
 
   @Override
   public Listing list(Listing.Query query) throws IOException {
-    return connections.read(connection -> Pages.read(connection, query));
+    return connections.run(connection -> Pages.read(connection, query));
   }
 
   @Override
   public boolean housekeeps() {
     try {
-      return connections.read(connection -> upkeep.lease(connection, "housekeeper"));
+      return connections.run(connection -> upkeep.lease(connection, "housekeeper"));
     } catch (IOException e) {
       return false;
     }
@@ -223,7 +223,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
   }
 
   private List<Seen> seen(String sql, Duration time, int limit) throws IOException {
-    return connections.read(
+    return connections.run(
         connection ->
             Sql.query(
                 connection,

@@ -38,7 +38,7 @@ final class Trees {
   /** Returns the tree of a complete session. One query reads its row and the first part. */
   Optional<Tree> tree(String id) throws IOException {
     return connections
-        .read(
+        .run(
             connection ->
                 Sql.query(
                     connection,
@@ -61,7 +61,7 @@ final class Trees {
   Optional<PartialTree> partial(String id) throws IOException {
     for (long gone = 0; ; ) {
       Unfinished session =
-          Sql.first(connections.read(connection -> Unfinished.read(connection, List.of(id))));
+          Sql.first(connections.run(connection -> Unfinished.read(connection, List.of(id))));
       if (session == null) {
         return Optional.empty();
       }
@@ -151,7 +151,7 @@ final class Trees {
 
     private byte[] part(int wanted) throws IOException {
       List<byte[]> rows =
-          connections.read(
+          connections.run(
               connection ->
                   Sql.query(
                       connection,
