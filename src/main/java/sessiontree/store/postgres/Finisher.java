@@ -40,11 +40,12 @@ final class Finisher {
   private final long memoryBytes;
   private final long smallBytes;
   private final Awaiting awaiting;
-  private final Changes changes;
+  private final Follower follower;
   private final AtomicInteger openSessions;
   private final Histogram seconds;
-  private final Thread small = DaemonThreads.named("finisher").newThread(() -> work(false));
-  private final Thread heavy = DaemonThreads.named("heavy finisher").newThread(() -> work(true));
+  private final Thread smallThread = DaemonThreads.named("finisher").newThread(() -> work(false));
+  private final Thread heavyThread =
+      DaemonThreads.named("heavy finisher").newThread(() -> work(true));
 
   // All guarded by this.
   private final Set<Ended> queue = new LinkedHashSet<>();
@@ -58,7 +59,7 @@ final class Finisher {
       Connections connections,
       PostgresStore.Options options,
       Awaiting awaiting,
-      Changes changes,
+      Follower follower,
       AtomicInteger openSessions,
       Histogram seconds) {
     this.connections = connections;
@@ -66,14 +67,14 @@ final class Finisher {
     this.memoryBytes = options.memoryBytes();
     this.smallBytes = options.smallBytes();
     this.awaiting = awaiting;
-    this.changes = changes;
+    this.follower = follower;
     this.openSessions = openSessions;
     this.seconds = seconds;
   }
 
   void start() {
-    small.start();
-    heavy.start();
+    smallThread.start();
+    heavyThread.start();
   }
 
   synchronized void add(Ended ended) {
@@ -92,11 +93,11 @@ final class Finisher {
     return all;
   }
 
-  private void work(boolean one) {
+  private void work(boolean heavy) {
     while (true) {
       List<Ended> taken;
       synchronized (this) {
-        Set<Ended> from = one ? large : suspects.isEmpty() ? queue : suspects;
+        Set<Ended> from = heavy ? large : suspects.isEmpty() ? queue : suspects;
         try {
           while (from.isEmpty() && !closing) {
             wait();
@@ -111,17 +112,17 @@ final class Finisher {
         taken.forEach(from::remove);
         working.addAll(taken);
       }
-      if (!tryFinish(taken, one)) {
+      if (!tryFinish(taken, heavy)) {
         return;
       }
     }
   }
 
   /** Returns false if the thread must end: if interrupted, or on a failure while closing. */
-  private boolean tryFinish(List<Ended> taken, boolean one) {
+  private boolean tryFinish(List<Ended> taken, boolean heavy) {
     boolean done = false;
     try {
-      if (one) {
+      if (heavy) {
         finishLarge(taken.get(0));
       } else {
         finish(taken);
@@ -141,7 +142,7 @@ final class Finisher {
       taken.forEach(working::remove);
       if (done) {
         taken.forEach(failed::remove);
-      } else if (one || taken.size() == 1) {
+      } else if (heavy || taken.size() == 1) {
         large.addAll(taken); // so that the small ones do not wait for it
         notifyAll();
       } else {
@@ -262,7 +263,7 @@ final class Finisher {
   private void completed(List<Ended> sessions, long nanos) {
     openSessions.addAndGet(-sessions.size()); // before the results
     sessions.forEach(one -> awaiting.completed(one.id, one.born));
-    changes.publish(sessions.stream().map(Ended::id).toList());
+    follower.publish(sessions.stream().map(Ended::id).toList());
     seconds.observe(nanos / 1e9);
   }
 
@@ -273,7 +274,7 @@ final class Finisher {
       notifyAll();
     }
     long deadline = System.nanoTime() + millis * 1_000_000;
-    for (Thread thread : List.of(small, heavy)) {
+    for (Thread thread : List.of(smallThread, heavyThread)) {
       thread.join(Math.max(1, (deadline - System.nanoTime()) / 1_000_000));
       thread.interrupt();
     }

@@ -93,14 +93,14 @@ final class Group {
   }
 
   /** The group's appends to one session. */
-  static final class Part {
+  static final class SessionAppends {
     final PostgresSession session;
     final List<Queued> queued = new ArrayList<>(1);
     Change change; // null if the appends write nothing
     Row row; // as it will be once the appends so far are stored
     boolean broken; // some appends expect another sequence
 
-    Part(PostgresSession session) {
+    SessionAppends(PostgresSession session) {
       this.session = session;
       this.row = session.known;
     }
@@ -111,29 +111,25 @@ final class Group {
     }
   }
 
-  private final Map<String, Part> parts = new LinkedHashMap<>();
-  private final Set<String> left = new HashSet<>(0);
+  private final Map<String, SessionAppends> parts = new LinkedHashMap<>();
+  private final Set<String> leftIds = new HashSet<>(0);
   private final LongSupplier borns;
 
   final List<Queued> queued = new ArrayList<>();
   final List<Queued> later = new ArrayList<>(0);
-  boolean given; // the results were given, as unknown
+  boolean givenUnknown; // the results were given as unknown
 
   Group(LongSupplier borns) {
     this.borns = borns;
   }
 
-  Collection<Part> parts() {
+  Collection<SessionAppends> parts() {
     return parts.values();
-  }
-
-  Part part(Queued one) {
-    return parts.get(one.session.id());
   }
 
   List<Change> changes() {
     List<Change> changes = new ArrayList<>(parts.size());
-    for (Part part : parts.values()) {
+    for (SessionAppends part : parts.values()) {
       if (part.change != null) {
         changes.add(part.change);
       }
@@ -144,14 +140,14 @@ final class Group {
   /** Adds the next append, or leaves it and its session's later ones for the next group. */
   void add(Queued one) {
     PostgresSession session = one.session;
-    Part part = parts.get(session.id());
-    if (left.contains(session.id()) || (part != null && !fits(part, one))) {
-      left.add(session.id());
+    SessionAppends part = parts.get(session.id());
+    if (leftIds.contains(session.id()) || (part != null && !fits(part, one))) {
+      leftIds.add(session.id());
       later.add(one);
       return;
     }
     if (part == null) {
-      part = new Part(session);
+      part = new SessionAppends(session);
       parts.put(session.id(), part);
     }
     queued.add(one);
@@ -159,7 +155,7 @@ final class Group {
     plan(part, one);
   }
 
-  private static boolean fits(Part part, Queued one) {
+  private static boolean fits(SessionAppends part, Queued one) {
     if (part.session != one.session) { // another handle of the id
       return false;
     }
@@ -169,7 +165,7 @@ final class Group {
     return !one.append.changes() || (deletes ? part.change == null : !last);
   }
 
-  private void plan(Part part, Queued one) {
+  private void plan(SessionAppends part, Queued one) {
     Append append = one.append;
     one.outcome = Queued.Outcome.STORED; // unless the statement says otherwise
     boolean over = part.row.isDeleted() && append.changes();
@@ -189,7 +185,7 @@ final class Group {
     one.after = part.row;
   }
 
-  private Change change(Part part, Append append) {
+  private Change change(SessionAppends part, Append append) {
     Row before = part.row;
     String id = part.session.id();
     if (append.kind() == Append.Kind.DELETION) {

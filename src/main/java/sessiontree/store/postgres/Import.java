@@ -45,9 +45,9 @@ public final class Import implements AutoCloseable {
   private final PreparedStatement session;
   private final List<Added> added = new ArrayList<>();
   private long nextBorn;
-  private long lastBorn; // end of the reserved numbers, exclusive
+  private long bornLimit; // end of the reserved numbers, exclusive
   private long bytes; // in the transaction
-  private int queued; // bytes of parts that were not sent
+  private int unsentBytes; // bytes of parts that were not sent
 
   /** A session in the transaction; reading it back must give {@code check}. */
   private record Added(
@@ -119,9 +119,9 @@ public final class Import implements AutoCloseable {
           return known.put(one.id(), same && !older);
         },
         Sql.texts(byId.keySet()));
-    if (lastBorn - nextBorn < sessions.size()) {
+    if (bornLimit - nextBorn < sessions.size()) {
       nextBorn = AppendStatement.takeBorns(connection, MAX_SESSIONS);
-      lastBorn = nextBorn + MAX_SESSIONS;
+      bornLimit = nextBorn + MAX_SESSIONS;
     }
     connection.setAutoCommit(false);
     return known;
@@ -138,8 +138,9 @@ public final class Import implements AutoCloseable {
     MessageDigest digest = sha256();
     try {
       int number = 0;
-      for (long at = 0; at < tree.bytes(); at += Trees.PART_BYTES) {
-        ByteBuffer read = ByteBuffer.allocate((int) Math.min(Trees.PART_BYTES, tree.bytes() - at));
+      for (long at = 0; at < tree.bytes(); at += TreeRows.PART_BYTES) {
+        ByteBuffer read =
+            ByteBuffer.allocate((int) Math.min(TreeRows.PART_BYTES, tree.bytes() - at));
         tree.read(read, at);
         if (read.hasRemaining()) {
           throw new IOException("its tree ends before offset " + tree.bytes());
@@ -149,8 +150,8 @@ public final class Import implements AutoCloseable {
         part.setInt(2, number++);
         part.setBytes(3, read.array());
         part.addBatch();
-        queued += read.capacity();
-        if (queued >= MAX_BYTES) {
+        unsentBytes += read.capacity();
+        if (unsentBytes >= MAX_BYTES) {
           sendParts();
         }
       }
@@ -191,7 +192,7 @@ public final class Import implements AutoCloseable {
         row.write(header, 0, header.length);
         row.write(text, child.offset(), child.length());
         count++;
-        if (row.size() >= Trees.PART_BYTES) {
+        if (row.size() >= TreeRows.PART_BYTES) {
           write(born, seq++, total, count, row);
           total += count;
           all += row.size();
@@ -237,7 +238,7 @@ public final class Import implements AutoCloseable {
 
   private void sendParts() throws SQLException {
     part.executeBatch();
-    queued = 0;
+    unsentBytes = 0;
   }
 
   /** Returns whether the transaction should be committed now. */

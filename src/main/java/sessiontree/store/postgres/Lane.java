@@ -37,7 +37,7 @@ final class Lane {
   private final Histogram seconds;
   private final Counter conflicts;
   private final int maxBytes;
-  private final long doubtMillis;
+  private final long unknownAfterMillis;
   private final Thread thread;
 
   private final Object lock = new Object();
@@ -78,7 +78,7 @@ final class Lane {
     this.seconds = seconds;
     this.conflicts = conflicts;
     this.maxBytes = options.groupBytes();
-    this.doubtMillis = options.doubtMillis();
+    this.unknownAfterMillis = options.unknownAfterMillis();
     this.thread = DaemonThreads.named("lane").newThread(this::takeGroups);
   }
 
@@ -240,7 +240,7 @@ final class Lane {
     nextTryNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(RETRY_MILLIS);
     synchronized (lock) {
       failing = true;
-      refuse(takeAll());
+      refuse(takeUndoubted());
     }
   }
 
@@ -249,7 +249,7 @@ final class Lane {
     long began = System.nanoTime();
     Set<Long> missed = changes.isEmpty() ? Set.of() : null;
     SQLException cause = null;
-    for (int attempt = 0; attempt < ATTEMPTS && missed == null && !group.given; attempt++) {
+    for (int attempt = 0; attempt < ATTEMPTS && missed == null && !group.givenUnknown; attempt++) {
       try {
         missed = storeChanges(changes);
       } catch (SQLException e) {
@@ -260,11 +260,11 @@ final class Lane {
         missed = resolve(group, cause);
       }
     }
-    if (missed != null && !group.given) {
+    if (missed != null && !group.givenUnknown) {
       settle(group, missed);
       seconds.observe((System.nanoTime() - began) / 1e9);
       conflicts.inc(missed.size());
-    } else if (!group.given) {
+    } else if (!group.givenUnknown) {
       LOG.error("a group cannot be stored: {}", Sql.message(cause));
       failAll(group, Outcome.FAILED);
     }
@@ -317,7 +317,7 @@ final class Lane {
         doubting = false;
         boolean stored = fenced != null && fenced.done() == number;
         LOG.info("a group that was in doubt is {}", stored ? "stored" : "not stored");
-        return stored && !group.given ? fenced.missed() : null;
+        return stored && !group.givenUnknown ? fenced.missed() : null;
       } catch (SQLException e) {
         LOG.debug("it is not known yet what is stored", e);
         Connections.close(connection);
@@ -332,10 +332,10 @@ final class Lane {
 
   /** Gives the results as unknown if late or closing. Returns whether the lane is closing. */
   private boolean givesUp(Group group, long began) {
-    boolean late = System.nanoTime() - began > TimeUnit.MILLISECONDS.toNanos(doubtMillis);
+    boolean late = System.nanoTime() - began > TimeUnit.MILLISECONDS.toNanos(unknownAfterMillis);
     synchronized (lock) {
-      if ((late || closing) && !group.given) {
-        group.given = true;
+      if ((late || closing) && !group.givenUnknown) {
+        group.givenUnknown = true;
         failAll(group, Outcome.UNKNOWN);
         clearDoubt(group);
       }
@@ -348,13 +348,13 @@ final class Lane {
     synchronized (lock) {
       group.parts().forEach(part -> part.session.doubted = false);
       if (failing) {
-        refuse(takeAll());
+        refuse(takeUndoubted());
       }
     }
   }
 
   /** Guarded by lock. */
-  private List<Queued> takeAll() {
+  private List<Queued> takeUndoubted() {
     List<Queued> taken = new ArrayList<>();
     queue.removeIf(one -> !one.session.doubted && taken.add(one));
     taken.forEach(one -> one.session.queued--);
@@ -378,7 +378,7 @@ final class Lane {
    */
   private void settle(Group group, Set<Long> missed) {
     Set<String> asked = new LinkedHashSet<>();
-    for (Group.Part part : group.parts()) {
+    for (Group.SessionAppends part : group.parts()) {
       part.broken |= part.change != null && missed.contains(part.change.born);
       if (part.asks() && !part.session.known.isDeleted()) {
         asked.add(part.session.id());

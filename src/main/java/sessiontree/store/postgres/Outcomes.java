@@ -19,19 +19,19 @@ final class Outcomes {
   private final Results results;
   private final Awaiting awaiting;
   private final Finisher finisher;
-  private final Changes changes;
+  private final Follower follower;
   private final AtomicInteger openSessions;
 
   Outcomes(
       Results results,
       Awaiting awaiting,
       Finisher finisher,
-      Changes changes,
+      Follower follower,
       AtomicInteger openSessions) {
     this.results = results;
     this.awaiting = awaiting;
     this.finisher = finisher;
-    this.changes = changes;
+    this.follower = follower;
     this.openSessions = openSessions;
   }
 
@@ -50,7 +50,7 @@ final class Outcomes {
       Group group, Set<Long> missed, Map<String, Row> rows, Map<Long, List<Row.Writer>> writers) {
     List<String> deleted = new ArrayList<>(0);
     int opened = 0;
-    for (Group.Part part : group.parts()) {
+    for (Group.SessionAppends part : group.parts()) {
       if (part.change != null && !missed.contains(part.change.born)) {
         opened += stored(part, deleted);
       }
@@ -61,27 +61,28 @@ final class Outcomes {
     }
     List<Queued> all = group.queued;
     Map<String, Row> loaded = new HashMap<>();
-    for (Group.Part part : group.parts()) {
+    for (Group.SessionAppends part : group.parts()) {
       if (part.broken && rows != null) {
         loaded.put(part.session.id(), part.session.known);
       }
     }
     openSessions.addAndGet(opened);
     results.give(() -> callBack(all, loaded, writers));
-    for (Group.Part part : group.parts()) { // last, so that results already wait for the tree
+    for (Group.SessionAppends part :
+        group.parts()) { // last, so that results already wait for the tree
       if (part.change != null && part.change.end != null && !missed.contains(part.change.born)) {
         finisher.add(new Finisher.Ended(part.session.id(), part.row.born()));
       }
     }
     if (!deleted.isEmpty()) {
-      changes.publish(deleted);
+      follower.publish(deleted);
     }
   }
 
   /** Returns the sessions whose writers must be read, as their rows are not what was known. */
   static Set<Long> changedBorns(Group group, Map<String, Row> rows) {
     Set<Long> borns = new LinkedHashSet<>();
-    for (Group.Part part : group.parts()) {
+    for (Group.SessionAppends part : group.parts()) {
       Row row = rows.get(part.session.id());
       if (row != null && (part.broken || row.seq() != part.session.known.seq())) {
         borns.add(row.born());
@@ -91,7 +92,7 @@ final class Outcomes {
   }
 
   /** Applies a stored change. Returns by how many the open sessions grew. */
-  private int stored(Group.Part part, List<String> deleted) {
+  private int stored(Group.SessionAppends part, List<String> deleted) {
     Group.Change change = part.change;
     Row before = part.session.known;
     part.session.known = part.row;
@@ -107,7 +108,7 @@ final class Outcomes {
    *
    * @param row null if it could not be read
    */
-  private static void settleByRow(Group.Part part, Set<Long> missed, Row row) {
+  private static void settleByRow(Group.SessionAppends part, Set<Long> missed, Row row) {
     PostgresSession session = part.session;
     Row known = session.known;
     boolean lost = part.change != null && missed.contains(part.change.born);
@@ -142,11 +143,11 @@ final class Outcomes {
   private void callBack(
       List<Queued> all, Map<String, Row> loaded, Map<Long, List<Row.Writer>> writers) {
     List<Append.Callback> flushes = new ArrayList<>(all.size());
-    Set<PostgresSession> seen = new HashSet<>();
+    Set<PostgresSession> loadedSessions = new HashSet<>();
     for (Queued one : all) {
       PostgresSession session = one.session;
       Append.Callback callback = one.append.callback();
-      Runnable result = () -> give(one, loaded, writers, seen);
+      Runnable result = () -> give(one, loaded, writers, loadedSessions);
       if (one.outcome == Outcome.STORED && one.append.kind() == Append.Kind.DELETION) {
         session.deletedHere();
       }
@@ -173,7 +174,7 @@ final class Outcomes {
       Queued one,
       Map<String, Row> loaded,
       Map<Long, List<Row.Writer>> writers,
-      Set<PostgresSession> seen) {
+      Set<PostgresSession> loadedSessions) {
     PostgresSession session = one.session;
     Append.Callback callback = one.append.callback();
     switch (one.outcome) {
@@ -183,7 +184,7 @@ final class Outcomes {
       }
       case OUTDATED -> {
         Row row = loaded.get(session.id());
-        if (row != null && seen.add(session)) {
+        if (row != null && loadedSessions.add(session)) {
           session.load(row, writers.getOrDefault(row.born(), List.of()));
         }
         callback.outdated();

@@ -13,7 +13,7 @@ import java.util.Arrays;
 final class PartWriter extends OutputStream {
   private final Connection connection;
   private final Finisher.Ended ended;
-  private final byte[] part = new byte[Trees.PART_BYTES];
+  private final byte[] part = new byte[TreeRows.PART_BYTES];
   private int used;
   private int number;
 

@@ -36,7 +36,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
    * @param folder for temporary files
    * @param periodMillis between two rounds of upkeep
    * @param pollMillis after which watched sessions are looked up again
-   * @param doubtMillis after which the results of a group in doubt are given as unknown
+   * @param unknownAfterMillis after which the results of a group in doubt are given as unknown
    * @param treesAfterMillis how long the tree of a deleted session can still be sent to its end
    */
   public record Options(
@@ -45,7 +45,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
       Path folder,
       long periodMillis,
       long pollMillis,
-      long doubtMillis,
+      long unknownAfterMillis,
       long treesAfterMillis) {
     /** Returns the defaults for that much memory. */
     public static Options of(long memoryBytes) {
@@ -67,19 +67,19 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
   private final Finisher finisher;
   private final Upkeep upkeep;
   private final AtomicInteger openSessions = new AtomicInteger(); // as counted, with changes since
-  private final Changes changes;
-  private final Trees trees;
+  private final Follower follower;
+  private final TreeRows treeRows;
 
   private PostgresStore(Connections connections, Options options, Metrics metrics) {
     String node = UUID.randomUUID().toString();
     this.connections = connections;
     this.awaiting = new Awaiting(connections, results);
-    this.changes = new Changes(connections, awaiting, options.pollMillis);
-    this.trees = new Trees(connections, options.folder, options.memoryBytes);
+    this.follower = new Follower(connections, awaiting, options.pollMillis);
+    this.treeRows = new TreeRows(connections, options.folder, options.memoryBytes);
     this.finisher =
-        new Finisher(connections, options, awaiting, changes, openSessions, metrics.finishSeconds);
+        new Finisher(connections, options, awaiting, follower, openSessions, metrics.finishSeconds);
     this.upkeep = new Upkeep(connections, finisher, openSessions, node, options);
-    Outcomes outcomes = new Outcomes(results, awaiting, finisher, changes, openSessions);
+    Outcomes outcomes = new Outcomes(results, awaiting, finisher, follower, openSessions);
     Counter conflicts =
         metrics.counter("engine_conflicts", "Appends that another server's came before.");
     for (int i = 0; i < LANES; i++) {
@@ -124,7 +124,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
     }
     store.finisher.start();
     store.upkeep.start();
-    store.changes.start();
+    store.follower.start();
     return store;
   }
 
@@ -144,7 +144,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
 
   /** Starts calling {@code changed} with the ids of watched sessions changed by other servers. */
   public void follow(Supplier<List<StoredSession>> watched, Consumer<String> changed) {
-    changes.follow(watched, changed);
+    follower.setListener(watched, changed);
   }
 
   @Override
@@ -178,12 +178,12 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
 
   @Override
   public Optional<Tree> tree(String id) throws IOException {
-    return trees.tree(id);
+    return treeRows.tree(id);
   }
 
   @Override
   public Optional<PartialTree> partial(String id) throws IOException {
-    return trees.partial(id);
+    return treeRows.partial(id);
   }
 
   @Override
@@ -262,7 +262,7 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
       }
       finisher.close(3_000);
       upkeep.close();
-      changes.close();
+      follower.close();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -38,10 +38,10 @@ final class Publication {
     ids.add(ended.id());
     borns.add(ended.born());
     bytes.add((long) tree.length);
-    for (int at = 0, part = 0; at < tree.length; at += Trees.PART_BYTES, part++) {
+    for (int at = 0, part = 0; at < tree.length; at += TreeRows.PART_BYTES, part++) {
       partBorns.add(ended.born());
       partNumbers.add(part);
-      parts.add(Arrays.copyOfRange(tree, at, Math.min(tree.length, at + Trees.PART_BYTES)));
+      parts.add(Arrays.copyOfRange(tree, at, Math.min(tree.length, at + TreeRows.PART_BYTES)));
     }
   }
 

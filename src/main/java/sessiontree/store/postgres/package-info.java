@@ -86,7 +86,7 @@
  * <h2>Other servers</h2>
  *
  * A session in use assumes that its row is as it was at the last result, and asks its lane before
- * it replies. {@link sessiontree.store.postgres.Changes} looks up the rows of watched sessions
+ * it replies. {@link sessiontree.store.postgres.Follower} looks up the rows of watched sessions
  * every second. Notifications ({@code LISTEN}) of completed and deleted sessions only make that
  * sooner, so a pooler that does not pass them on costs a second. {@link
  * sessiontree.store.postgres.Upkeep} advances {@code clock.running} while any server runs, by at
@@ -103,7 +103,7 @@
  *   <tr><td>{@code callbacks}</td><td>all results, also those that wait for a tree</td></tr>
  *   <tr><td>{@code finisher}, {@code heavy finisher}</td><td>trees that are being made</td></tr>
  *   <tr><td>{@code upkeep}</td><td>a connection: clock, count, claims, leases, garbage</td></tr>
- *   <tr><td>{@code changes}</td><td>a connection that listens</td></tr>
+ *   <tr><td>{@code follower}</td><td>a connection that listens</td></tr>
  *   <tr><td>{@code notifier}</td><td>notifications to send</td></tr>
  * </table>
  *

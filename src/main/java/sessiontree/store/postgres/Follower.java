@@ -26,8 +26,8 @@ import sessiontree.store.SessionStore.StoredSession;
  * of what this server does. Notifications come soon but may be lost, so detection relies on looking
  * up the watched sessions regularly.
  */
-final class Changes {
-  private static final Logger LOG = LoggerFactory.getLogger(Changes.class);
+final class Follower {
+  private static final Logger LOG = LoggerFactory.getLogger(Follower.class);
   private static final String CHANNEL = "sessiontree";
   private static final int AT_A_TIME = 1_000;
   private static final int MAX_PAYLOAD = 7_900;
@@ -35,7 +35,7 @@ final class Changes {
   private final Connections connections;
   private final Awaiting awaiting;
   private final long pollMillis;
-  private final Thread thread = DaemonThreads.named("changes").newThread(this::follow);
+  private final Thread thread = DaemonThreads.named("follower").newThread(this::pollLoop);
   private final ExecutorService notifier =
       Executors.newSingleThreadExecutor(DaemonThreads.named("notifier"));
 
@@ -44,7 +44,7 @@ final class Changes {
   private volatile boolean closing;
   private long allNanos = System.nanoTime(); // of the last look at all; owned by the thread
 
-  Changes(Connections connections, Awaiting awaiting, long pollMillis) {
+  Follower(Connections connections, Awaiting awaiting, long pollMillis) {
     this.connections = connections;
     this.awaiting = awaiting;
     this.pollMillis = pollMillis;
@@ -55,12 +55,12 @@ final class Changes {
   }
 
   /** Sets the source of watched sessions, and the listener that gets the id of each changed one. */
-  void follow(Supplier<List<StoredSession>> sessions, Consumer<String> listener) {
+  void setListener(Supplier<List<StoredSession>> sessions, Consumer<String> listener) {
     watched = sessions;
     changed = listener;
   }
 
-  private void follow() {
+  private void pollLoop() {
     Connection connection = null;
     while (!closing) {
       try {
@@ -68,7 +68,7 @@ final class Changes {
           connection = connections.connect();
           Sql.write(connection, "LISTEN " + CHANNEL);
         }
-        look(notified(connection));
+        lookUp(notified(connection));
       } catch (SQLException | IOException | RuntimeException e) {
         LOG.debug("other servers' changes cannot be seen, tried again", e);
         Connections.close(connection);
@@ -98,32 +98,32 @@ final class Changes {
     return ids;
   }
 
-  private void look(Set<String> notified) throws IOException {
+  private void lookUp(Set<String> notified) throws IOException {
     awaiting.look();
     long now = System.nanoTime();
     boolean all = notified.isEmpty() || now - allNanos >= pollMillis * 1_000_000;
-    Map<String, PostgresSession> asked = new HashMap<>();
+    Map<String, PostgresSession> batch = new HashMap<>();
     for (StoredSession one : watched.get()) {
       PostgresSession session = (PostgresSession) one;
       if (all || notified.contains(session.id())) {
-        asked.put(session.id(), session);
+        batch.put(session.id(), session);
       }
-      if (asked.size() == AT_A_TIME) {
-        look(asked);
-        asked.clear();
+      if (batch.size() == AT_A_TIME) {
+        lookUpRows(batch);
+        batch.clear();
       }
     }
-    if (!asked.isEmpty()) {
-      look(asked);
+    if (!batch.isEmpty()) {
+      lookUpRows(batch);
     }
     if (all) {
       allNanos = now;
     }
   }
 
-  private void look(Map<String, PostgresSession> asked) throws IOException {
-    Map<String, Row> rows = connections.run(connection -> Row.read(connection, asked.keySet()));
-    asked.forEach(
+  private void lookUpRows(Map<String, PostgresSession> batch) throws IOException {
+    Map<String, Row> rows = connections.run(connection -> Row.read(connection, batch.keySet()));
+    batch.forEach(
         (id, session) -> {
           Row row = rows.getOrDefault(id, Row.NONE);
           Row seen = session.seen();

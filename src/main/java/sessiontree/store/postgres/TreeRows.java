@@ -17,7 +17,7 @@ import sessiontree.store.PartialTree;
 import sessiontree.store.Tree;
 
 /** Reads the trees of complete sessions, part by part, and makes trees of open sessions. */
-final class Trees {
+final class TreeRows {
   /** Size of each part of a tree except the last. */
   static final int PART_BYTES = 256 << 10;
 
@@ -29,7 +29,7 @@ final class Trees {
   private final Path folder;
   private final long memoryBytes;
 
-  Trees(Connections connections, Path folder, long memoryBytes) {
+  TreeRows(Connections connections, Path folder, long memoryBytes) {
     this.connections = connections;
     this.folder = folder;
     this.memoryBytes = memoryBytes;
@@ -59,7 +59,7 @@ final class Trees {
 
   /** Returns the tree so far of a session that is open or has ended, as of one moment. */
   Optional<PartialTree> partial(String id) throws IOException {
-    for (long gone = 0; ; ) {
+    for (long failedBorn = 0; ; ) {
       Unfinished session =
           Sql.first(connections.run(connection -> Unfinished.read(connection, List.of(id))));
       if (session == null) {
@@ -68,10 +68,10 @@ final class Trees {
       try {
         return Optional.of(partial(session));
       } catch (IOException e) { // the session may have become complete meanwhile
-        if (gone == session.born()) {
+        if (failedBorn == session.born()) {
           throw e;
         }
-        gone = session.born();
+        failedBorn = session.born();
       }
     }
   }
