@@ -70,7 +70,7 @@ final class Follower {
         }
         lookUp(notified(connection));
       } catch (SQLException | IOException | RuntimeException e) {
-        LOG.debug("other servers' changes cannot be seen, tried again", e);
+        LOG.debug("looking up watched sessions failed, retrying", e);
         Connections.close(connection);
         connection = null;
         pause();
@@ -142,11 +142,11 @@ final class Follower {
             try {
               connections.run(connection -> publish(connection, all));
             } catch (IOException | RuntimeException e) {
-              LOG.debug("other servers are not notified", e);
+              LOG.debug("notifying other servers failed", e);
             }
           });
     } catch (RejectedExecutionException e) {
-      LOG.debug("other servers are not notified any more", e);
+      LOG.debug("the store is closed, and other servers are not notified", e);
     }
   }
 

@@ -139,7 +139,7 @@ final class Lane {
       try {
         store(group);
       } catch (RuntimeException e) { // a bug: OPEN will say what is stored
-        LOG.error("a group failed", e);
+        LOG.error("storing a group of appends failed", e);
         failAll(group, Outcome.UNKNOWN);
       }
       if (connection != null) {
@@ -205,7 +205,7 @@ final class Lane {
     takeBorns();
     statement = new AppendStatement(connection);
     if (failing) {
-      LOG.info("the database takes messages again");
+      LOG.info("the database accepts writes again");
     }
     synchronized (lock) {
       failing = false;
@@ -235,7 +235,8 @@ final class Lane {
     Connections.close(connection);
     connection = null;
     if (!failing) {
-      LOG.error("the database takes nothing: {}", Sql.message(cause));
+      LOG.error(
+          "the database does not accept writes, retrying every second: {}", Sql.message(cause));
     }
     nextTryNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(RETRY_MILLIS);
     synchronized (lock) {

@@ -81,20 +81,22 @@ public final class PostgresStore implements SessionStore, Listable, Expirable {
     this.upkeep = new Upkeep(connections, finisher, openSessions, node, options);
     Outcomes outcomes = new Outcomes(results, awaiting, finisher, follower, openSessions);
     Counter conflicts =
-        metrics.counter("engine_conflicts", "Appends that another server's came before.");
+        metrics.counter(
+            "engine_conflicts",
+            "Changes, one per session and group, that came after another server's.");
     for (int i = 0; i < LANES; i++) {
       String lane = node + "-" + i;
       lanes[i] = new Lane(lane, connections, outcomes, metrics.forceSeconds, conflicts, options);
     }
     metrics.gauge(
-        "engine_healthy", "Whether the database takes messages.", () -> healthy() ? 1 : 0);
+        "engine_healthy", "Whether the database accepts writes.", () -> healthy() ? 1 : 0);
     metrics.gauge(
         "engine_in_doubt",
         "Lanes that do not know yet whether their last group is stored.",
         () -> List.of(lanes).stream().filter(Lane::isDoubting).count());
     metrics.gauge(
         "engine_lease_held",
-        "Whether this server takes away what was deleted.",
+        "Whether this server holds the sweeper lease.",
         () -> upkeep.leads() ? 1 : 0);
   }
 

@@ -23,7 +23,7 @@ final class Results implements AutoCloseable {
     try {
       result.run();
     } catch (RuntimeException e) {
-      LOG.error("a result could not be given", e);
+      LOG.error("an append's callback failed", e);
     }
   }
 
@@ -33,7 +33,7 @@ final class Results implements AutoCloseable {
     thread.shutdown();
     try {
       if (!thread.awaitTermination(1, TimeUnit.MINUTES)) {
-        LOG.error("not all results were given");
+        LOG.error("closed with callbacks still pending after 1 minute");
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -43,7 +43,7 @@ final class Schema {
             Sql.query(connection, "SELECT version FROM sessiontree.meta", row -> row.getInt(1)));
     refuse(
         !Objects.equals(version, VERSION),
-        "its tables are of version " + version + "; known is " + VERSION);
+        "the schema has version " + version + "; this server supports version " + VERSION);
   }
 
   private static void refuse(boolean wrong, String why) throws IOException {
@@ -64,7 +64,7 @@ final class Schema {
       String tables = "SELECT 1 FROM pg_tables WHERE schemaname = 'sessiontree'";
       if (Sql.query(connection, tables, row -> true).isEmpty()) {
         statement.execute(text());
-        LOG.info("the tables are made");
+        LOG.info("created the tables in schema sessiontree");
       }
       connection.commit();
     } catch (SQLException e) {

@@ -105,7 +105,7 @@ final class Sql {
   /** Throws on a warning, such as an unreplicated commit, which may be lost with this primary. */
   static void check(SQLWarning warning) throws SQLException {
     if (warning != null) {
-      throw new SQLException("it may not be replicated", "01000", warning);
+      throw new SQLException("the commit may not be replicated", "01000", warning);
     }
   }
 

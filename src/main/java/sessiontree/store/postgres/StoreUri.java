@@ -31,7 +31,8 @@ record StoreUri(String url, String user, String password) {
     }
     String query = uri.group(5) == null ? "" : uri.group(5);
     if (query.matches("(?i).*[?&](user|password)=.*")) {
-      throw new IllegalArgumentException("user and password stand before the host");
+      throw new IllegalArgumentException(
+          "user and password must be before the host, not in the query");
     }
     String own = uri.group(2);
     return new StoreUri(

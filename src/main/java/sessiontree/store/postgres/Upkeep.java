@@ -97,14 +97,14 @@ final class Upkeep {
       }
     } catch (SQLException | IOException e) {
       if (!failing) {
-        LOG.warn("the database cannot be looked after, tried again: {}", e.getMessage());
+        LOG.warn("an upkeep round failed, retrying: {}", e.getMessage());
       }
       failing = true;
       leads = false;
       Connections.close(connection);
       connection = null;
     } catch (RuntimeException e) {
-      LOG.error("upkeep failed, tried again", e);
+      LOG.error("an upkeep round failed, retrying", e);
     }
   }
 

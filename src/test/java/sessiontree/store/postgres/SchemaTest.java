@@ -59,7 +59,7 @@ class SchemaTest {
     servers.sql(0, "versions", "UPDATE sessiontree.meta SET version = 2");
     assertThatIOException()
         .isThrownBy(() -> open(uri, null))
-        .withMessage("its tables are of version 2; known is 1");
+        .withMessage("the schema has version 2; this server supports version 1");
   }
 
   @ParameterizedTest
