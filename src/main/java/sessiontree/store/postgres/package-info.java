@@ -61,7 +61,9 @@
  * through {@link sessiontree.sort.ExternalSort} into parts with a commit each; the last commit sets
  * phase 3. A server renews {@code claimed} while it makes a tree. A session that was not claimed
  * for ten seconds is taken over by another server. Two servers that finish the same session do no
- * harm, as its entries do not change any more and phase 3 is set only once.
+ * harm, as its entries do not change any more and phase 3 is set only once. A session whose tree
+ * cannot be written, such as one with missing entries, is logged once; its server keeps the claim
+ * and retries every second, until the session is deleted.
  *
  * <h2>What a crash can leave</h2>
  *
