@@ -26,6 +26,7 @@ import sessiontree.PostgresServers;
 import sessiontree.metrics.Metrics;
 import sessiontree.store.Answered;
 import sessiontree.store.Appender;
+import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStoreContract;
 
@@ -85,11 +86,11 @@ class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
   }
 
   @Test
-  void sessionWhoseEntriesAreDamaged_holdsUpNoOther() throws Exception {
+  void sessionWhoseEntriesAreDamaged_holdsUpNoOther_andCanBeDeleted() throws Exception {
     Appender damaged = appender("damaged");
     damaged.append(message(start(1), event(2, "x"))).assertStored();
     servers.sql(0, "contract", "UPDATE sessiontree.entry SET children = '\\x00'");
-    damaged.append(message(end(3)));
+    Answered ending = damaged.append(message(end(3)));
 
     List<Answered> others = new ArrayList<>();
     for (int i = 0; i < 50; i++) {
@@ -100,6 +101,10 @@ class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
     }
     assertThat(store.state("damaged").phase()).isEqualTo(Phase.ENDED);
     assertThat(store.tree("s49")).isPresent();
+
+    damaged.delete().assertStored();
+    ending.assertNoTree();
+    assertThat(store.state("damaged")).isEqualTo(SessionState.NEW);
   }
 
   @Test
