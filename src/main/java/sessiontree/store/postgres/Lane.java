@@ -43,7 +43,7 @@ final class Lane {
   private final Object lock = new Object();
 
   // Guarded by lock.
-  private ArrayDeque<Queued> queue = new ArrayDeque<>();
+  private final ArrayDeque<Queued> queue = new ArrayDeque<>();
   private boolean closing;
 
   /**
