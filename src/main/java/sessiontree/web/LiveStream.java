@@ -35,7 +35,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   private static final int PART_BYTES = 16 << 10;
   private static final long COMMENT_NANOS = TimeUnit.SECONDS.toNanos(15);
 
-  /** How many trees a stream sends at most; it sends another when the store forgets the order. */
+  /** How many trees a stream sends at most until it has caught up with the session. */
   private static final int MAX_SNAPSHOTS = 4;
 
   /** Bytes at the beginning of a tree that include its start, whose length is limited. */
@@ -66,7 +66,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   private Cursor tail; // children stored after those sent, or null
   private boolean watching;
   private long sent; // number of children sent, or known to the client
-  private int snapshots;
+  private int snapshots; // number of trees opened since the stream had caught up
   private boolean finished;
   private boolean last; // whether the last part is written
 
@@ -239,7 +239,9 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
       return;
     }
     tail = null;
-    if (!watching) { // batches are queued from now on; follow() gets those before
+    if (watching) {
+      snapshots = 0;
+    } else { // batches are queued from now on; follow() gets those before
       watching = true;
       session.watch(this);
       follow();
