@@ -19,6 +19,7 @@ import sessiontree.event.ProblemException;
 import sessiontree.event.SessionId;
 import sessiontree.metrics.Metrics;
 import sessiontree.session.Sessions;
+import sessiontree.store.RunningClock;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore;
@@ -41,6 +42,7 @@ final class Live extends Handler.Wrapper {
   private final SessionStore store;
   private final Sessions sessions;
   private final Executor snapshots;
+  private final RunningClock time;
   private final CounterDataPoint slow;
   private volatile boolean closing;
 
@@ -49,10 +51,16 @@ final class Live extends Handler.Wrapper {
    *
    * @param snapshots writes partial trees, few at a time
    */
-  Live(SessionStore store, Sessions sessions, Executor snapshots, Metrics metrics) {
+  Live(
+      SessionStore store,
+      Sessions sessions,
+      Executor snapshots,
+      RunningClock time,
+      Metrics metrics) {
     this.store = store;
     this.sessions = sessions;
     this.snapshots = snapshots;
+    this.time = time;
     this.slow = metrics.connectionsDropped.labelValues("slow_watcher");
     metrics.gauge("watchers", "Clients that watch a session live.", streams::size);
   }
@@ -116,6 +124,10 @@ final class Live extends Handler.Wrapper {
 
   Executor snapshots() {
     return snapshots;
+  }
+
+  RunningClock time() {
+    return time;
   }
 
   void begun(LiveStream stream) {

@@ -73,7 +73,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   private volatile Hangup hangup;
   private volatile boolean opening = true; // while true, the opening thread owns those above
   private volatile ProblemException refusal; // the response if nothing was sent before
-  private volatile long sentNanos = System.nanoTime();
+  private volatile long sentNanos;
 
   // All guarded by this.
   private End end;
@@ -84,6 +84,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   LiveStream(Live live, Session session, Request request, Response response, Callback callback) {
     super(callback);
     this.live = live;
+    this.sentNanos = live.time().nanos();
     this.queue = new WatchQueue(live);
     this.session = session;
     this.request = request;
@@ -188,7 +189,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     if (last) {
       hangup.cancel();
     }
-    sentNanos = System.nanoTime();
+    sentNanos = live.time().nanos();
     response.write(last, events.take(), this);
     return Action.SCHEDULED;
   }

@@ -13,6 +13,7 @@ import sessiontree.session.Message;
 import sessiontree.session.Reply;
 import sessiontree.session.Session;
 import sessiontree.session.Sessions;
+import sessiontree.store.RunningClock;
 
 /**
  * Changes sessions for HTTP requests, and gives each request an outcome within about ten seconds,
@@ -23,6 +24,7 @@ final class Posting {
 
   private final Sessions sessions;
   private final Executor executor;
+  private final RunningClock time;
   private final Set<Asked> waiting = ConcurrentHashMap.newKeySet();
 
   /**
@@ -37,9 +39,10 @@ final class Posting {
    * @param executor completes futures, as the thread that delivers a reply must not wait for a
    *     client
    */
-  Posting(Sessions sessions, Executor executor) {
+  Posting(Sessions sessions, Executor executor, RunningClock time) {
     this.sessions = sessions;
     this.executor = executor;
+    this.time = time;
   }
 
   /**
@@ -59,7 +62,7 @@ final class Posting {
     if (before != null) {
       throw before.refusal();
     }
-    return post(id, writer, message, System.nanoTime());
+    return post(id, writer, message, time.nanos());
   }
 
   private CompletableFuture<Outcome> post(
@@ -89,7 +92,7 @@ final class Posting {
    */
   CompletableFuture<Outcome> delete(String id, String expectedTag)
       throws ProblemException, IOException {
-    Asked asked = new Asked(sessions.acquire(id), true, System.nanoTime());
+    Asked asked = new Asked(sessions.acquire(id), true, time.nanos());
     waiting.add(asked);
     asked.session.delete(expectedTag, asked);
     return asked.known.thenApply(unused -> asked.outcome());

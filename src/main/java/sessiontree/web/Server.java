@@ -4,17 +4,21 @@ import io.javalin.Javalin;
 import io.javalin.config.JavalinConfig;
 import io.javalin.http.Handler;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongConsumer;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import sessiontree.metrics.Metrics;
 import sessiontree.session.Sessions;
 import sessiontree.store.DaemonThreads;
@@ -23,6 +27,7 @@ import sessiontree.store.SessionStore;
 
 /** The HTTP server: configures every route, and the handlers in front of the routes. */
 public final class Server implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Server.class);
   private static final Duration SHUTDOWN = Duration.ofSeconds(5);
   private static final int DEFAULT_SELECTORS = -1;
 
@@ -81,9 +86,9 @@ public final class Server implements AutoCloseable {
             settings.requestTimeout(),
             time,
             metrics);
-    this.posting = new Posting(sessions, task -> pool.execute(task));
+    this.posting = new Posting(sessions, task -> pool.execute(task), time);
     this.trees = new Trees(store, sessions, snapshots);
-    this.live = new Live(store, sessions, snapshots, metrics);
+    this.live = new Live(store, sessions, snapshots, time, metrics);
     this.javalin = Javalin.create(this::configure);
   }
 
@@ -97,8 +102,7 @@ public final class Server implements AutoCloseable {
     spareJmx();
     Server server = new Server(store, sessions, settings, metrics);
     server.javalin.start();
-    ScheduledFuture<?> unused =
-        server.clock.scheduleAtFixedRate(server::tick, 1, 1, TimeUnit.SECONDS);
+    server.checkTimeLimits();
     return server;
   }
 
@@ -118,17 +122,25 @@ public final class Server implements AutoCloseable {
     return javalin.port();
   }
 
-  private void tick() {
-    try {
-      long now = time.nanos();
-      connections.tick(now);
-      bodies.tick(now);
-      streams.tick(now);
-      live.tick(System.nanoTime());
-      posting.tick(System.nanoTime());
-    } catch (OutOfMemoryError e) { // the scheduler would swallow it
-      Problems.endIfOutOfMemory(e);
+  private void checkTimeLimits() {
+    for (LongConsumer check :
+        List.<LongConsumer>of(
+            connections::tick, bodies::tick, streams::tick, live::tick, posting::tick)) {
+      ScheduledFuture<?> unused =
+          clock.scheduleAtFixedRate(guarded(check, time), 1, 1, TimeUnit.SECONDS);
     }
+  }
+
+  /** Returns a task that catches failures, as the scheduler never runs a failed task again. */
+  static Runnable guarded(LongConsumer check, RunningClock time) {
+    return () -> {
+      try {
+        check.accept(time.nanos());
+      } catch (Throwable e) {
+        Problems.endIfOutOfMemory(e);
+        LOG.error("a check of time limits failed", e);
+      }
+    };
   }
 
   /**

@@ -22,6 +22,7 @@ import sessiontree.sort.Cursor;
 import sessiontree.sort.SessionBuffer;
 import sessiontree.store.MemoryTree;
 import sessiontree.store.PartialTree;
+import sessiontree.store.RunningClock;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionStore;
 
@@ -102,7 +103,7 @@ class LiveStreamTest {
     SessionStore store = store();
     Metrics metrics = new Metrics();
     Sessions sessions = new Sessions(store, 1, metrics);
-    Live live = new Live(store, sessions, direct, metrics);
+    Live live = new Live(store, sessions, direct, new RunningClock(() -> 0), metrics);
     return new LiveStream(live, sessions.acquire("a"), request(), response(), Callback.NOOP);
   }
 
