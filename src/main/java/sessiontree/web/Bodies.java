@@ -273,7 +273,7 @@ final class Bodies extends Handler.Wrapper {
 
     private void fail(Throwable cause) {
       if (cause instanceof TimeoutException) {
-        drop("slow_body");
+        drop();
       } else if (end(0)) { // the client disconnected, or sent invalid HTTP
         callback.failed(cause);
       }
@@ -290,7 +290,7 @@ final class Bodies extends Handler.Wrapper {
       if (waited) {
         refuse(noRoom());
       } else if (late) {
-        drop("slow_body");
+        drop();
       }
     }
 
@@ -301,10 +301,15 @@ final class Bodies extends Handler.Wrapper {
     }
 
     @Override
-    public void drop(String reason) {
-      slow.inc();
-      response.getHeaders().put(HttpHeader.CONNECTION, "close");
-      refuse(new ProblemException(Problem.REQUEST_TIMEOUT, "the body did not come in time"));
+    public void drop() {
+      if (end(0)) {
+        slow.inc();
+        response.getHeaders().put(HttpHeader.CONNECTION, "close");
+        Problems.respond(
+            response,
+            callback,
+            new ProblemException(Problem.REQUEST_TIMEOUT, "the body did not come in time"));
+      }
     }
 
     /** Called when the request has its response, or has failed. */

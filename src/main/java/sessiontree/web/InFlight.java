@@ -22,8 +22,8 @@ final class InFlight {
     /** Resumes reading. Returns false if the reader is not waiting any more. */
     boolean admit();
 
-    /** Cuts the client off. */
-    void drop(String reason);
+    /** Cuts the client off, as its message takes too long. */
+    void drop();
   }
 
   /** How long the exempt reader may take for its message. */
@@ -184,7 +184,7 @@ final class InFlight {
       tooSlow = exempt != null && nowNanos - exemptNanos > EXEMPT_NANOS ? exempt : null;
     }
     if (tooSlow != null) {
-      tooSlow.drop("slow_message");
+      tooSlow.drop();
     }
   }
 }

@@ -58,6 +58,8 @@ final class StreamConnection
   /** How long the peer may take to respond to a close. */
   private static final long LINGER_NANOS = 5_000_000_000L;
 
+  private static final String SLOW_MESSAGE = "slow_message"; // reason in metrics and logs
+
   private static final AtomicLong NAMES = new AtomicLong();
 
   private final long name = NAMES.incrementAndGet(); // in logs
@@ -440,7 +442,7 @@ final class StreamConnection
       if (nowNanos - heardNanos > SILENCE_NANOS) {
         reason = "silent";
       } else if (partialBytes > 0 && nowNanos - partialNanos > messageNanos) {
-        reason = "slow_message";
+        reason = SLOW_MESSAGE;
       }
       ping = nowNanos - pingedNanos > PING_NANOS;
       pingedNanos = ping ? nowNanos : pingedNanos;
@@ -457,7 +459,11 @@ final class StreamConnection
   }
 
   @Override
-  public void drop(String reason) {
+  public void drop() {
+    drop(SLOW_MESSAGE);
+  }
+
+  private void drop(String reason) {
     LOG.info("session={} connection={} dropped reason={}", sessionId, name, reason);
     streams.countDropped(reason);
     output.abort();

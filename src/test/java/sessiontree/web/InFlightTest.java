@@ -34,7 +34,7 @@ class InFlightTest {
     }
 
     @Override
-    public void drop(String reason) {
+    public void drop() {
       dropped.add(name);
     }
   }
