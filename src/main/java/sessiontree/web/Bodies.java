@@ -76,7 +76,7 @@ final class Bodies extends Handler.Wrapper {
     }
     try {
       if (request.getLength() > maxMessageBytes) {
-        throw tooBig();
+        throw Problems.tooBig(maxMessageBytes);
       }
       Body body = new Body(request, response, callback, isGzip(request));
       Request.addCompletionListener(request, failure -> body.completed());
@@ -103,12 +103,6 @@ final class Bodies extends Handler.Wrapper {
           Problem.UNSUPPORTED_ENCODING, "a body is sent as it is, or with Content-Encoding: gzip");
     }
     return !codings.isEmpty();
-  }
-
-  private ProblemException tooBig() {
-    return new ProblemException(
-        Problem.MESSAGE_TOO_BIG,
-        "a message has at most " + maxMessageBytes + " bytes; this one has more");
   }
 
   private static ProblemException noRoom() {
@@ -179,7 +173,7 @@ final class Bodies extends Handler.Wrapper {
         chunk.release();
         counted(bytes.allocated());
         if (bytes.length() > maxMessageBytes) {
-          refuse(tooBig());
+          refuse(Problems.tooBig(maxMessageBytes));
         } else if (last) {
           handle();
         }
@@ -255,7 +249,7 @@ final class Bodies extends Handler.Wrapper {
           new GZIPInputStream(new ByteArrayInputStream(bytes.array(), 0, bytes.length()))) {
         byte[] body = in.readNBytes(maxMessageBytes + 1);
         if (body.length > maxMessageBytes) {
-          throw tooBig();
+          throw Problems.tooBig(maxMessageBytes);
         }
         return body;
       } catch (IOException e) {

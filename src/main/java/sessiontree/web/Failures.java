@@ -29,14 +29,14 @@ final class Failures {
 
   private static void storageFailed(IOException e, Context ctx) {
     LOG.error("{}: {}", shown(ctx), e.toString());
-    Problems.respond(
-        ctx, new ProblemException(Problem.STORAGE_UNAVAILABLE, "what is stored cannot be read"));
+    Problems.respond(ctx, Problems.unreadable());
   }
 
   private static void failed(Exception e, Context ctx) {
     LOG.error("{} failed", shown(ctx), e);
     String problem =
-        "{\"title\":\"The server failed\",\"status\":500,\"code\":\"internal\",\"detail\":\"see its log\"}";
+        "{\"title\":\"The server failed\",\"status\":500,\"code\":\"internal\",\"detail\":\"see its"
+            + " log\"}";
     Responses.setShort(
         ctx.status(500), Problems.CONTENT_TYPE, problem.getBytes(StandardCharsets.US_ASCII));
   }

@@ -14,7 +14,6 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 import sessiontree.event.SessionId;
 import sessiontree.metrics.Metrics;
@@ -75,7 +74,7 @@ final class Live extends Handler.Wrapper {
     try {
       SessionState state = store.state(SessionId.check(id));
       if (state.phase() == Phase.NEW) {
-        throw notFound(id);
+        throw Problems.notFound(id);
       }
       long seen = lastSeen(request);
       if (state.phase() == Phase.COMPLETE && seen == state.entries() - 2) {
@@ -86,9 +85,8 @@ final class Live extends Handler.Wrapper {
       response.getHeaders().put(HttpHeader.CONTENT_TYPE, "text/event-stream;charset=utf-8");
       response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-store");
       response.getHeaders().put("X-Accel-Buffering", "no"); // or nginx would buffer events
-      if (head) { // in two writes, or Jetty sends Content-Length: 0
-        Callback end = Callback.from(() -> response.write(true, null, callback), callback::failed);
-        response.write(false, null, end);
+      if (head) {
+        Responses.endWithoutLength(response, callback);
         return true;
       }
       new LiveStream(this, sessions.acquire(id), request, response, callback).start(seen);
@@ -96,17 +94,9 @@ final class Live extends Handler.Wrapper {
       Problems.respond(response, callback, e);
     } catch (IOException e) {
       LOG.error("session={} cannot be read: {}", id, e.toString());
-      Problems.respond(response, callback, unreadable());
+      Problems.respond(response, callback, Problems.unreadable());
     }
     return true;
-  }
-
-  static ProblemException notFound(String id) {
-    return new ProblemException(Problem.SESSION_NOT_FOUND, "nothing is stored of session " + id);
-  }
-
-  static ProblemException unreadable() {
-    return new ProblemException(Problem.STORAGE_UNAVAILABLE, "what is stored cannot be read");
   }
 
   /** Returns the id of the last event that the client has seen; -1 for none, 0 if not valid. */

@@ -124,7 +124,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
                 openNow(again);
               } catch (IOException | RuntimeException e) {
                 LOG.warn("session={} cannot be watched: {}", session.id(), e.toString());
-                refusal = Live.unreadable();
+                refusal = Problems.unreadable();
                 stop();
               }
               opening = false;
@@ -141,7 +141,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     snapshot =
         partial.isPresent() ? partial.get().tree() : live.store().tree(session.id()).orElse(null);
     if (snapshot == null) {
-      refusal = Live.notFound(session.id());
+      refusal = Problems.notFound(session.id());
       deleted();
       return;
     }

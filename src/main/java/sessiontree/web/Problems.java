@@ -69,6 +69,20 @@ final class Problems {
     }
   }
 
+  static ProblemException notFound(String id) {
+    return new ProblemException(Problem.SESSION_NOT_FOUND, "nothing is stored of session " + id);
+  }
+
+  static ProblemException unreadable() {
+    return new ProblemException(Problem.STORAGE_UNAVAILABLE, "what is stored cannot be read");
+  }
+
+  static ProblemException tooBig(int maxMessageBytes) {
+    return new ProblemException(
+        Problem.MESSAGE_TOO_BIG,
+        "a message has at most " + maxMessageBytes + " bytes; this one has more");
+  }
+
   /** Returns the body of a problem response. */
   static byte[] body(ProblemException e) {
     ObjectNode json = JSON.objectNode();

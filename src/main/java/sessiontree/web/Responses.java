@@ -65,6 +65,16 @@ final class Responses extends Handler.Wrapper {
     ctx.contentType(contentType).attribute(BODY, body);
   }
 
+  /**
+   * Ends a response without a body, for which Jetty must not send {@code Content-Length: 0}. It
+   * writes, and does not only complete the callback: if the response is still unsent then, and the
+   * thread is not the one that read the request, Jetty may complete the next request as well.
+   */
+  static void endWithoutLength(Response response, Callback callback) {
+    response.write(
+        false, null, Callback.from(() -> response.write(true, null, callback), callback::failed));
+  }
+
   @Override
   public boolean handle(Request request, Response response, Callback callback) throws Exception {
     return super.handle(request, new Whole(request, response), callback);

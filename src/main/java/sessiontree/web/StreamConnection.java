@@ -198,7 +198,7 @@ final class StreamConnection
     }
     if (part.remaining() > maxMessageBytes - partial.length()) {
       clearPartial();
-      receive(0, null, tooBig());
+      receive(0, null, Problems.tooBig(maxMessageBytes));
       closeWith(CloseStatus.MESSAGE_TOO_LARGE);
     } else if (!frame.isFin()) {
       addPartial(part);
@@ -265,12 +265,6 @@ final class StreamConnection
     } catch (ProblemException e) {
       receive(length, null, e);
     }
-  }
-
-  private ProblemException tooBig() {
-    return new ProblemException(
-        Problem.MESSAGE_TOO_BIG,
-        "a message has at most " + maxMessageBytes + " bytes; this one has more");
   }
 
   /** Puts a message into the mailbox. */

@@ -36,7 +36,6 @@ import sessiontree.store.Tree;
  */
 final class Trees extends Handler.Wrapper {
   private static final Logger LOG = LoggerFactory.getLogger(Trees.class);
-  private static final String JSON = "application/json";
 
   /** A private cache may keep a tree, but must check on each use that it still exists. */
   private static final String CACHING = "private, no-cache";
@@ -49,7 +48,7 @@ final class Trees extends Handler.Wrapper {
 
   private final SessionStore store;
   private final Sessions sessions;
-  private final Set<Reading> waiting = ConcurrentHashMap.newKeySet();
+  private final Set<PendingGet> waiting = ConcurrentHashMap.newKeySet();
   private final Executor snapshots;
   private volatile boolean closing;
 
@@ -71,135 +70,130 @@ final class Trees extends Handler.Wrapper {
         || !(HttpMethod.GET.is(request.getMethod()) || HttpMethod.HEAD.is(request.getMethod()))) {
       return super.handle(request, response, callback);
     }
-    new Reading(request, response, callback).find(id);
+    new PendingGet(id, request, response, callback).start();
     return true;
   }
 
   /** Ends all waits; each request gets a response with what is stored now. */
   void shutDown() {
     closing = true;
-    waiting.forEach(Reading::wake);
+    waiting.forEach(PendingGet::wake);
+  }
+
+  /** A step towards a response. */
+  private interface Step {
+    void run() throws ProblemException, IOException;
   }
 
   /** A request that has no response yet. */
-  private final class Reading implements Session.Watcher {
+  private final class PendingGet implements Session.Watcher {
     private final Request request;
     private final Response response;
     private final Callback callback;
+    private final String id;
 
-    // Written once, before the request waits.
-    private String id;
-    private Session session;
+    private Session session; // written once, before the request waits
 
-    // Guarded by this.
+    // Written once, while holding the lock that wake() takes.
     private Scheduler.Task timeout;
     private Hangup hangup;
+
+    /** Whether the wait has ended. Guarded by this. */
     private boolean awake;
 
-    Reading(Request request, Response response, Callback callback) {
+    PendingGet(String id, Request request, Response response, Callback callback) {
+      this.id = id;
       this.request = request;
       this.response = response;
       this.callback = callback;
     }
 
-    void find(String named) {
+    void start() {
       // Until a response is written, an idle connection is not the client's fault.
       request.addIdleTimeoutListener(idle -> false);
+      attempt(this::lookUp);
+    }
+
+    private void attempt(Step step) {
       try {
-        id = SessionId.check(named);
-        look();
+        step.run();
       } catch (ProblemException e) {
         Problems.respond(response, callback, e);
+      } catch (IOException e) {
+        LOG.error("session={} cannot be read: {}", id, e.toString());
+        Problems.respond(response, callback, Problems.unreadable());
       }
     }
 
-    private void look() {
-      try {
-        boolean partial = asksForPartial(request);
-        Tree tree = store.tree(id).orElse(null);
-        if (tree != null) {
-          send(tree);
-          return;
-        }
-        if (partial) {
-          snapshots.execute(this::respondPartially);
-          return;
-        }
-        long seconds = waitSeconds(request);
-        if (seconds > 0 && store.state(id).phase() != Phase.NEW) {
-          await(seconds);
-        } else {
-          respond();
-        }
-      } catch (ProblemException e) {
-        refuse(e);
-      } catch (IOException e) {
-        fail(e);
+    private void attemptOn(Executor executor, Step step) {
+      executor.execute(
+          () -> {
+            try {
+              attempt(step);
+            } catch (RuntimeException e) { // no caller would respond to the client
+              callback.failed(e);
+            }
+          });
+    }
+
+    private void lookUp() throws ProblemException, IOException {
+      SessionId.check(id);
+      boolean partial = asksForPartial(request);
+      Tree tree = store.tree(id).orElse(null);
+      if (tree != null) {
+        send(tree);
+        return;
+      }
+      if (partial) {
+        attemptOn(snapshots, this::respondPartially);
+        return;
+      }
+      long seconds = waitSeconds(request);
+      if (seconds > 0 && store.state(id).phase() != Phase.NEW) {
+        await(seconds);
+      } else {
+        respond();
       }
     }
 
     /** Responds with what is stored now: the tree, or the problem that there is none yet. */
-    private void respond() {
-      try {
-        SessionState state = store.state(id);
-        // Read after the state, as the tree may be published between the two.
-        Optional<Tree> tree = store.tree(id);
-        if (tree.isPresent()) {
-          send(tree.get());
-        } else if (state.phase() == Phase.NEW || state.phase() == Phase.COMPLETE) { // or deleted
-          throw new ProblemException(
-              Problem.SESSION_NOT_FOUND, "nothing is stored of session " + id);
-        } else {
-          throw new ProblemException(
-                  Problem.SESSION_IN_PROGRESS,
-                  "session " + id + " has no SESSION_END yet; its tree comes with it")
-              .with("entries", state.entries());
-        }
-      } catch (ProblemException e) {
-        refuse(e);
-      } catch (IOException e) {
-        fail(e);
+    private void respond() throws ProblemException, IOException {
+      SessionState state = store.state(id);
+      // Read after the state, as the tree may be published between the two.
+      Optional<Tree> tree = store.tree(id);
+      if (tree.isPresent()) {
+        send(tree.get());
+      } else if (state.phase() == Phase.NEW || state.phase() == Phase.COMPLETE) { // or deleted
+        throw Problems.notFound(id);
+      } else {
+        throw new ProblemException(
+                Problem.SESSION_IN_PROGRESS,
+                "session " + id + " has no SESSION_END yet; its tree comes with it")
+            .with("entries", state.entries());
       }
     }
 
     /** Responds with the tree so far. */
-    private void respondPartially() {
-      try {
-        PartialTree partial = store.partial(id).orElse(null);
-        if (partial == null) { // complete or deleted meanwhile
-          respondOrFail();
-          return;
-        }
-        response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-store");
-        response.getHeaders().add(HttpHeader.VARY, "Accept-Encoding");
-        write(partial.tree(), Gzip.isAccepted(request.getHeaders()));
-      } catch (IOException e) {
-        fail(e);
-      } catch (RuntimeException e) {
-        callback.failed(e);
+    private void respondPartially() throws ProblemException, IOException {
+      PartialTree partial = store.partial(id).orElse(null);
+      if (partial == null) { // complete or deleted meanwhile
+        respond();
+        return;
       }
-    }
-
-    private void fail(IOException e) {
-      LOG.error("session={} cannot be read: {}", id, e.toString());
-      refuse(new ProblemException(Problem.STORAGE_UNAVAILABLE, "what is stored cannot be read"));
-    }
-
-    private void refuse(ProblemException e) {
-      Problems.respond(response, callback, e);
+      response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-store");
+      response.getHeaders().add(HttpHeader.VARY, "Accept-Encoding");
+      write(partial.tree(), Gzip.isAccepted(request.getHeaders()));
     }
 
     private void await(long seconds) throws ProblemException, IOException {
       session = sessions.acquire(id);
-      synchronized (this) {
+      synchronized (this) { // the wait cannot end before all of this is done
         timeout =
             request.getComponents().getScheduler().schedule(this::wake, seconds, TimeUnit.SECONDS);
+        hangup = Hangup.await(request, this::wake); // also on a half-close
+        waiting.add(this);
+        session.watch(this);
       }
-      waiting.add(this);
-      synchronized (this) { // a client that half-closes gets a response at once
-        hangup = Hangup.await(request, this::wake);
-      }
-      session.watch(this);
       if (closing) {
         wake();
       }
@@ -216,43 +210,20 @@ final class Trees extends Handler.Wrapper {
     }
 
     /** Ends the wait. Called by any thread; only the first call has an effect. */
-    private void wake() {
-      synchronized (this) {
-        if (awake) {
-          return;
-        }
+    private synchronized void wake() {
+      if (!awake) {
         awake = true;
-        timeout.cancel();
-      }
-      request
-          .getComponents()
-          .getExecutor()
-          .execute(
-              () -> {
-                cancelHangup();
-                waiting.remove(this);
-                session.unwatch(this);
-                sessions.release(session);
-                respondOrFail();
-              });
-    }
-
-    private void respondOrFail() {
-      try {
-        respond();
-      } catch (RuntimeException e) { // no caller would respond to the client
-        callback.failed(e);
+        attemptOn(request.getComponents().getExecutor(), this::endWait);
       }
     }
 
-    private void cancelHangup() {
-      Hangup awaited;
-      synchronized (this) {
-        awaited = hangup;
-      }
-      if (awaited != null) {
-        awaited.cancel();
-      }
+    private void endWait() throws ProblemException, IOException {
+      timeout.cancel();
+      hangup.cancel();
+      waiting.remove(this);
+      session.unwatch(this);
+      sessions.release(session);
+      respond();
     }
 
     private void send(Tree tree) throws IOException {
@@ -274,7 +245,7 @@ final class Trees extends Handler.Wrapper {
           request.getHeaders().getValuesList(HttpHeader.IF_NONE_MATCH), Set.of(tag))) {
         tree.close();
         response.setStatus(304);
-        endWithoutLength();
+        Responses.endWithoutLength(response, callback);
         return;
       }
       write(tree, gzip);
@@ -282,7 +253,7 @@ final class Trees extends Handler.Wrapper {
 
     private void write(Tree tree, boolean gzip) throws IOException {
       HttpFields.Mutable headers = response.getHeaders();
-      headers.put(HttpHeader.CONTENT_TYPE, JSON);
+      headers.put(HttpHeader.CONTENT_TYPE, Responses.JSON);
       if (gzip) {
         headers.put(HttpHeader.CONTENT_ENCODING, "gzip");
       } else {
@@ -291,23 +262,13 @@ final class Trees extends Handler.Wrapper {
       if (HttpMethod.HEAD.is(request.getMethod())) {
         tree.close();
         if (gzip) {
-          endWithoutLength();
+          Responses.endWithoutLength(response, callback);
         } else {
           response.write(true, null, callback);
         }
         return;
       }
       TreeSender.send(tree, gzip, response, callback);
-    }
-
-    /**
-     * Ends a response without a body, for which Jetty must not send {@code Content-Length: 0}. It
-     * writes, and does not only complete the callback: if the response is still unsent then, and
-     * the thread is not the one that read the request, Jetty may complete the next request as well.
-     */
-    private void endWithoutLength() {
-      response.write(
-          false, null, Callback.from(() -> response.write(true, null, callback), callback::failed));
     }
   }
 
