@@ -19,7 +19,6 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 import sessiontree.event.Utf8;
 import sessiontree.session.Message;
-import sessiontree.session.Reply;
 import sessiontree.session.Session;
 
 /**
@@ -32,12 +31,20 @@ import sessiontree.session.Session;
  * ({@link InFlight}). So TCP slows down a client that sends faster than the disk writes, or that
  * does not read.
  *
+ * <table>
+ * <caption>Where the bytes of a message are counted</caption>
+ * <tr><th>{@link PartialMessage}</th><td>until its last frame has come</td></tr>
+ * <tr><th>{@link Mailbox}</th><td>until it is submitted</td></tr>
+ * <tr><th>{@link Submission}</th><td>until all messages submitted with it have results</td></tr>
+ * <tr><th>{@link StreamOutput}</th><td>from the last frame until its result is written</td></tr>
+ * <tr><th>{@link InFlight}</th><td>from its first frame until its result is written</td></tr>
+ * </table>
+ *
  * <p>Jetty delivers frames one after another; store threads deliver results, in the order of the
  * messages. State that both touch is guarded by this. While this lock is held, only the output, the
  * {@link InFlight} and the mailbox are called.
  */
-final class StreamConnection
-    implements FrameHandler, Session.Watcher, InFlight.Reader, Mailbox.Owner {
+final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.Reader {
   private static final Logger LOG = LoggerFactory.getLogger(StreamConnection.class);
 
   /** In-flight bytes without a sent ACK at which no more frames are requested. */
@@ -68,7 +75,7 @@ final class StreamConnection
   private final String writer;
   private final int maxMessageBytes;
   private final int inputBytes;
-  private final Mailbox mailbox = new Mailbox(this);
+  private final Mailbox mailbox = new Mailbox();
 
   // Written once, when the connection is opened.
   private StreamOutput output;
@@ -285,38 +292,23 @@ final class StreamConnection
     if (many) {
       readMoreAtOnce();
     }
-    mailbox.submit();
+    submit();
   }
 
-  @Override
-  public void submit(List<Message> messages, int bytes, Reply reply) {
-    streams.countReceived(bytes - (long) messages.size() * MESSAGE_OVERHEAD_BYTES);
-    session.submit(writer, false, messages, reply);
+  /** Submits the messages of the mailbox, unless they wait for the result of earlier ones. */
+  private void submit() {
+    for (Mailbox.Burst next = mailbox.next(); next != null; next = mailbox.next()) {
+      List<Message> messages = next.messages();
+      streams.countReceived(next.bytes() - (long) messages.size() * MESSAGE_OVERHEAD_BYTES);
+      session.submit(writer, false, messages, new Submission(this, output, next));
+      mailbox.submitted();
+    }
   }
 
-  @Override
-  public void acknowledge(int messages, long entries, int freedBytes) {
-    output.acknowledge(messages, entries, freedBytes);
-  }
-
-  @Override
-  public void refuse(ProblemException problem, int freedBytes) {
-    output.refuse(problem, freedBytes);
-  }
-
-  @Override
-  public void giveUp(int freedBytes) {
-    output.settle(freedBytes);
-    closeWith(CloseStatus.SERVER_ERROR); // the next OPEN has the correct number
-  }
-
-  @Override
-  public void flush() {
-    output.flush();
-  }
-
-  @Override
-  public void settled(int messages) {
+  /** Called when all of the {@code messages} that were submitted together have their results. */
+  void settled(int messages) {
+    mailbox.settled();
+    submit();
     release(messages);
   }
 
@@ -387,7 +379,7 @@ final class StreamConnection
   // --- Closing.
 
   /** Drops further messages, and closes when all received ones have their results. */
-  private void closeWith(int code) {
+  void closeWith(int code) {
     synchronized (this) {
       draining = true;
     }
