@@ -4,8 +4,6 @@ import io.javalin.http.Context;
 import io.javalin.http.Handler;
 import java.io.IOException;
 import java.io.InputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
@@ -18,11 +16,13 @@ import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 
 /**
- * Serves the page and the browser client. Each file is read from the jar, compressed and hashed
- * once. Caches may keep the files but must revalidate them on each use, so that a new version of
- * the server shows its own page at once.
+ * Serves the page, the browser client, and the API documents. Each file is read from the jar,
+ * compressed and hashed once. Caches may keep all but the documents, but must revalidate them on
+ * each use, so that a new version of the server shows its own page at once.
  */
 final class Assets {
+  static final String OPENAPI = "openapi.json";
+  static final String ASYNCAPI = "asyncapi.json";
   static final String INDEX = "index.html";
   static final String CLIENT = "sessiontree.js";
   static final String TYPES = "sessiontree.d.ts";
@@ -48,6 +48,7 @@ final class Assets {
 
   private static final Map<String, String> CONTENT_TYPES =
       Map.of(
+          "json", Responses.JSON,
           "html", "text/html; charset=utf-8",
           "js", "text/javascript; charset=utf-8",
           "ts", "application/typescript; charset=utf-8",
@@ -56,8 +57,8 @@ final class Assets {
 
   /** Allows the page only the server's own files and data, nothing inline, and no framing. */
   private static final String POLICY =
-      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-          + " base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src"
+          + " 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
   /** Files that have been requested, by name. */
   private static final Map<String, Asset> READ = new ConcurrentHashMap<>();
@@ -67,14 +68,17 @@ final class Assets {
   /** A file's content and its entity tag, without quotes. */
   private record Asset(Responses.Body body, String tag) {
     static Asset read(String name) throws IOException {
-      try (InputStream in = Assets.class.getResourceAsStream("/sessiontree/page/" + name)) {
+      String folder = isDocument(name) ? "/sessiontree/web/" : "/sessiontree/page/";
+      try (InputStream in = Assets.class.getResourceAsStream(folder + name)) {
         byte[] bytes = in.readAllBytes();
-        byte[] hash = MessageDigest.getInstance("SHA-256").digest(bytes);
-        return new Asset(Responses.Body.of(bytes), HexFormat.of().formatHex(hash, 0, 16));
-      } catch (NoSuchAlgorithmException e) {
-        throw new AssertionError("every Java has SHA-256", e);
+        String tag = HexFormat.of().formatHex(Tokens.sha256(bytes), 0, 16);
+        return new Asset(Responses.Body.of(bytes), tag);
       }
     }
+  }
+
+  private static boolean isDocument(String name) {
+    return name.endsWith(".json");
   }
 
   static Handler get(String name) {
@@ -96,6 +100,11 @@ final class Assets {
       asset = Asset.read(name);
       READ.put(name, asset);
     }
+    String type = CONTENT_TYPES.get(name.substring(name.lastIndexOf('.') + 1));
+    if (isDocument(name)) {
+      Responses.set(ctx, type, asset.body);
+      return;
+    }
     boolean gzip = asset.body.gzip() != null && Gzip.isAccepted(acceptEncoding(ctx));
     String tag = '"' + asset.tag + (gzip ? "-gzip\"" : "\"");
     ctx.header("ETag", tag).header("Cache-Control", "no-cache");
@@ -108,7 +117,6 @@ final class Assets {
       ctx.status(304).res().setContentType(null);
       return;
     }
-    String type = CONTENT_TYPES.get(name.substring(name.lastIndexOf('.') + 1));
     Responses.set(ctx, type, asset.body);
   }
 

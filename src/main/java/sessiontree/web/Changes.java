@@ -95,10 +95,9 @@ final class Changes {
     if (ifMatch.isEmpty() || store.state(id).phase() == Phase.NEW) {
       return null;
     }
-    Tree tree = store.tree(id).orElse(null);
-    try (tree) {
+    try (Tree tree = store.tree(id).orElse(null)) {
       Preconditions.checkMatch(ifMatch, Trees.tags(Optional.ofNullable(tree)));
-      return tree == null ? null : tree.tag();
+      return tree.tag(); // without a tree, no condition holds
     }
   }
 

@@ -28,6 +28,7 @@ final class Gzip {
 
   private final CRC32 crc = new CRC32();
   private long size;
+  private boolean begun;
 
   /**
    * Returns whether {@code Accept-Encoding} accepts gzip, by name or by {@code *}, with a quality
@@ -66,7 +67,8 @@ final class Gzip {
   /** Returns the next part, compressed. */
   ByteBuffer compressed(ByteBuffer part, boolean last) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    if (size == 0) {
+    if (!begun) {
+      begun = true;
       bytes.writeBytes(HEAD);
     }
     int from = part.arrayOffset() + part.position();

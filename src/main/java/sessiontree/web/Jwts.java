@@ -19,7 +19,6 @@ import java.security.spec.InvalidKeySpecException;
 import java.security.spec.X509EncodedKeySpec;
 import java.util.Base64;
 import java.util.List;
-import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -149,7 +148,7 @@ public final class Jwts {
      */
     boolean allows(Role needed, String sessionId) {
       return needed != Role.ADMIN
-          && scopes.contains(needed.name().toLowerCase(Locale.ROOT))
+          && scopes.contains(needed.shown())
           && (session == null || session.equals(sessionId));
     }
   }

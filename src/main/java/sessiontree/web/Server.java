@@ -56,12 +56,7 @@ public final class Server implements AutoCloseable {
   private final Javalin javalin;
   private final RunningClock time = new RunningClock(System::nanoTime);
   private final ScheduledExecutorService clock =
-      Executors.newSingleThreadScheduledExecutor(
-          task -> {
-            Thread thread = new Thread(task, "clock");
-            thread.setDaemon(true);
-            return thread;
-          });
+      Executors.newSingleThreadScheduledExecutor(DaemonThreads.named("clock"));
 
   /** Two threads that write partial trees of open sessions; each sorts a session in memory. */
   private final ExecutorService snapshots =
@@ -184,8 +179,8 @@ public final class Server implements AutoCloseable {
     get(config, Route.STREAM, Streams::refuse); // requests without an upgrade
     get(config, Route.METRICS, monitoring::getMetrics);
     get(config, Route.HEALTH, monitoring::getHealth);
-    get(config, Route.OPENAPI, Documents.get("openapi.json"));
-    get(config, Route.ASYNCAPI, Documents.get("asyncapi.json"));
+    get(config, Route.OPENAPI, Assets.get(Assets.OPENAPI));
+    get(config, Route.ASYNCAPI, Assets.get(Assets.ASYNCAPI));
     get(config, Route.INDEX, Assets.get(Assets.INDEX));
     get(config, Route.PAGE, Assets::getOfPage);
     get(config, Route.CLIENT, Assets.get(Assets.CLIENT));
