@@ -110,6 +110,7 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
 
   @Override
   public boolean handle(Request request, Response response, Callback callback) throws Exception {
+    Route.match(request);
     Connection connection = request.getConnectionMetaData().getConnection();
     Head head = heads.get(connection);
     if (head == null) {

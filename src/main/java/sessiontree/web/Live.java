@@ -66,11 +66,11 @@ final class Live extends Handler.Wrapper {
 
   @Override
   public boolean handle(Request request, Response response, Callback callback) throws Exception {
-    String id = Route.LIVE.id(request.getHttpURI().getPath());
     boolean head = HttpMethod.HEAD.is(request.getMethod());
-    if (id == null || !(head || HttpMethod.GET.is(request.getMethod()))) {
+    if (Route.of(request) != Route.LIVE || !(head || HttpMethod.GET.is(request.getMethod()))) {
       return super.handle(request, response, callback);
     }
+    String id = Route.idOf(request);
     try {
       SessionState state = store.state(SessionId.check(id));
       if (state.phase() == Phase.NEW) {

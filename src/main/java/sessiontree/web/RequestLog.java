@@ -33,7 +33,7 @@ final class RequestLog {
   }
 
   void responded(Request request, int status, long nanos) {
-    Route known = Route.of(request.getHttpURI().getPath());
+    Route known = Route.of(request);
     String route = known == null ? OTHER : known.template;
     String method = METHODS.contains(request.getMethod()) ? request.getMethod() : OTHER;
     metrics.requestSeconds.labelValues(route, method, status / 100 + "xx").observe(nanos / 1e9);

@@ -3,6 +3,7 @@ package sessiontree.web;
 import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Set;
+import org.eclipse.jetty.server.Request;
 
 /** A permission that a token gives its bearer. */
 enum Role {
@@ -28,10 +29,10 @@ enum Role {
    * it, by the method and the undecoded path of the request line. An unknown path is never free,
    * and an unknown method needs {@link #ADMIN}.
    */
-  static Role neededFor(String method, String path) {
-    return switch (method) {
+  static Role neededFor(Request request) {
+    return switch (request.getMethod()) {
       case "GET", "HEAD", "OPTIONS" -> {
-        Route route = Route.of(path);
+        Route route = Route.of(request);
         yield FREE.contains(route) ? null : route == Route.STREAM ? WRITE : READ;
       }
       case "POST" -> WRITE;

@@ -6,6 +6,7 @@ import java.util.Map;
 import org.eclipse.jetty.http.pathmap.MatchedResource;
 import org.eclipse.jetty.http.pathmap.PathMappings;
 import org.eclipse.jetty.http.pathmap.UriTemplatePathSpec;
+import org.eclipse.jetty.server.Request;
 
 /** The paths of the API. They are matched against the undecoded path of the request line. */
 enum Route {
@@ -22,6 +23,9 @@ enum Route {
   PAGE("/page/{name}", "GET, HEAD"),
   CLIENT("/sessiontree.js", "GET, HEAD"),
   CLIENT_TYPES("/sessiontree.d.ts", "GET, HEAD");
+
+  /** The attribute of a request that holds its route. */
+  private static final String ATTRIBUTE = "sessiontree.route";
 
   private static final PathMappings<Route> ROUTES = new PathMappings<>();
 
@@ -46,25 +50,35 @@ enum Route {
     this.spec = new UriTemplatePathSpec(template);
   }
 
+  /** Finds the route of a request, once for all handlers. */
+  static void match(Request request) {
+    request.setAttribute(ATTRIBUTE, of(request.getHttpURI().getPath()));
+  }
+
+  /** Returns the route of a request, or null if there is none. */
+  static Route of(Request request) {
+    return (Route) request.getAttribute(ATTRIBUTE);
+  }
+
   /** Returns the route of {@code path}, or null if there is none. */
   static Route of(String path) {
     MatchedResource<Route> matched = path == null ? null : ROUTES.getMatched(path);
     return matched == null ? null : matched.getResource();
   }
 
-  /** Returns the decoded session id in {@code path}, valid or not; null if there is none. */
-  static String idOf(String path) {
-    Route route = of(path);
-    return route == null || !route.template.contains("{id}") ? null : route.id(path);
+  /** Returns the decoded session id in the path, valid or not; null if there is none. */
+  static String idOf(Request request) {
+    Route route = of(request);
+    return route == null ? null : route.id(request.getHttpURI().getPath());
   }
 
-  /** Returns the decoded id in a path of this route, valid or not; null for any other path. */
+  /** Returns the decoded id in a path of this route, valid or not; null if there is none. */
   String id(String path) {
     Map<String, String> parameters = path == null ? null : spec.getPathParams(path);
-    if (parameters == null) {
+    String id = parameters == null ? null : parameters.get("id");
+    if (id == null) {
       return null;
     }
-    String id = parameters.get("id");
     try {
       return URLDecoder.decode(id.replace("+", "%2B"), StandardCharsets.UTF_8);
     } catch (IllegalArgumentException e) {

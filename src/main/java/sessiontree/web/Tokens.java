@@ -36,8 +36,7 @@ final class Tokens {
 
   /** Refuses a request that needs a role that none of its tokens gives. */
   void check(Request request) throws ProblemException {
-    String path = request.getHttpURI().getPath();
-    Role needed = Role.neededFor(request.getMethod(), path);
+    Role needed = Role.neededFor(request);
     if (needed == null || isForEverybody(needed)) {
       return;
     }
@@ -51,7 +50,7 @@ final class Tokens {
       }
       known |= isOneOf(digest, Role.READ) || isOneOf(digest, Role.WRITE);
       Jwts.Grant grant = jwts.verify(token);
-      if (grant != null && grant.allows(needed, Route.idOf(path))) {
+      if (grant != null && grant.allows(needed, Route.idOf(request))) {
         return;
       }
       expired |= grant != null && grant.expired();

@@ -65,12 +65,11 @@ final class Trees extends Handler.Wrapper {
 
   @Override
   public boolean handle(Request request, Response response, Callback callback) throws Exception {
-    String id = Route.SESSION.id(request.getHttpURI().getPath());
-    if (id == null
+    if (Route.of(request) != Route.SESSION
         || !(HttpMethod.GET.is(request.getMethod()) || HttpMethod.HEAD.is(request.getMethod()))) {
       return super.handle(request, response, callback);
     }
-    new PendingGet(id, request, response, callback).start();
+    new PendingGet(Route.idOf(request), request, response, callback).start();
     return true;
   }
 
