@@ -41,12 +41,6 @@ final class Bodies extends Handler.Wrapper {
   /** Minimum average rate at which a client must have sent, once the request timeout has passed. */
   private static final long MIN_BYTES_A_SECOND = 1 << 10;
 
-  /** Time limit for a body, as for a stream's message, unless the request timeout is longer. */
-  private static final long MAX_NANOS = 60_000_000_000L;
-
-  /** Time limit for a body, or for its wait for room, while in-flight bytes are short. */
-  private static final long SHORT_NANOS = 10_000_000_000L;
-
   private static final Set<String> GZIP = Set.of("gzip", "x-gzip");
 
   private final InFlight inFlight;
@@ -278,7 +272,7 @@ final class Bodies extends Handler.Wrapper {
       boolean late;
       synchronized (this) {
         long nanos = nowNanos - sinceNanos;
-        waited = state == State.BLOCKED && nanos > SHORT_NANOS;
+        waited = state == State.BLOCKED && nanos > inFlight.messageNanos();
         late = state == State.READING && nanos > allowedNanos();
       }
       if (waited) {
@@ -291,7 +285,9 @@ final class Bodies extends Handler.Wrapper {
     /** Guarded by this. */
     private long allowedNanos() {
       long nanos = timeoutNanos + received * 1_000_000_000 / MIN_BYTES_A_SECOND;
-      return Math.min(nanos, inFlight.isShort() ? SHORT_NANOS : Math.max(MAX_NANOS, timeoutNanos));
+      long messageNanos = inFlight.messageNanos();
+      return Math.min(
+          nanos, inFlight.isShort() ? messageNanos : Math.max(messageNanos, timeoutNanos));
     }
 
     @Override

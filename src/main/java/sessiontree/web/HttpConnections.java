@@ -53,7 +53,8 @@ final class HttpConnections extends HttpConnectionFactory {
         fields++;
         if (fields > MAX_FIELDS) {
           throw new HttpException.RuntimeException(
-              HttpStatus.REQUEST_HEADER_FIELDS_TOO_LARGE_431, "more than 100 header fields");
+              HttpStatus.REQUEST_HEADER_FIELDS_TOO_LARGE_431,
+              "more than " + MAX_FIELDS + " header fields");
         }
         if (field.getHeader() == HttpHeader.UPGRADE) {
           upgrade = field;

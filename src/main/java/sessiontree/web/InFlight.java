@@ -26,8 +26,12 @@ final class InFlight {
     void drop();
   }
 
-  /** How long the exempt reader may take for its message. */
-  private static final long EXEMPT_NANOS = 10_000_000_000L;
+  private static final long MESSAGE_NANOS = 60_000_000_000L;
+
+  /**
+   * Time limit for a message while in-flight bytes are short, and for that of the exempt reader.
+   */
+  private static final long SHORT_MESSAGE_NANOS = 10_000_000_000L;
 
   private final long limit;
   private final RunningClock time;
@@ -177,11 +181,16 @@ final class InFlight {
     return crowded || held.get() > limit / 2;
   }
 
+  /** Returns how long a partial message may take until it is complete. */
+  long messageNanos() {
+    return isShort() ? SHORT_MESSAGE_NANOS : MESSAGE_NANOS;
+  }
+
   /** Called about once a second. Cuts off an exempt reader that holds up all others too long. */
   void tick(long nowNanos) {
     Reader tooSlow;
     synchronized (this) {
-      tooSlow = exempt != null && nowNanos - exemptNanos > EXEMPT_NANOS ? exempt : null;
+      tooSlow = exempt != null && nowNanos - exemptNanos > SHORT_MESSAGE_NANOS ? exempt : null;
     }
     if (tooSlow != null) {
       tooSlow.drop();

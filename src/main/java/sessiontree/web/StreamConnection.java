@@ -56,12 +56,6 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
   private static final long PING_NANOS = 20_000_000_000L;
   private static final long SILENCE_NANOS = 60_000_000_000L;
 
-  /** How long a partial message may take until it is complete. */
-  private static final long MESSAGE_NANOS = 60_000_000_000L;
-
-  /** How long a partial message may take while in-flight bytes are short. */
-  private static final long SHORT_MESSAGE_NANOS = 10_000_000_000L;
-
   /** How long the peer may take to respond to a close. */
   private static final long LINGER_NANOS = 5_000_000_000L;
 
@@ -419,15 +413,14 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
     String reason = null;
     boolean ping;
     synchronized (this) {
-      boolean isShort = streams.inFlight().isShort();
+      InFlight inFlight = streams.inFlight();
       if (!demanding) { // nothing can be heard of the client
         heardNanos = nowNanos;
-        partialNanos = isShort ? partialNanos : nowNanos; // if short, others need its room
+        partialNanos = inFlight.isShort() ? partialNanos : nowNanos; // others need its room
       }
-      long messageNanos = isShort ? SHORT_MESSAGE_NANOS : MESSAGE_NANOS;
       if (nowNanos - heardNanos > SILENCE_NANOS) {
         reason = "silent";
-      } else if (partialBytes > 0 && nowNanos - partialNanos > messageNanos) {
+      } else if (partialBytes > 0 && nowNanos - partialNanos > inFlight.messageNanos()) {
         reason = SLOW_MESSAGE;
       }
       ping = nowNanos - pingedNanos > PING_NANOS;

@@ -148,7 +148,11 @@ final class Streams implements WebSocketNegotiator {
             || query.chars().filter(c -> c == '&').count() >= MAX_PARAMETERS)) {
       throw new ProblemException(
           Problem.INVALID_PARAMETER,
-          "the query of a stream has at most 8 parameters and 4608 characters");
+          "the query of a stream has at most "
+              + MAX_PARAMETERS
+              + " parameters and "
+              + MAX_QUERY_CHARS
+              + " characters");
     }
   }
 
