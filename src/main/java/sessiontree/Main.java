@@ -134,8 +134,8 @@ public final class Main {
   }
 
   private void warnIfOpenToAll() throws IOException {
-    boolean write = config.writeTokens.isEmpty() && !config.jwts.areTaken();
-    boolean read = config.readTokens.isEmpty() && !config.jwts.areTaken();
+    boolean write = config.writeTokens.isEmpty() && !config.jwts.hasKeys();
+    boolean read = config.readTokens.isEmpty() && !config.jwts.hasKeys();
     if ((write || read) && !InetAddress.getByName(config.host).isLoopbackAddress()) {
       Logger log = LoggerFactory.getLogger(Main.class);
       log.warn(

@@ -31,7 +31,7 @@ final class Access extends Handler.Wrapper {
   public boolean handle(Request request, Response response, Callback callback) throws Exception {
     HttpFields.Mutable headers = response.getHeaders();
     try {
-      if (!tokens.areSet()) {
+      if (!tokens.areRequired()) {
         hosts.check(request);
       }
       cors.check(request, headers);

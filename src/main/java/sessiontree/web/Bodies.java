@@ -105,8 +105,7 @@ final class Bodies extends Handler.Wrapper {
         "too much is received and not stored yet; nothing of the message was stored");
   }
 
-  private boolean handleRead(Request request, Response response, Callback callback)
-      throws Exception {
+  private boolean passOn(Request request, Response response, Callback callback) throws Exception {
     return super.handle(request, response, callback);
   }
 
@@ -141,7 +140,7 @@ final class Bodies extends Handler.Wrapper {
     private boolean admitted; // may read once more, ahead of other waiting readers
     private long received;
     private long counted; // in-flight bytes for the partial body
-    private long message; // in-flight bytes for the complete body
+    private long messageBytes; // in-flight bytes for the complete body
 
     Body(Request request, Response response, Callback callback, boolean gzip) {
       this.request = request;
@@ -165,7 +164,7 @@ final class Bodies extends Handler.Wrapper {
         boolean last = chunk.isLast();
         bytes.add(chunk.getByteBuffer());
         chunk.release();
-        counted(bytes.allocated());
+        setCounted(bytes.allocated());
         if (bytes.length() > maxMessageBytes) {
           refuse(Problems.tooBig(maxMessageBytes));
         } else if (last) {
@@ -195,7 +194,7 @@ final class Bodies extends Handler.Wrapper {
       return true;
     }
 
-    private synchronized void counted(long held) {
+    private synchronized void setCounted(long held) {
       admitted = false;
       received = bytes.length();
       inFlight.add(held - counted);
@@ -209,12 +208,12 @@ final class Bodies extends Handler.Wrapper {
           return false;
         }
         state = State.READ;
-        message = messageBytes;
+        this.messageBytes = messageBytes;
         inFlight.addMessage(messageBytes);
       }
       reading.remove(this);
       inFlight.forget(this);
-      inFlight.settled(this);
+      inFlight.endExemption(this);
       return true;
     }
 
@@ -223,9 +222,9 @@ final class Bodies extends Handler.Wrapper {
         byte[] body = gzip ? inflated() : Arrays.copyOf(bytes.array(), bytes.length());
         if (end(body.length)) {
           bytes.clear();
-          counted(0);
+          setCounted(0);
           request.setAttribute(BODY, body);
-          handleRead(request, response, callback);
+          passOn(request, response, callback);
         }
       } catch (ProblemException e) {
         refuse(e);
@@ -287,7 +286,7 @@ final class Bodies extends Handler.Wrapper {
       long nanos = timeoutNanos + received * 1_000_000_000 / MIN_BYTES_A_SECOND;
       long messageNanos = inFlight.messageNanos();
       return Math.min(
-          nanos, inFlight.isShort() ? messageNanos : Math.max(messageNanos, timeoutNanos));
+          nanos, inFlight.isScarce() ? messageNanos : Math.max(messageNanos, timeoutNanos));
     }
 
     @Override
@@ -305,11 +304,11 @@ final class Bodies extends Handler.Wrapper {
     /** Called when the request has its response, or has failed. */
     void completed() {
       end(0);
-      counted(0);
+      setCounted(0);
       long responded;
       synchronized (this) {
-        responded = message;
-        message = 0;
+        responded = messageBytes;
+        messageBytes = 0;
       }
       inFlight.subtractMessages(responded);
     }

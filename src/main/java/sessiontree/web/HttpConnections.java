@@ -26,23 +26,23 @@ final class HttpConnections extends HttpConnectionFactory {
 
   @Override
   public Connection newConnection(Connector connector, EndPoint endPoint) {
-    HttpConnection connection = new Lenient(getHttpConfiguration(), connector, endPoint);
+    HttpConnection connection = new LenientConnection(getHttpConfiguration(), connector, endPoint);
     connection.setTransferEncodingChunkMaxLength(getTransferEncodingChunkMaxLength());
     return configure(connection, connector, endPoint);
   }
 
-  private static final class Lenient extends HttpConnection {
-    Lenient(HttpConfiguration http, Connector connector, EndPoint endPoint) {
+  private static final class LenientConnection extends HttpConnection {
+    LenientConnection(HttpConfiguration http, Connector connector, EndPoint endPoint) {
       super(http, connector, endPoint);
     }
 
     @Override
     protected RequestHandler newRequestHandler() {
-      return new UpgradesLast();
+      return new LenientRequestHandler();
     }
 
     /** Passes {@code Upgrade} on last, and only if {@code Connection} asks for an upgrade. */
-    private final class UpgradesLast extends RequestHandler {
+    private final class LenientRequestHandler extends RequestHandler {
       // All owned by the parsing thread.
       private HttpField upgrade;
       private boolean isAsked;

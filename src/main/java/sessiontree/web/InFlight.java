@@ -28,15 +28,13 @@ final class InFlight {
 
   private static final long MESSAGE_NANOS = 60_000_000_000L;
 
-  /**
-   * Time limit for a message while in-flight bytes are short, and for that of the exempt reader.
-   */
-  private static final long SHORT_MESSAGE_NANOS = 10_000_000_000L;
+  /** Time limit for a message while room is scarce, and for that of the exempt reader. */
+  private static final long SCARCE_MESSAGE_NANOS = 10_000_000_000L;
 
   private final long limit;
   private final RunningClock time;
-  private final AtomicLong held = new AtomicLong(); // in-flight bytes
-  private final AtomicLong whole = new AtomicLong(); // of these, bytes of complete messages
+  private final AtomicLong totalBytes = new AtomicLong();
+  private final AtomicLong messageBytes = new AtomicLong(); // of these, bytes of complete messages
 
   // All guarded by this. Waiting readers in the order in which they came, each with whether it is
   // mid-message.
@@ -45,19 +43,19 @@ final class InFlight {
   private long exemptNanos;
 
   /** Whether any reader is waiting or exempt. Written under this lock, read without it. */
-  private volatile boolean crowded;
+  private volatile boolean contended;
 
   InFlight(long limit, RunningClock time) {
     this.limit = limit;
     this.time = time;
   }
 
-  long held() {
-    return held.get();
+  long bytes() {
+    return totalBytes.get();
   }
 
   void add(long bytes) {
-    held.addAndGet(bytes);
+    totalBytes.addAndGet(bytes);
   }
 
   /**
@@ -66,7 +64,7 @@ final class InFlight {
    * {@code bytes}.
    */
   boolean borrow(long bytes) {
-    boolean lent = held.addAndGet(bytes) <= Math.max(limit + limit / 2, 2 * bytes);
+    boolean lent = totalBytes.addAndGet(bytes) <= Math.max(limit + limit / 2, 2 * bytes);
     if (!lent) {
       subtract(bytes);
     }
@@ -75,27 +73,27 @@ final class InFlight {
 
   /** Adds the bytes of a complete message. */
   void addMessage(long bytes) {
-    whole.addAndGet(bytes);
-    held.addAndGet(bytes);
+    messageBytes.addAndGet(bytes);
+    totalBytes.addAndGet(bytes);
   }
 
   /** Subtracts the bytes of messages that have their results. */
   void subtractMessages(long bytes) {
-    whole.addAndGet(-bytes);
-    held.addAndGet(-bytes);
+    messageBytes.addAndGet(-bytes);
+    totalBytes.addAndGet(-bytes);
     admitNext();
   }
 
   /** Subtracts bytes; admits a waiting reader if there is room. */
   void subtract(long bytes) {
-    if (held.addAndGet(-bytes) < limit) {
+    if (totalBytes.addAndGet(-bytes) < limit) {
       admitNext();
     }
   }
 
   /** Admits the reader that has waited longest, if there is room. Call it after each read. */
   void admitNext() {
-    while (crowded) {
+    while (contended) {
       Reader next = next();
       if (next == null || next.admit()) {
         return;
@@ -111,7 +109,7 @@ final class InFlight {
   }
 
   private synchronized Reader next() {
-    boolean room = held.get() < limit;
+    boolean room = totalBytes.get() < limit;
     if (room) {
       exempt = null;
     }
@@ -119,7 +117,7 @@ final class InFlight {
     Iterator<Map.Entry<Reader, Boolean>> each = waiting.entrySet().iterator();
     while (next == null && exempt == null && each.hasNext()) {
       Map.Entry<Reader, Boolean> one = each.next();
-      if (room || (one.getValue() && whole.get() < limit)) {
+      if (room || (one.getValue() && messageBytes.get() < limit)) {
         next = one.getKey();
         each.remove();
       }
@@ -127,7 +125,7 @@ final class InFlight {
     if (next != null && !room) {
       exempt(next);
     }
-    crowded = exempt != null || !waiting.isEmpty();
+    contended = exempt != null || !waiting.isEmpty();
     return next;
   }
 
@@ -142,21 +140,21 @@ final class InFlight {
    * may. Readers that are already waiting come first.
    */
   boolean mayRead(Reader reader, boolean midMessage) {
-    return (held.get() < limit && !crowded) || mayReadAtTheBound(reader, midMessage);
+    return (totalBytes.get() < limit && !contended) || mayReadAtTheBound(reader, midMessage);
   }
 
   private synchronized boolean mayReadAtTheBound(Reader reader, boolean midMessage) {
     if (exempt == reader) {
       return true;
     }
-    crowded = true; // set before held is read again: a thread that frees bytes later then sees it
-    boolean room = held.get() < limit;
+    contended = true; // set before the total is read: a thread that frees bytes then sees it
+    boolean room = totalBytes.get() < limit;
     if (room && waiting.isEmpty()) {
       exempt = null;
-      crowded = false;
+      contended = false;
       return true;
     }
-    if (!room && exempt == null && midMessage && whole.get() < limit) {
+    if (!room && exempt == null && midMessage && messageBytes.get() < limit) {
       exempt(reader);
       return true;
     }
@@ -165,7 +163,7 @@ final class InFlight {
   }
 
   /** Ends the exemption of a reader whose partial message is complete, or never will be. */
-  void settled(Reader reader) {
+  void endExemption(Reader reader) {
     if (release(reader)) {
       admitNext();
     }
@@ -176,21 +174,21 @@ final class InFlight {
     waiting.remove(reader);
   }
 
-  /** Returns whether in-flight bytes are short, so that partial messages get less time. */
-  boolean isShort() {
-    return crowded || held.get() > limit / 2;
+  /** Returns whether room for in-flight bytes is scarce, so that partial messages get less time. */
+  boolean isScarce() {
+    return contended || totalBytes.get() > limit / 2;
   }
 
   /** Returns how long a partial message may take until it is complete. */
   long messageNanos() {
-    return isShort() ? SHORT_MESSAGE_NANOS : MESSAGE_NANOS;
+    return isScarce() ? SCARCE_MESSAGE_NANOS : MESSAGE_NANOS;
   }
 
   /** Called about once a second. Cuts off an exempt reader that holds up all others too long. */
   void tick(long nowNanos) {
     Reader tooSlow;
     synchronized (this) {
-      tooSlow = exempt != null && nowNanos - exemptNanos > SHORT_MESSAGE_NANOS ? exempt : null;
+      tooSlow = exempt != null && nowNanos - exemptNanos > SCARCE_MESSAGE_NANOS ? exempt : null;
     }
     if (tooSlow != null) {
       tooSlow.drop();

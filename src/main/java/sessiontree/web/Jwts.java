@@ -106,7 +106,7 @@ public final class Jwts {
   }
 
   /** Returns whether there is any key; without one, no JWT is accepted. */
-  public boolean areTaken() {
+  public boolean hasKeys() {
     return !verifiers.isEmpty();
   }
 

@@ -25,19 +25,19 @@ import sessiontree.store.SessionStore;
 
 /**
  * Handler of {@code GET} and {@code HEAD /sessions/{id}/live}, which sends a session as server-sent
- * events while it grows. Like {@link Trees}, it runs in front of Javalin, so that no thread waits
- * for a client. Safe for several threads.
+ * events while it grows. Like {@link TreeHandler}, it runs in front of Javalin, so that no thread
+ * waits for a client. Safe for several threads.
  */
 final class Live extends Handler.Wrapper {
   private static final Logger LOG = LoggerFactory.getLogger(Live.class);
   private static final String LAST_EVENT_ID = "Last-Event-ID";
 
-  /** Children that watchers have not read yet may take this fraction of the heap: one eighth. */
-  private static final int QUEUED_SHARE = 8;
+  /** Divisor of the heap that bounds the children that watchers have not read yet. */
+  private static final int QUEUED_DIVISOR = 8;
 
   private final Set<LiveStream> streams = ConcurrentHashMap.newKeySet();
   private final AtomicLong queuedBytes = new AtomicLong();
-  private final long maxQueuedBytes = Runtime.getRuntime().maxMemory() / QUEUED_SHARE;
+  private final long maxQueuedBytes = Runtime.getRuntime().maxMemory() / QUEUED_DIVISOR;
   private final SessionStore store;
   private final Sessions sessions;
   private final Executor snapshots;
@@ -133,11 +133,11 @@ final class Live extends Handler.Wrapper {
   }
 
   /** Adds to the bytes queued for all watchers. Returns whether they are within their bound. */
-  boolean count(long bytes) {
+  boolean addQueuedBytes(long bytes) {
     return queuedBytes.addAndGet(bytes) <= maxQueuedBytes;
   }
 
-  void dropped() {
+  void countDropped() {
     slow.inc();
   }
 

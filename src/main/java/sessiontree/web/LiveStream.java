@@ -27,7 +27,7 @@ import sessiontree.store.Tree;
  * client has taken the previous one. So a slow client holds a file, and later at most the bytes of
  * a {@link WatchQueue}, beyond which it is cut off.
  *
- * <p>One thread at a time adds events, as {@link org.eclipse.jetty.util.IteratingCallback}
+ * <p>One thread at a time appends events, as {@link org.eclipse.jetty.util.IteratingCallback}
  * guarantees; batches come from the store's threads.
  */
 final class LiveStream extends IteratingNestedCallback implements Session.Watcher {
@@ -58,17 +58,17 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   private final ChildEvents events = new ChildEvents();
   private final AtomicBoolean woken = new AtomicBoolean();
 
-  // Owned by the thread that adds events.
+  // Owned by the thread that appends events.
   private Tree snapshot;
-  private boolean whole; // whether the snapshot is of a complete session
+  private boolean isComplete; // whether the snapshot is of a complete session
   private long position; // offset in the snapshot of the next part
   private long children; // number of children in the snapshot
-  private Cursor tail; // children stored after those sent, or null
+  private Cursor since; // children stored after those sent, or null
   private boolean watching;
   private long sent; // number of children sent, or known to the client
   private int snapshots; // number of trees opened since the stream had caught up
   private boolean finished;
-  private boolean last; // whether the last part is written
+  private boolean lastWritten; // whether the last part is written
 
   private volatile Hangup hangup;
   private volatile boolean opening = true; // while true, the opening thread owns those above
@@ -104,9 +104,9 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     request.addIdleTimeoutListener(idle -> false); // the session may be idle, not the client
     live.begun(this);
     hangup = Hangup.await(request, this::stop);
-    tail = known > 0 ? session.since(known) : null;
-    sent = tail == null ? 0 : known;
-    if (tail == null) {
+    since = known > 0 ? session.since(known) : null;
+    sent = since == null ? 0 : known;
+    if (since == null) {
       open(known >= 0);
     } else {
       opening = false;
@@ -145,10 +145,11 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
       deleted();
       return;
     }
-    whole = partial.isEmpty();
+    isComplete = partial.isEmpty();
     long entries = partial.map(PartialTree::entries).orElse(state.entries());
     children = partial.map(PartialTree::children).orElse(entries - 2);
-    position = again && whole && sent == children ? snapshot.bytes() : 0; // all may have been sent
+    position =
+        again && isComplete && sent == children ? snapshot.bytes() : 0; // all may have been sent
     if (position == 0) {
       events.beginTree();
       if (again) {
@@ -169,53 +170,53 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
 
   @Override
   protected Action process() throws IOException {
-    if (last) {
+    if (lastWritten) {
       return Action.SUCCEEDED;
     }
     if (opening) {
       return Action.IDLE;
     }
     if (refusal != null && !response.isCommitted()) {
-      last = true;
+      lastWritten = true;
       hangup.cancel();
       Problems.respond(response, this, refusal);
       return Action.SCHEDULED;
     }
-    while (!opening && events.size() < PART_BYTES && !finished && addNext()) {}
+    while (!opening && events.size() < PART_BYTES && !finished && appendNext()) {}
     if (opening || (events.size() == 0 && !finished)) { // no writes while a tree is opened
       return Action.IDLE;
     }
-    last = finished;
-    if (last) {
+    lastWritten = finished;
+    if (lastWritten) {
       hangup.cancel();
     }
     sentNanos = live.time().nanos();
-    response.write(last, events.take(), this);
+    response.write(lastWritten, events.take(), this);
     return Action.SCHEDULED;
   }
 
-  /** Adds the next events. Returns false if there are none now. */
-  private boolean addNext() throws IOException {
+  /** Appends the next events. Returns false if there are none now. */
+  private boolean appendNext() throws IOException {
     if (isStopped()) {
       finished = true;
       return true;
     }
     if (snapshot != null) {
-      addFromSnapshot();
+      appendFromSnapshot();
       return true;
     }
-    if (tail != null) {
-      addFromTail();
+    if (since != null) {
+      appendSince();
       return true;
     }
-    return addMissed() || addFromQueue() || addEnd() || addComment();
+    return appendMissed() || appendFromQueue() || appendEnd() || appendComment();
   }
 
   private synchronized boolean isStopped() {
     return end == End.STOPPED;
   }
 
-  private void addFromSnapshot() throws IOException {
+  private void appendFromSnapshot() throws IOException {
     ByteBuffer part =
         ByteBuffer.allocate((int) Math.min(PART_BYTES / 2, snapshot.bytes() - position));
     snapshot.read(part, position);
@@ -227,19 +228,19 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     snapshot.close();
     snapshot = null;
     sent = children;
-    if (whole) {
-      addComplete();
+    if (isComplete) {
+      appendComplete();
     } else {
       follow();
     }
   }
 
-  private void addFromTail() throws IOException {
-    if (tail.next()) {
-      events.child(tail, ++sent);
+  private void appendSince() throws IOException {
+    if (since.next()) {
+      events.child(since, ++sent);
       return;
     }
-    tail = null;
+    since = null;
     if (watching) {
       snapshots = 0;
     } else { // batches are queued from now on; follow() gets those before
@@ -251,8 +252,8 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
 
   /** Continues with the children stored since, or another tree if their order is not known. */
   private void follow() {
-    tail = session.since(sent);
-    if (tail == null) {
+    since = session.since(sent);
+    if (since == null) {
       stopWatching();
       synchronized (this) { // the new tree, or the next watch(), reports it again
         end = end == End.COMPLETE ? null : end;
@@ -267,14 +268,14 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     queue.clear();
   }
 
-  private boolean addFromQueue() {
+  private boolean appendFromQueue() {
     long with = queue.move(sent, events);
     sent = Math.max(sent, with);
     return with >= 0;
   }
 
   /** Continues with the missed batches, which the store has, and then watches again. */
-  private boolean addMissed() {
+  private boolean appendMissed() {
     synchronized (this) {
       if (!missed) {
         return false;
@@ -286,7 +287,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     return true;
   }
 
-  private synchronized boolean addEnd() {
+  private synchronized boolean appendEnd() {
     if (end == null) {
       return false;
     }
@@ -295,7 +296,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
       return true;
     }
     if (end == End.COMPLETE) {
-      addComplete();
+      appendComplete();
     } else {
       events.event("deleted", "{}", -1);
     }
@@ -303,12 +304,12 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     return true;
   }
 
-  private void addComplete() {
+  private void appendComplete() {
     events.event("complete", "{\"location\":\"/sessions/" + session.id() + "\"}", sent);
     finished = true;
   }
 
-  private synchronized boolean addComment() {
+  private synchronized boolean appendComment() {
     if (commentDue) {
       events.comment();
     }
@@ -328,7 +329,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   @Override
   public void stored(long before, Batch batch) {
     if (!queue.add(before, batch)) {
-      live.dropped();
+      live.countDropped();
       session.unwatch(this);
       request.getConnectionMetaData().getConnection().getEndPoint().close();
     }

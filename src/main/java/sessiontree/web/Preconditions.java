@@ -24,7 +24,7 @@ final class Preconditions {
    * @param tags the resource's tags, with their quotes; empty if it does not exist
    */
   static void checkMatch(List<String> ifMatch, Set<String> tags) throws ProblemException {
-    if (!ifMatch.isEmpty() && !names(ifMatch, tags, true)) {
+    if (!ifMatch.isEmpty() && !matches(ifMatch, tags, true)) {
       throw new ProblemException(
           Problem.PRECONDITION_FAILED, "the session's tree is not one that If-Match names");
     }
@@ -32,10 +32,10 @@ final class Preconditions {
 
   /** Returns whether {@code If-None-Match} names one of these tags, by weak comparison. */
   static boolean isKnown(List<String> ifNoneMatch, Set<String> tags) {
-    return names(ifNoneMatch, tags, false);
+    return matches(ifNoneMatch, tags, false);
   }
 
-  private static boolean names(List<String> values, Set<String> tags, boolean strongly) {
+  private static boolean matches(List<String> values, Set<String> tags, boolean strongly) {
     for (String value : values) {
       if (value.strip().equals("*")) {
         return !tags.isEmpty();

@@ -47,7 +47,8 @@ final class ProblemErrors extends ErrorHandler {
                       + "\",\"detail\":\"the request is not one that this server can read\"}")
                   .getBytes(StandardCharsets.UTF_8);
         };
-    EveryRequest.addHeaders(response.getHeaders()); // a malformed request skips EveryRequest
+    RequestCustomizer.addHeaders(
+        response.getHeaders()); // a malformed request skips RequestCustomizer
     response.getHeaders().put(HttpHeader.CONTENT_TYPE, Problems.CONTENT_TYPE);
     response.write(true, ByteBuffer.wrap(body), callback);
   }

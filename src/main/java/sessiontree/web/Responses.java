@@ -77,12 +77,12 @@ final class Responses extends Handler.Wrapper {
 
   @Override
   public boolean handle(Request request, Response response, Callback callback) throws Exception {
-    return super.handle(request, new Whole(request, response), callback);
+    return super.handle(request, new BodyResponse(request, response), callback);
   }
 
   /** A response that writes the body in place of the route's only write, an empty last one. */
-  private final class Whole extends Response.Wrapper {
-    Whole(Request request, Response response) {
+  private final class BodyResponse extends Response.Wrapper {
+    BodyResponse(Request request, Response response) {
       super(request, response);
     }
 

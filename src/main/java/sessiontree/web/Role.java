@@ -14,7 +14,7 @@ enum Role {
   /** Does all that the other roles may, and deletes sessions. */
   ADMIN;
 
-  private static final Set<Route> FREE =
+  private static final Set<Route> PUBLIC =
       EnumSet.of(
           Route.HEALTH,
           Route.OPENAPI,
@@ -26,14 +26,14 @@ enum Role {
 
   /**
    * Returns the role that a request needs, or null if anybody may send it. Only this method decides
-   * it, by the method and the undecoded path of the request line. An unknown path is never free,
+   * it, by the method and the undecoded path of the request line. An unknown path is never public,
    * and an unknown method needs {@link #ADMIN}.
    */
   static Role neededFor(Request request) {
     return switch (request.getMethod()) {
       case "GET", "HEAD", "OPTIONS" -> {
         Route route = Route.of(request);
-        yield FREE.contains(route) ? null : route == Route.STREAM ? WRITE : READ;
+        yield PUBLIC.contains(route) ? null : route == Route.STREAM ? WRITE : READ;
       }
       case "POST" -> WRITE;
       default -> ADMIN;

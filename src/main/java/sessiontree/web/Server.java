@@ -42,16 +42,16 @@ public final class Server implements AutoCloseable {
   private static final int THREADS = 64;
 
   /** Divisor of the heap that bounds the responses that clients have not read yet. */
-  private static final int PENDING_SHARE = 8;
+  private static final int PENDING_DIVISOR = 8;
 
   private final SessionStore store;
   private final Settings settings;
   private final Metrics metrics;
-  private final Connections connections;
+  private final ConnectionLimit connectionLimit;
   private final Bodies bodies;
   private final Streams streams;
-  private final Posting posting;
-  private final Trees trees;
+  private final PendingWrites pendingWrites;
+  private final TreeHandler trees;
   private final Live live;
   private final Javalin javalin;
   private final RunningClock time = new RunningClock(System::nanoTime);
@@ -69,8 +69,8 @@ public final class Server implements AutoCloseable {
     this.store = store;
     this.settings = settings;
     this.metrics = metrics;
-    this.connections =
-        new Connections(settings.maxConnections(), settings.requestTimeout(), time, metrics);
+    this.connectionLimit =
+        new ConnectionLimit(settings.maxConnections(), settings.requestTimeout(), time, metrics);
     this.streams =
         new Streams(
             sessions, settings.maxMessageBytes(), settings.maxInFlightBytes(), time, metrics);
@@ -81,8 +81,8 @@ public final class Server implements AutoCloseable {
             settings.requestTimeout(),
             time,
             metrics);
-    this.posting = new Posting(sessions, task -> pool.execute(task), time);
-    this.trees = new Trees(store, sessions, snapshots);
+    this.pendingWrites = new PendingWrites(sessions, task -> pool.execute(task), time);
+    this.trees = new TreeHandler(store, sessions, snapshots);
     this.live = new Live(store, sessions, snapshots, time, metrics);
     this.javalin = Javalin.create(this::configure);
   }
@@ -94,7 +94,7 @@ public final class Server implements AutoCloseable {
    */
   public static Server start(
       SessionStore store, Sessions sessions, Settings settings, Metrics metrics) {
-    spareJmx();
+    avoidJmx();
     Server server = new Server(store, sessions, settings, metrics);
     server.javalin.start();
     server.checkTimeLimits();
@@ -105,7 +105,7 @@ public final class Server implements AutoCloseable {
    * Tells Jetty how many references fit into a cache line. Otherwise Jetty asks the JVM over JMX as
    * it is loaded; JMX takes long to load, and nothing else uses it.
    */
-  private static void spareJmx() {
+  private static void avoidJmx() {
     String property = "org.eclipse.jetty.util.referencesPerCacheLine";
     if (System.getProperty(property) == null) {
       System.setProperty(property, "16"); // a line of 64 bytes, compressed references
@@ -120,7 +120,7 @@ public final class Server implements AutoCloseable {
   private void checkTimeLimits() {
     for (LongConsumer check :
         List.<LongConsumer>of(
-            connections::tick, bodies::tick, streams::tick, live::tick, posting::tick)) {
+            connectionLimit::tick, bodies::tick, streams::tick, live::tick, pendingWrites::tick)) {
       ScheduledFuture<?> unused =
           clock.scheduleAtFixedRate(guarded(check, time), 1, 1, TimeUnit.SECONDS);
     }
@@ -159,23 +159,23 @@ public final class Server implements AutoCloseable {
           server.addBean(new NoSessions(server));
           // The handler inserted last sees a request first.
           server.insertHandler(
-              new Responses(Runtime.getRuntime().maxMemory() / PENDING_SHARE, metrics));
+              new Responses(Runtime.getRuntime().maxMemory() / PENDING_DIVISOR, metrics));
           server.insertHandler(bodies);
           server.insertHandler(streams.handler(server)); // upgrades of Route.STREAM
           server.insertHandler(trees); // GET and HEAD of Route.SESSION
           server.insertHandler(live); // GET and HEAD of Route.LIVE
           server.insertHandler(new Access(settings.access()));
           server.insertHandler(new Dispatch());
-          server.insertHandler(connections);
+          server.insertHandler(connectionLimit);
           server.setErrorHandler(new ProblemErrors());
         });
 
     Listings listings = new Listings(store);
-    Changes changes = new Changes(store, posting, metrics);
+    Writes writes = new Writes(store, pendingWrites, metrics);
     Monitoring monitoring = new Monitoring(store, metrics);
     get(config, Route.SESSIONS, listings::get);
-    config.routes.delete(Route.SESSION.template, changes::delete);
-    config.routes.post(Route.EVENTS.template, changes::post);
+    config.routes.delete(Route.SESSION.template, writes::delete);
+    config.routes.post(Route.EVENTS.template, writes::post);
     get(config, Route.STREAM, Streams::refuse); // requests without an upgrade
     get(config, Route.METRICS, monitoring::getMetrics);
     get(config, Route.HEALTH, monitoring::getHealth);
@@ -198,7 +198,7 @@ public final class Server implements AutoCloseable {
     // Jetty accepts every path, so that routes check the ids, and respond to errors with problems.
     http.setUriCompliance(UriCompliance.UNSAFE);
     http.setSendServerVersion(false);
-    http.addCustomizer(new EveryRequest());
+    http.addCustomizer(new RequestCustomizer());
     http.setHeaderCacheSize(0); // the cache would take 64 KiB a connection
     http.setUseInputDirectByteBuffers(false); // heap buffers: messages are parsed in place
     // No acceptor thread: the selector thread accepts connections, which saves a thread switch.
@@ -208,7 +208,7 @@ public final class Server implements AutoCloseable {
     connector.setPort(settings.port());
     connector.setAcceptQueueSize(ACCEPT_QUEUE);
     connector.setIdleTimeout(settings.requestTimeout().toMillis());
-    connector.addEventListener(connections);
+    connector.addEventListener(connectionLimit);
     return connector;
   }
 
@@ -220,11 +220,11 @@ public final class Server implements AutoCloseable {
   public void close() {
     try {
       long until = System.nanoTime() + SHUTDOWN.toNanos();
-      connections.refuseAll();
+      connectionLimit.refuseAll();
       trees.shutDown();
       live.shutDown();
       streams.shutDown(SHUTDOWN);
-      connections.awaitResponses(until);
+      connectionLimit.awaitResponses(until);
       clock.shutdown();
       snapshots.shutdown();
     } catch (InterruptedException e) {

@@ -181,7 +181,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
     }
     streams.inFlight().subtract(freed);
     streams.inFlight().forget(this);
-    streams.inFlight().settled(this);
+    streams.inFlight().endExemption(this);
     output.closed();
     if (session != null) {
       session.unwatch(this);
@@ -239,7 +239,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
       synchronized (this) {
         countPartial(0);
       }
-      streams.inFlight().settled(this);
+      streams.inFlight().endExemption(this);
     }
   }
 
@@ -416,7 +416,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
       InFlight inFlight = streams.inFlight();
       if (!demanding) { // nothing can be heard of the client
         heardNanos = nowNanos;
-        partialNanos = inFlight.isShort() ? partialNanos : nowNanos; // others need its room
+        partialNanos = inFlight.isScarce() ? partialNanos : nowNanos; // others need its room
       }
       if (nowNanos - heardNanos > SILENCE_NANOS) {
         reason = "silent";

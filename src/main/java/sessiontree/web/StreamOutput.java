@@ -103,7 +103,7 @@ final class StreamOutput extends IteratingCallback {
 
   /** Queues the ERROR of the next message, which is refused. */
   synchronized void refuse(ProblemException problem, long bytes) {
-    acknowledge();
+    queueAck();
     if (!muted) {
       add(text(Problems.frame(settled + 1, problem)));
     }
@@ -111,8 +111,8 @@ final class StreamOutput extends IteratingCallback {
   }
 
   /** Records that the next message's result is unknown: it and all later ones get none. */
-  synchronized void settle(long bytes) {
-    acknowledge();
+  synchronized void mute(long bytes) {
+    queueAck();
     muted = true;
     settle(1, bytes);
   }
@@ -136,7 +136,7 @@ final class StreamOutput extends IteratingCallback {
   }
 
   /** Guarded by this. */
-  private void acknowledge() {
+  private void queueAck() {
     if (acknowledged) {
       acknowledged = false;
       say("{\"type\":\"ACK\",\"messages\":" + settled + ",\"entries\":" + entries + "}");
@@ -217,7 +217,7 @@ final class StreamOutput extends IteratingCallback {
         return Action.IDLE;
       }
       if (!complete) { // COMPLETE covers these messages too
-        acknowledge();
+        queueAck();
       }
       boolean ends =
           (closing != NOT_CLOSING || peerClose != null) && (outstanding == 0 || complete);

@@ -80,7 +80,7 @@ final class Streams implements WebSocketNegotiator {
     this.received = metrics.messageBytesReceived;
     this.dropped = metrics.connectionsDropped;
     metrics.gauge("streams", "Streams that are open.", connections::size);
-    metrics.gauge("inflow_bytes", "Bytes that were received and have no result.", inFlight::held);
+    metrics.gauge("inflow_bytes", "Bytes that were received and have no result.", inFlight::bytes);
     metrics.gauge(
         "inflow_limit_bytes",
         "Bytes that may be received and have no result.",

@@ -35,7 +35,7 @@ final class Submission implements Reply {
 
   @Override
   public void unknown(ProblemException problem) {
-    output.settle(freed(1));
+    output.mute(freed(1));
     connection.closeWith(CloseStatus.SERVER_ERROR); // the next OPEN has the correct number
   }
 

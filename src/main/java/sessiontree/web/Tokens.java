@@ -30,8 +30,8 @@ final class Tokens {
   }
 
   /** Returns whether the server has any token, or accepts JWTs. */
-  boolean areSet() {
-    return jwts.areTaken() || digests.values().stream().anyMatch(some -> !some.isEmpty());
+  boolean areRequired() {
+    return jwts.hasKeys() || digests.values().stream().anyMatch(some -> !some.isEmpty());
   }
 
   /** Refuses a request that needs a role that none of its tokens gives. */
@@ -57,7 +57,7 @@ final class Tokens {
       known |= grant != null && !grant.expired();
     }
     String detail = "this needs the " + needed.shown() + " token";
-    if (jwts.areTaken() && needed != Role.ADMIN) {
+    if (jwts.hasKeys() && needed != Role.ADMIN) {
       detail += ", or a JWT of that scope and for that session";
     } else if (digests.get(needed).isEmpty()) {
       detail += ", and the server has none";
@@ -70,7 +70,7 @@ final class Tokens {
 
   /** Returns whether a role needs no token. Once there is any, only admin tokens delete. */
   private boolean isForEverybody(Role role) {
-    return role == Role.ADMIN ? !areSet() : digests.get(role).isEmpty() && !jwts.areTaken();
+    return role == Role.ADMIN ? !areRequired() : digests.get(role).isEmpty() && !jwts.hasKeys();
   }
 
   private boolean isOneOf(byte[] digest, Role role) {

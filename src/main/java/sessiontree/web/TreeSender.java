@@ -54,7 +54,7 @@ final class TreeSender extends IteratingNestedCallback {
     boolean last = position == bytes;
     if (gzip != null) {
       part = gzip.compressed(part, last);
-      letGoOfBuffer();
+      releaseBuffer();
     }
     response.write(last, part, this);
     return Action.SCHEDULED;
@@ -82,7 +82,7 @@ final class TreeSender extends IteratingNestedCallback {
 
   @Override
   protected void onSuccess() {
-    letGoOfBuffer();
+    releaseBuffer();
   }
 
   @Override
@@ -93,12 +93,12 @@ final class TreeSender extends IteratingNestedCallback {
 
   @Override
   protected void onFailure(Throwable cause) {
-    letGoOfBuffer();
+    releaseBuffer();
     closeTree();
     super.onFailure(cause);
   }
 
-  private void letGoOfBuffer() {
+  private void releaseBuffer() {
     if (buffer != null) {
       buffer.release();
       buffer = null;

@@ -20,7 +20,7 @@ final class WatchQueue {
   // All guarded by this.
   private final Deque<Stored> queue = new ArrayDeque<>(0);
   private int offset; // offset of the next child in the first batch
-  private long index; // number of children already moved from that batch
+  private long moved; // number of children already moved from that batch
   private long bytes;
   private boolean closed;
 
@@ -35,7 +35,7 @@ final class WatchQueue {
     }
     int added = batch.children().length;
     boolean slow = !queue.isEmpty() && bytes + added > MAX_BYTES;
-    slow |= !live.count(added) && !queue.isEmpty();
+    slow |= !live.addQueuedBytes(added) && !queue.isEmpty();
     queue.add(new Stored(before, batch));
     bytes += added;
     return !slow;
@@ -54,28 +54,28 @@ final class WatchQueue {
     }
     byte[] array = first.batch.children();
     int length = Children.length(array, offset);
-    index++;
-    boolean isNew = first.before + index > sent;
+    moved++;
+    boolean isNew = first.before + moved > sent;
     if (isNew) {
       events.child(array, offset + Children.HEADER_BYTES, length, sent + 1);
     }
     offset += Children.HEADER_BYTES + length;
-    if (index == first.batch.count()) {
+    if (moved == first.batch.count()) {
       queue.remove();
       bytes -= array.length;
-      live.count(-array.length);
+      live.addQueuedBytes(-array.length);
       offset = 0;
-      index = 0;
+      moved = 0;
     }
     return isNew ? sent + 1 : sent;
   }
 
   synchronized void clear() {
-    live.count(-bytes);
+    live.addQueuedBytes(-bytes);
     bytes = 0;
     queue.clear();
     offset = 0;
-    index = 0;
+    moved = 0;
   }
 
   /** Empties the queue, which ignores batches from then on. */

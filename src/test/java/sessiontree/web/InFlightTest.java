@@ -85,7 +85,7 @@ class InFlightTest {
     assertThat(inFlight.mayRead(b, AMIDST)).isTrue();
     assertThat(inFlight.mayRead(c, AMIDST)).isFalse();
     assertThat(inFlight.mayRead(b, AMIDST)).as("until its message is whole").isTrue();
-    inFlight.settled(b);
+    inFlight.endExemption(b);
     assertThat(admitted).containsExactly("c");
     assertThat(inFlight.mayRead(b, AMIDST)).as("its next one waits").isFalse();
   }
@@ -97,10 +97,10 @@ class InFlightTest {
     assertThat(inFlight.mayRead(a, AMIDST)).isTrue();
     assertThat(inFlight.mayRead(b, AMIDST)).isFalse();
     inFlight.addMessage(50); // the message of a
-    inFlight.settled(a);
+    inFlight.endExemption(a);
     assertThat(admitted).isEmpty();
     inFlight.subtractMessages(50);
-    assertThat(inFlight.held()).isEqualTo(100);
+    assertThat(inFlight.bytes()).isEqualTo(100);
     assertThat(admitted).containsExactly("b");
   }
 
@@ -110,7 +110,7 @@ class InFlightTest {
     inFlight.mayRead(a, AMIDST);
     inFlight.mayRead(gone, AMIDST);
     inFlight.mayRead(b, AMIDST);
-    inFlight.settled(a);
+    inFlight.endExemption(a);
     assertThat(admitted).containsExactly("b");
     inFlight.tick(60_000_000_000L);
     assertThat(dropped).containsExactly("b");

@@ -111,15 +111,15 @@ class StreamConnectionTest {
     store(appends.remove());
     flush();
     assertThat(sent).last().asString().contains("\"ACK\",\"messages\":1");
-    long held = streams.inFlight().held();
+    long held = streams.inFlight().bytes();
 
     store(appends.remove());
     store(appends.remove()); // the refusal; the last message is still being stored
     flush();
-    assertThat(streams.inFlight().held()).isEqualTo(held).isPositive();
+    assertThat(streams.inFlight().bytes()).isEqualTo(held).isPositive();
     store(appends.remove());
     flush();
-    assertThat(streams.inFlight().held()).isZero();
+    assertThat(streams.inFlight().bytes()).isZero();
     assertThat(String.join("\n", sent)).contains("\"ERROR\",\"message\":3");
     assertThat(sent).last().asString().contains("\"ACK\",\"messages\":4");
   }
@@ -154,7 +154,7 @@ class StreamConnectionTest {
         }
       }
       assertThat(stored).as("seed %d", seed).isEqualTo(names);
-      assertThat(streams.inFlight().held()).as("seed %d", seed).isZero();
+      assertThat(streams.inFlight().bytes()).as("seed %d", seed).isZero();
       assertThat(sent.stream().filter(frame -> frame.contains("ERROR")))
           .as("seed %d", seed)
           .hasSize(count - names.size());

@@ -34,8 +34,8 @@ import sessiontree.store.Tree;
  * front of Javalin, which would hold a whole tree in memory: here a client that reads slowly, or
  * waits for a session's end, holds little memory and no thread. Safe for several threads.
  */
-final class Trees extends Handler.Wrapper {
-  private static final Logger LOG = LoggerFactory.getLogger(Trees.class);
+final class TreeHandler extends Handler.Wrapper {
+  private static final Logger LOG = LoggerFactory.getLogger(TreeHandler.class);
 
   /** A private cache may keep a tree, but must check on each use that it still exists. */
   private static final String CACHING = "private, no-cache";
@@ -57,7 +57,7 @@ final class Trees extends Handler.Wrapper {
    *
    * @param snapshots writes partial trees, few at a time, as each takes memory meanwhile
    */
-  Trees(SessionStore store, Sessions sessions, Executor snapshots) {
+  TreeHandler(SessionStore store, Sessions sessions, Executor snapshots) {
     this.store = store;
     this.sessions = sessions;
     this.snapshots = snapshots;

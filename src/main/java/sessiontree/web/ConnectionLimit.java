@@ -22,7 +22,7 @@ import sessiontree.store.RunningClock;
  * longer than the request timeout. These are closed without a response, as there is no request yet.
  * Safe for several threads.
  */
-final class Connections extends Handler.Wrapper implements Connection.Listener {
+final class ConnectionLimit extends Handler.Wrapper implements Connection.Listener {
   /** How long no request must be pending before the server stops with connections open. */
   private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
@@ -75,7 +75,7 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
    * @param max number of connections that are served; some more are refused with a response, and
    *     any beyond those are closed at once
    */
-  Connections(int max, Duration timeout, RunningClock time, Metrics metrics) {
+  ConnectionLimit(int max, Duration timeout, RunningClock time, Metrics metrics) {
     this.time = time;
     this.max = max;
     this.timeoutNanos = timeout.toNanos();
@@ -126,7 +126,7 @@ final class Connections extends Handler.Wrapper implements Connection.Listener {
           head.responded(connection.getBytesIn());
           log.responded(request, response.getStatus(), System.nanoTime() - sinceNanos);
         });
-    Callback whenRead = new Remainder(request, callback);
+    Callback whenRead = new DiscardRemainder(request, callback);
     if (head.excess) {
       response.getHeaders().put(HttpHeader.CONNECTION, "close");
       Problems.respond(

@@ -18,7 +18,7 @@ import org.eclipse.jetty.server.Request;
  * one method and routed by another. The path can always be decoded: Jetty accepts {@code %u0041}
  * too, on which Javalin would fail.
  */
-final class EveryRequest implements HttpConfiguration.Customizer {
+final class RequestCustomizer implements HttpConfiguration.Customizer {
   private static final String METHOD_OVERRIDE = "X-HTTP-Method-Override";
 
   private static final HttpField NO_SNIFFING =

@@ -22,15 +22,17 @@ import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
 
-/** {@code POST /sessions/{id}/events} and {@code DELETE /sessions/{id}}, via {@link Posting}. */
-final class Changes {
+/**
+ * {@code POST /sessions/{id}/events} and {@code DELETE /sessions/{id}}, via {@link PendingWrites}.
+ */
+final class Writes {
   private final SessionStore store;
-  private final Posting posting;
+  private final PendingWrites pending;
   private final Metrics metrics;
 
-  Changes(SessionStore store, Posting posting, Metrics metrics) {
+  Writes(SessionStore store, PendingWrites pending, Metrics metrics) {
     this.store = store;
-    this.posting = posting;
+    this.pending = pending;
     this.metrics = metrics;
   }
 
@@ -51,8 +53,8 @@ final class Changes {
     } catch (ProblemException e) {
       unreadable = e;
     }
-    CompletableFuture<Posting.Outcome> posted =
-        posting.post(id, writer, new Message(number, batch, unreadable));
+    CompletableFuture<PendingWrites.Outcome> posted =
+        pending.post(id, writer, new Message(number, batch, unreadable));
     respond(ctx, posted, outcome -> setPosted(ctx, id, outcome));
   }
 
@@ -70,7 +72,7 @@ final class Changes {
     return Long.parseLong(message);
   }
 
-  private static void setPosted(Context ctx, String id, Posting.Outcome outcome) {
+  private static void setPosted(Context ctx, String id, PendingWrites.Outcome outcome) {
     if (outcome.complete()) {
       ctx.header("Location", "/sessions/" + id);
     }
@@ -81,7 +83,7 @@ final class Changes {
 
   void delete(Context ctx) throws ProblemException, IOException {
     String id = SessionId.check(ctx.pathParam("id"));
-    CompletableFuture<Posting.Outcome> deleted = posting.delete(id, matchedTag(ctx, id));
+    CompletableFuture<PendingWrites.Outcome> deleted = pending.delete(id, matchedTag(ctx, id));
     respond(ctx, deleted, outcome -> ctx.status(204).res().setContentType(null));
   }
 
@@ -96,14 +98,16 @@ final class Changes {
       return null;
     }
     try (Tree tree = store.tree(id).orElse(null)) {
-      Preconditions.checkMatch(ifMatch, Trees.tags(Optional.ofNullable(tree)));
+      Preconditions.checkMatch(ifMatch, TreeHandler.tags(Optional.ofNullable(tree)));
       return tree.tag(); // without a tree, no condition holds
     }
   }
 
   /** Responds once the outcome is known: with its problem, or by {@code done} if it has none. */
   private static void respond(
-      Context ctx, CompletableFuture<Posting.Outcome> future, Consumer<Posting.Outcome> done) {
+      Context ctx,
+      CompletableFuture<PendingWrites.Outcome> future,
+      Consumer<PendingWrites.Outcome> done) {
     ctx.future(
         () ->
             future.thenAccept(

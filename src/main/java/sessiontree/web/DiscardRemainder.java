@@ -11,13 +11,13 @@ import org.eclipse.jetty.util.Callback;
  * seconds. If the connection were closed with unread bytes, TCP would reset it, and a client that
  * is still sending might never see why it was refused (RFC 9112, section 9.6).
  */
-final class Remainder extends Callback.Nested implements Runnable {
-  private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
+final class DiscardRemainder extends Callback.Nested implements Runnable {
+  private static final long TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(5);
 
   private final Request request;
   private long sinceNanos;
 
-  Remainder(Request request, Callback callback) {
+  DiscardRemainder(Request request, Callback callback) {
     super(callback);
     this.request = request;
   }
@@ -44,7 +44,7 @@ final class Remainder extends Callback.Nested implements Runnable {
 
   @Override
   public void run() {
-    while (System.nanoTime() - sinceNanos < PATIENCE_NANOS) {
+    while (System.nanoTime() - sinceNanos < TIMEOUT_NANOS) {
       Content.Chunk chunk = request.read();
       if (chunk == null) {
         request.demand(this);

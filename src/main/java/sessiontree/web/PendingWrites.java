@@ -19,19 +19,19 @@ import sessiontree.store.RunningClock;
  * Changes sessions for HTTP requests, and gives each request an outcome within about ten seconds,
  * whatever the disk does. A later reply is dropped. Safe for several threads.
  */
-final class Posting {
-  private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(10);
+final class PendingWrites {
+  private static final long TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(10);
 
   private final Sessions sessions;
   private final Executor executor;
   private final RunningClock time;
-  private final Set<Asked> waiting = ConcurrentHashMap.newKeySet();
+  private final Set<PendingWrite> waiting = ConcurrentHashMap.newKeySet();
 
   /**
    * For each session, a POST whose reply did not come in time. Until the reply comes, the session
    * takes no further POSTs, as clients that keep retrying would otherwise fill the memory.
    */
-  private final ConcurrentHashMap<String, Asked> late = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<String, PendingWrite> late = new ConcurrentHashMap<>();
 
   /**
    * Creates an instance that changes {@code sessions}.
@@ -39,7 +39,7 @@ final class Posting {
    * @param executor completes futures, as the thread that delivers a reply must not wait for a
    *     client
    */
-  Posting(Sessions sessions, Executor executor, RunningClock time) {
+  PendingWrites(Sessions sessions, Executor executor, RunningClock time) {
     this.sessions = sessions;
     this.executor = executor;
     this.time = time;
@@ -58,7 +58,7 @@ final class Posting {
    */
   CompletableFuture<Outcome> post(String id, String writer, Message message)
       throws ProblemException, IOException {
-    Asked before = late.get(id);
+    PendingWrite before = late.get(id);
     if (before != null) {
       throw before.refusal();
     }
@@ -68,12 +68,12 @@ final class Posting {
   private CompletableFuture<Outcome> post(
       String id, String writer, Message message, long sinceNanos)
       throws ProblemException, IOException {
-    Asked asked = new Asked(sessions.acquire(id), false, sinceNanos);
-    waiting.add(asked);
-    asked.session.submit(writer, true, List.of(message), asked);
-    return asked.known.thenCompose(
+    PendingWrite write = new PendingWrite(sessions.acquire(id), false, sinceNanos);
+    waiting.add(write);
+    write.session.submit(writer, true, List.of(message), write);
+    return write.settled.thenCompose(
         unused -> {
-          Outcome outcome = asked.outcome();
+          Outcome outcome = write.outcome();
           if (outcome.problem != null && outcome.problem.problem() == Problem.SESSION_DELETED) {
             try {
               return post(id, writer, message, sinceNanos);
@@ -92,27 +92,27 @@ final class Posting {
    */
   CompletableFuture<Outcome> delete(String id, String expectedTag)
       throws ProblemException, IOException {
-    Asked asked = new Asked(sessions.acquire(id), true, time.nanos());
-    waiting.add(asked);
-    asked.session.delete(expectedTag, asked);
-    return asked.known.thenApply(unused -> asked.outcome());
+    PendingWrite write = new PendingWrite(sessions.acquire(id), true, time.nanos());
+    waiting.add(write);
+    write.session.delete(expectedTag, write);
+    return write.settled.thenApply(unused -> write.outcome());
   }
 
   /** Called about once a second. */
   void tick(long nowNanos) {
-    for (Asked asked : waiting) {
-      if (nowNanos - asked.sinceNanos > PATIENCE_NANOS) {
-        asked.settle();
+    for (PendingWrite write : waiting) {
+      if (nowNanos - write.sinceNanos > TIMEOUT_NANOS) {
+        write.settle();
       }
     }
   }
 
   /** A request that awaits its session's reply. */
-  private final class Asked implements Reply {
+  private final class PendingWrite implements Reply {
     private final Session session;
     private final boolean deletion;
     private final long sinceNanos;
-    private final CompletableFuture<Void> known = new CompletableFuture<>();
+    private final CompletableFuture<Void> settled = new CompletableFuture<>();
 
     // All guarded by this.
     private long entries;
@@ -121,7 +121,7 @@ final class Posting {
     private boolean held; // the result is durable, but the reply has not come yet
     private boolean replied;
 
-    Asked(Session session, boolean deletion, long sinceNanos) {
+    PendingWrite(Session session, boolean deletion, long sinceNanos) {
       this.session = session;
       this.deletion = deletion;
       this.sinceNanos = sinceNanos;
@@ -157,7 +157,7 @@ final class Posting {
     /** Completes the request. Not on this thread, for which other replies wait. */
     void settle() {
       waiting.remove(this);
-      executor.execute(() -> known.complete(null));
+      executor.execute(() -> settled.complete(null));
     }
 
     /** Returns the outcome, or what is known of it so far. */
@@ -168,10 +168,10 @@ final class Posting {
       if (!deletion) {
         late.put(session.id(), this); // locked, so that flush() cannot remove it before this
       }
-      return new Outcome(0, false, withoutResult());
+      return new Outcome(0, false, problemAtTimeout());
     }
 
-    private ProblemException withoutResult() {
+    private ProblemException problemAtTimeout() {
       if (problem != null) {
         return problem.problem() == Problem.SESSION_DELETED
             ? unavailable("nothing of the message is stored: the session is still being deleted")

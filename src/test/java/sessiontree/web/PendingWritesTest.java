@@ -24,8 +24,8 @@ import sessiontree.store.RunningClock;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionStore;
 
-/** What a request is told if the store gives no result, or a late one. */
-class PostingTest {
+/** The result of a request if the store gives none, or a late one. */
+class PendingWritesTest {
   private static final Batch BEGIN = message(start(1));
   private static final Batch WHOLE = message(start(1), end(2));
 
@@ -33,8 +33,9 @@ class PostingTest {
   private int opened;
 
   private final RunningClock time = new RunningClock(() -> 0);
-  private final Posting posting =
-      new Posting(new Sessions(store(), Integer.MAX_VALUE, new Metrics()), Runnable::run, time);
+  private final PendingWrites pending =
+      new PendingWrites(
+          new Sessions(store(), Integer.MAX_VALUE, new Metrics()), Runnable::run, time);
 
   /** Returns a store that keeps nothing, and whose results the test gives. */
   private SessionStore store() {
@@ -90,15 +91,16 @@ class PostingTest {
     }
   }
 
-  private CompletableFuture<Posting.Outcome> post(Batch batch) throws Exception {
-    return posting.post("a", null, new Message(0, batch, null));
+  private CompletableFuture<PendingWrites.Outcome> post(Batch batch) throws Exception {
+    return pending.post("a", null, new Message(0, batch, null));
   }
 
   private void passTenSeconds() {
-    posting.tick(TimeUnit.SECONDS.toNanos(11));
+    pending.tick(TimeUnit.SECONDS.toNanos(11));
   }
 
-  private static void assertUnavailable(CompletableFuture<Posting.Outcome> asked, String detail) {
+  private static void assertUnavailable(
+      CompletableFuture<PendingWrites.Outcome> asked, String detail) {
     assertThat(asked).isCompleted();
     ProblemException problem = asked.join().problem();
     assertThat(problem.problem()).isEqualTo(Problem.STORAGE_UNAVAILABLE);
@@ -113,25 +115,25 @@ class PostingTest {
 
   @Test
   void postThatIsStored_isToldSo_howeverOftenTimePasses() throws Exception {
-    CompletableFuture<Posting.Outcome> posted = post(WHOLE);
-    posting.tick(0);
+    CompletableFuture<PendingWrites.Outcome> posted = post(WHOLE);
+    pending.tick(0);
     assertThat(posted).isNotDone();
     stored();
     passTenSeconds();
-    assertThat(posted.join()).isEqualTo(new Posting.Outcome(2, true, null));
+    assertThat(posted.join()).isEqualTo(new PendingWrites.Outcome(2, true, null));
   }
 
   @Test
   void postWithoutAReply_isToldThatNothingIsKnown() throws Exception {
-    CompletableFuture<Posting.Outcome> posted = post(WHOLE);
+    CompletableFuture<PendingWrites.Outcome> posted = post(WHOLE);
     passTenSeconds();
     assertUnavailable(posted, "not known whether the message is stored");
   }
 
   @Test
   void endWhoseTreeIsBeingMade_isToldThatItIsStored() throws Exception {
-    CompletableFuture<Posting.Outcome> posted = post(WHOLE);
-    CompletableFuture<Posting.Outcome> behind = post(BEGIN);
+    CompletableFuture<PendingWrites.Outcome> posted = post(WHOLE);
+    CompletableFuture<PendingWrites.Outcome> behind = post(BEGIN);
     appends.forEach(append -> append.callback().storedAwaitingTree());
     passTenSeconds();
     assertUnavailable(posted, "SESSION_END is stored, and the tree is still being made");
@@ -140,7 +142,7 @@ class PostingTest {
 
   @Test
   void sessionWithALateReply_takesNoPosts_untilItHasCome_andIsReleasedThen() throws Exception {
-    CompletableFuture<Posting.Outcome> posted = post(BEGIN);
+    CompletableFuture<PendingWrites.Outcome> posted = post(BEGIN);
     passTenSeconds();
     assertUnavailable(posted, "not known");
     assertThatThrownBy(() -> post(BEGIN)).hasMessageContaining("nothing of the message is stored");
@@ -148,7 +150,7 @@ class PostingTest {
     stored();
     assertUnavailable(posted, "not known");
 
-    CompletableFuture<Posting.Outcome> next = post(BEGIN);
+    CompletableFuture<PendingWrites.Outcome> next = post(BEGIN);
     assertThat(opened).as("the session was released").isEqualTo(2);
     stored();
     assertThat(next.join().problem()).isNull();
@@ -158,9 +160,9 @@ class PostingTest {
 
   @Test
   void deletionThatWaits_isTold_andLetsPostsWait() throws Exception {
-    CompletableFuture<Posting.Outcome> begun = post(BEGIN);
-    CompletableFuture<Posting.Outcome> unknown = posting.delete("a", null);
-    CompletableFuture<Posting.Outcome> behind = post(WHOLE);
+    CompletableFuture<PendingWrites.Outcome> begun = post(BEGIN);
+    CompletableFuture<PendingWrites.Outcome> unknown = pending.delete("a", null);
+    CompletableFuture<PendingWrites.Outcome> behind = post(WHOLE);
     stored();
     passTenSeconds();
     assertThat(begun.join().problem()).isNull();
@@ -171,12 +173,12 @@ class PostingTest {
   @Test
   void messageBehindADeletion_isNotStoredLater_whenItsSenderWasToldThatNothingIs()
       throws Exception {
-    CompletableFuture<Posting.Outcome> begun = post(BEGIN);
+    CompletableFuture<PendingWrites.Outcome> begun = post(BEGIN);
     stored();
     assertThat(begun).isCompleted();
-    CompletableFuture<Posting.Outcome> first = post(BEGIN);
-    CompletableFuture<Posting.Outcome> deleted = posting.delete("a", null);
-    CompletableFuture<Posting.Outcome> behind = post(WHOLE);
+    CompletableFuture<PendingWrites.Outcome> first = post(BEGIN);
+    CompletableFuture<PendingWrites.Outcome> deleted = pending.delete("a", null);
+    CompletableFuture<PendingWrites.Outcome> behind = post(WHOLE);
     stored();
     assertThat(first).isCompleted();
     appends.forEach(append -> append.callback().storedAwaitingTree());
