@@ -56,7 +56,7 @@ export class Events {
       return {t: since(this.second, time), raw, timestamp, digits, name: known, membersAt};
     });
     this.all = merge(this.all, added.sort((a, b) => a.t - b.t));
-    this.shown = merge(this.shown, added.filter(event => this.#lets(event)));
+    this.shown = merge(this.shown, added.filter(event => this.#passes(event)));
   }
 
   #named(json) {
@@ -77,10 +77,10 @@ export class Events {
   /** Shows the events that contain the text, ignoring case, and whose name is not hidden. */
   show(filter = this.#filter) {
     this.#filter = filter.toLowerCase();
-    this.shown = this.all.filter(event => this.#lets(event));
+    this.shown = this.all.filter(event => this.#passes(event));
   }
 
-  #lets(event) {
+  #passes(event) {
     return !event.name.hidden && (!this.#filter || event.raw.toLowerCase().includes(this.#filter));
   }
 

@@ -5,7 +5,7 @@ import {$, copy, debounce, h, setText} from './dom.js';
 import {sendDemo} from './demo.js';
 import {parseTimestamp, since, bytes, count, duration, moment} from './time.js';
 
-const PAGE = 50, MOST = 1000, REFRESH_MILLIS = 4000;
+const PAGE = 50, MAX_ROWS = 1000, REFRESH_MILLIS = 4000;
 
 export class SessionList {
   #parameters = {};
@@ -84,7 +84,7 @@ export class SessionList {
 
   /** Fetches as many sessions as are shown; those beyond the maximum of a page stay as they are. */
   async #refresh() {
-    const limit = Math.min(MOST, Math.max(PAGE, this.#sessions.length));
+    const limit = Math.min(MAX_ROWS, Math.max(PAGE, this.#sessions.length));
     if (!document.hidden && !this.#loadingMore) {
       await this.#fetch({limit}, ({sessions, next}) => {
         const fresh = new Set(sessions.map(each => each.session_id));
@@ -101,12 +101,12 @@ export class SessionList {
     if (this.#stop && !this.refused) this.timer = setTimeout(() => this.#refresh(), REFRESH_MILLIS);
   }
 
-  async #fetch(page, take) {
+  async #fetch(parameters, take) {
     const {signal} = this.#stop;
     try {
-      const answer = await fetchList({...this.#parameters, ...page}, signal);
+      const page = await fetchList({...this.#parameters, ...parameters}, signal);
       if (signal.aborted) return;
-      take(answer);
+      take(page);
       $('list-error').hidden = true;
       this.#draw();
     } catch (error) {

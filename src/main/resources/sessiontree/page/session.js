@@ -63,7 +63,7 @@ export class SessionView {
     this.timeline.following = false;
     follow({
       open: (headers, signal) => request(`${pathOf(id)}/live`, {headers, signal}), signal: this.#stop.signal,
-      take: told => this.#receive(told),
+      take: events => this.#receive(events),
       onState: state => this.#setConnection(state),
     }).catch(error => this.#fail(error));
   }
@@ -89,8 +89,8 @@ export class SessionView {
   // --- Events from the server.
 
   /** Handles events of /live. Returns whether the last one was among them. */
-  #receive(told) {
-    for (const {type, data} of told) {
+  #receive(events) {
+    for (const {type, data} of events) {
       if (type === 'entry') this.#arrived.push(data);
       else if (type === 'session') this.#begin(data);
       else if (type === 'reset') this.#clear(this.startText ?? 0); // everything is sent again

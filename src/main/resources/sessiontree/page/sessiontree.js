@@ -501,8 +501,8 @@ let lastMillis = 0;
 const now = () => (lastMillis = Math.max(lastMillis, Date.now())) / 1000;
 
 function tell({onError}, problem, id, texts) {
-  const told = Object.assign(problem, {id, entries: texts.map(text => JSON.parse(text))});
-  queueMicrotask(() => onError(told));
+  const report = Object.assign(problem, {id, entries: texts.map(text => JSON.parse(text))});
+  queueMicrotask(() => onError(report));
 }
 
 // --- IndexedDB and Web Locks.
