@@ -94,7 +94,8 @@ final class Bodies extends Handler.Wrapper {
             .toList();
     if (codings.size() > 1 || !GZIP.containsAll(codings)) {
       throw new ProblemException(
-          Problem.UNSUPPORTED_ENCODING, "a body is sent as it is, or with Content-Encoding: gzip");
+          Problem.UNSUPPORTED_ENCODING,
+          "send the body uncompressed or with Content-Encoding: gzip");
     }
     return !codings.isEmpty();
   }
@@ -102,7 +103,7 @@ final class Bodies extends Handler.Wrapper {
   private static ProblemException noRoom() {
     return new ProblemException(
         Problem.STORAGE_UNAVAILABLE,
-        "too much is received and not stored yet; nothing of the message was stored");
+        "too many bytes are waiting to be stored; nothing of this message was stored");
   }
 
   private boolean passOn(Request request, Response response, Callback callback) throws Exception {
@@ -246,7 +247,7 @@ final class Bodies extends Handler.Wrapper {
         }
         return body;
       } catch (IOException e) {
-        throw new ProblemException(Problem.INVALID_JSON, "the body is not whole gzip");
+        throw new ProblemException(Problem.INVALID_JSON, "the body is not complete gzip data");
       } finally {
         inFlight.subtract(needed);
       }

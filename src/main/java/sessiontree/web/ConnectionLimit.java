@@ -133,7 +133,7 @@ final class ConnectionLimit extends Handler.Wrapper implements Connection.Listen
           response,
           whenRead,
           new ProblemException(
-              Problem.TOO_MANY_CONNECTIONS, "the server takes " + max + " connections"));
+              Problem.TOO_MANY_CONNECTIONS, "the server allows at most " + max + " connections"));
       return true;
     }
     if (closing) {

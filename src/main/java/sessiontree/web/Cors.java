@@ -60,7 +60,7 @@ final class Cors {
       }
     } else if (sent.size() > 1 || !Origin.isOf(request.getHeaders().get(HttpHeader.HOST), origin)) {
       throw new ProblemException(
-          Problem.ORIGIN_NOT_ALLOWED, "pages of this origin may not; see --allowed-origin");
+          Problem.ORIGIN_NOT_ALLOWED, "pages of this origin are not allowed; see --allowed-origin");
     }
   }
 

@@ -37,7 +37,8 @@ final class Hosts {
     if (!OWN.matcher(name).matches() && !allowed.contains(name)) {
       throw new ProblemException(
           Problem.HOST_NOT_ALLOWED,
-          "a server without tokens is reached as localhost, or by an address or a name of --allowed-host");
+          "host not allowed: a server without tokens accepts only localhost, IP addresses and the"
+              + " names of --allowed-host");
     }
   }
 

@@ -42,7 +42,8 @@ final class Listings {
   void get(Context ctx) throws ProblemException, IOException {
     for (String parameter : ctx.queryParamMap().keySet()) {
       if (!PARAMETERS.contains(parameter)) { // ignoring it could return a wrong list
-        throw invalid("a list knows state, order, since, until, limit and cursor");
+        throw invalid(
+            "unknown parameter; a list takes state, order, since, until, limit and cursor");
       }
     }
     String page =
@@ -109,7 +110,7 @@ final class Listings {
           ? null
           : new String(Base64.getUrlDecoder().decode(cursor), StandardCharsets.US_ASCII);
     } catch (IllegalArgumentException e) {
-      throw invalid("cursor is the next of another page");
+      throw invalid("cursor must be the next of a previous page");
     }
   }
 
@@ -138,7 +139,7 @@ final class Listings {
     try {
       listing = listable.list(query);
     } catch (IllegalArgumentException e) {
-      throw invalid("cursor is the next of another page");
+      throw invalid("cursor must be the next of a previous page");
     }
     ObjectNode page = JsonNodeFactory.instance.objectNode();
     ArrayNode listed = page.putArray("sessions");

@@ -17,7 +17,8 @@ final class Monitoring {
   Monitoring(SessionStore store, Metrics metrics) {
     this.store = store;
     this.metrics = metrics;
-    metrics.gauge("healthy", "1 while /health says UP, and 0 else.", () -> store.healthy() ? 1 : 0);
+    metrics.gauge(
+        "healthy", "1 if /health reports UP, otherwise 0.", () -> store.healthy() ? 1 : 0);
   }
 
   void getHealth(Context ctx) {

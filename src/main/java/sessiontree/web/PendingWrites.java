@@ -174,7 +174,7 @@ final class PendingWrites {
     private ProblemException problemAtTimeout() {
       if (problem != null) {
         return problem.problem() == Problem.SESSION_DELETED
-            ? unavailable("nothing of the message is stored: the session is still being deleted")
+            ? unavailable("the message was not stored: the session is still being deleted")
             : problem;
       }
       if (deletion) {
@@ -194,8 +194,9 @@ final class PendingWrites {
     synchronized ProblemException refusal() {
       return unavailable(
           held && problem == null
-              ? "nothing of the message is stored: SESSION_END is, and the tree is still being made"
-              : "nothing of the message is stored: an earlier one still waits for the disk");
+              ? "the message was not stored: SESSION_END is already stored, and the tree is still"
+                  + " being made"
+              : "the message was not stored: an earlier one still waits for the disk");
     }
   }
 

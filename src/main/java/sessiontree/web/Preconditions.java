@@ -26,7 +26,7 @@ final class Preconditions {
   static void checkMatch(List<String> ifMatch, Set<String> tags) throws ProblemException {
     if (!ifMatch.isEmpty() && !matches(ifMatch, tags, true)) {
       throw new ProblemException(
-          Problem.PRECONDITION_FAILED, "the session's tree is not one that If-Match names");
+          Problem.PRECONDITION_FAILED, "the session's tree has none of the tags in If-Match");
     }
   }
 

@@ -44,7 +44,7 @@ final class ProblemErrors extends ErrorHandler {
                       + code
                       + ",\"code\":\""
                       + (code < 500 ? Problem.INVALID_PARAMETER.code() : "internal")
-                      + "\",\"detail\":\"the request is not one that this server can read\"}")
+                      + "\",\"detail\":\"the server cannot read this request\"}")
                   .getBytes(StandardCharsets.UTF_8);
         };
     RequestCustomizer.addHeaders(

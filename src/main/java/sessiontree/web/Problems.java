@@ -74,7 +74,7 @@ final class Problems {
   }
 
   static ProblemException unreadable() {
-    return new ProblemException(Problem.STORAGE_UNAVAILABLE, "what is stored cannot be read");
+    return new ProblemException(Problem.STORAGE_UNAVAILABLE, "the stored data cannot be read");
   }
 
   static ProblemException tooBig(int maxMessageBytes) {

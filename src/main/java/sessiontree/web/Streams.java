@@ -80,11 +80,9 @@ final class Streams implements WebSocketNegotiator {
     this.received = metrics.messageBytesReceived;
     this.dropped = metrics.connectionsDropped;
     metrics.gauge("streams", "Streams that are open.", connections::size);
-    metrics.gauge("inflow_bytes", "Bytes that were received and have no result.", inFlight::bytes);
     metrics.gauge(
-        "inflow_limit_bytes",
-        "Bytes that may be received and have no result.",
-        () -> maxInFlightBytes);
+        "inflow_bytes", "In-flight bytes: received, without a result yet.", inFlight::bytes);
+    metrics.gauge("inflow_limit_bytes", "Bound on the in-flight bytes.", () -> maxInFlightBytes);
     inputBytes =
         (int)
             Math.max(
@@ -216,7 +214,7 @@ final class Streams implements WebSocketNegotiator {
       try {
         connection.tick(nowNanos);
       } catch (RuntimeException e) { // must not affect the other connections
-        LOG.warn("a connection could not be pinged", e);
+        LOG.warn("the periodic check of a stream failed", e);
       }
     }
   }

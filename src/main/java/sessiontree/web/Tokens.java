@@ -58,13 +58,14 @@ final class Tokens {
     }
     String detail = "this needs the " + needed.shown() + " token";
     if (jwts.hasKeys() && needed != Role.ADMIN) {
-      detail += ", or a JWT of that scope and for that session";
+      detail += ", or a JWT with that scope for that session";
     } else if (digests.get(needed).isEmpty()) {
       detail += ", and the server has none";
     }
     detail += expired ? "; the JWT that was sent has expired" : "";
     throw known
-        ? new ProblemException(Problem.FORBIDDEN, detail + "; the token that was sent is another")
+        ? new ProblemException(
+            Problem.FORBIDDEN, detail + "; the token that was sent does not allow it")
         : new ProblemException(Problem.UNAUTHORIZED, detail + ", as a bearer or access_token");
   }
 

@@ -167,7 +167,7 @@ final class TreeHandler extends Handler.Wrapper {
       } else {
         throw new ProblemException(
                 Problem.SESSION_IN_PROGRESS,
-                "session " + id + " has no SESSION_END yet; its tree comes with it")
+                "session " + id + " has no SESSION_END yet; its tree exists once it has one")
             .with("entries", state.entries());
       }
     }

@@ -61,13 +61,14 @@ final class Writes {
   private static long messageNumber(Context ctx, String writer) throws ProblemException {
     String message = ctx.queryParam("message");
     if ((message == null) != (writer == null)) {
-      throw new ProblemException(Problem.INVALID_PARAMETER, "writer and message go together");
+      throw new ProblemException(
+          Problem.INVALID_PARAMETER, "writer and message must be sent together");
     }
     if (message == null) {
       return 0;
     }
     if (!message.matches("[1-9][0-9]{0,17}")) {
-      throw new ProblemException(Problem.INVALID_PARAMETER, "message is a whole number from 1 on");
+      throw new ProblemException(Problem.INVALID_PARAMETER, "message must be a whole number >= 1");
     }
     return Long.parseLong(message);
   }

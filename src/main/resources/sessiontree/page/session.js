@@ -148,7 +148,7 @@ export class SessionView {
     clearInterval(this.#ticking);
     this.#setState('');
     $('session-error').hidden = false;
-    setText($('session-error'), `${error.title ?? 'This did not work'}\n${error.message}`);
+    setText($('session-error'), `${error.title ?? 'The request failed'}\n${error.message}`);
   }
 
   #setState(state) {

@@ -145,7 +145,7 @@ class PendingWritesTest {
     CompletableFuture<PendingWrites.Outcome> posted = post(BEGIN);
     passTenSeconds();
     assertUnavailable(posted, "not known");
-    assertThatThrownBy(() -> post(BEGIN)).hasMessageContaining("nothing of the message is stored");
+    assertThatThrownBy(() -> post(BEGIN)).hasMessageContaining("the message was not stored");
     assertThat(appends).hasSize(1);
     stored();
     assertUnavailable(posted, "not known");
@@ -184,8 +184,7 @@ class PendingWritesTest {
     appends.forEach(append -> append.callback().storedAwaitingTree());
     passTenSeconds();
     assertUnavailable(deleted, "the deletion is stored");
-    assertUnavailable(
-        behind, "nothing of the message is stored: the session is still being deleted");
+    assertUnavailable(behind, "the message was not stored: the session is still being deleted");
     stored();
     stored();
     assertThat(appends).isEmpty();
