@@ -102,6 +102,8 @@ final class OperationCases {
     addDeleteAndList();
     addStream();
     add("getMetrics", 200, "", "any", () -> send("GET", "/metrics"));
+    String openMetrics = "application/openmetrics-text";
+    add("getMetrics", 200, "", openMetrics, () -> send("GET", "/metrics", "Accept", openMetrics));
     add("getOpenApi", 200, "", "any", () -> send("GET", "/openapi.json"));
     add("getAsyncApi", 200, "", "any", () -> send("GET", "/asyncapi.json"));
     addAsset("getPage", "/");
