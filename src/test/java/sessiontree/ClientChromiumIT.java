@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.openqa.selenium.WindowType;
 import org.openqa.selenium.chrome.ChromeDriver;
 
@@ -266,6 +267,44 @@ class ClientChromiumIT {
     endSession();
     assertStored(status + " " + body);
     assertThat(problems()).isEqualTo("[]");
+  }
+
+  /**
+   * The session has begun elsewhere, so the page's SESSION_START is dropped. Its first event was
+   * sent as message 2 when the page was left, and must not be stored under that number after it was
+   * stored as the first.
+   */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void lateRequestOfALeftPage_whoseSessionHadBegun_isNotStored(boolean reloaded) throws Exception {
+    RawHttp.post(server.port(), "/sessions/" + id + "/events", Entries.message(Entries.start(id)));
+    network.cut();
+    openTab();
+    run(
+        """
+        const send = window.fetch;
+        window.late = [];
+        window.fetch = (url, options) => {
+          if (!options.keepalive) return send(url, options);
+          late.push([url, options.body]);
+          return new Promise(() => {});
+        };
+        dispatchEvent(new Event('pagehide')); // sends SESSION_START
+        session.event('event0');
+        dispatchEvent(new Event('pagehide'));
+        """);
+    events = 1;
+    String late = run("return late");
+    assertThat(late).contains("message=2");
+    mendNetwork();
+    if (reloaded) {
+      openPage("{}");
+    }
+    awaitEntries(2);
+    run("for (const [url, body] of JSON.parse(a)) await fetch(url, {method: 'POST', body})", late);
+    makeEvents(1);
+    endSession();
+    assertStored("late");
   }
 
   /** A request that outlives the page must send its last event, as no next page follows. */

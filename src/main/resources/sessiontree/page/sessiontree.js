@@ -6,8 +6,9 @@
  * Events wait in an outbox, in memory and in IndexedDB, until the server has acknowledged them. The outbox is a queue of
  * messages, the first of which has the number `stored + 1` of this page's writer. One message is in flight at a time, so
  * after a broken connection the server either has stored it under its number, or does not have it. A message that may
- * have been sent is sealed, so a number always stands for the same message. Each page is a writer of its own, and holds a
- * Web Lock of that name; a later page that gets the lock knows that the earlier page is dead, and sends its leftovers.
+ * have been sent is sealed, so a number always stands for the same message; where messages must get other numbers, the
+ * writer gets another name. Each page is a writer of its own, and holds a Web Lock of that name; a later page that gets the
+ * lock knows that the earlier page is dead, and sends its leftovers.
  */
 
 const BATCH_MILLIS = 100;
@@ -98,6 +99,8 @@ class Outbox {
   messages = []; // {place, entries: JSON texts, bytes, isSealed}
   stored = 0; // the number of this writer's last stored message
   onDue = () => {};
+  release = () => {}; // lets go of the lock of a name that rename() has given
+  mayArriveLate = false; // whether a request of this writer, with another message than the first, may still reach the server
   #settings;
   #events = 0;
   #bytes = 0;
@@ -125,6 +128,7 @@ class Outbox {
   /** Loads the outbox that a dead page left. The caller holds that page's lock. */
   static async load(key, settings) {
     const outbox = new Outbox(key, settings);
+    outbox.mayArriveLate = true;
     outbox.#database = await openDatabase();
     const store = outbox.#database.transaction(STORE).objectStore(STORE);
     const [keys, values] = await Promise.all([result(store.getAllKeys(below(key))), result(store.getAll(below(key)))]);
@@ -181,16 +185,38 @@ class Outbox {
     return this.stored + 1 + this.messages.indexOf(message);
   }
 
+  /** Gives the writer another name, under which messages are counted from 1: a late request cannot meet a new number. */
+  async rename() {
+    const old = this.key;
+    const key = [...old.slice(0, 2), randomId()];
+    const release = await hold(lockOf(key)).catch(() => this.#forget());
+    this.release();
+    this.release = release ?? this.release;
+    this.save();
+    this.#changes.delete(0);
+    [this.key, this.stored, this.mayArriveLate] = [key, 0, false];
+    if (!this.#database) return;
+    try {
+      const transaction = this.#database.transaction(STORE, 'readwrite', {durability: 'relaxed'});
+      const store = transaction.objectStore(STORE);
+      store.delete(below(old));
+      for (const {place, entries} of this.messages) store.put(entries, [...key, place]);
+      transaction.onabort = () => this.#forget(old);
+      transaction.commit();
+    } catch {
+      this.#forget(old);
+    }
+  }
+
   acknowledge(number) {
     if (number < this.stored) throw new Problem({code: 'session_deleted'});
     for (; this.stored < number; this.stored++) if (this.messages.length > 0) this.#remove(0);
     this.#change(0, this.stored);
   }
 
-  /** Drops SESSION_START, as another page, or an earlier one, has started the session. */
+  /** Drops SESSION_START from the first message, as another page, or an earlier one, has started the session. */
   dropStart() {
     const [first] = this.messages;
-    if (!first || !isStarting(first)) return;
     const bytes = sizeOf(first.entries.shift());
     first.bytes -= bytes;
     this.#bytes -= bytes;
@@ -265,9 +291,10 @@ class Outbox {
     }
   }
 
-  #forget() {
+  #forget(old = this.key) {
     try {
-      this.#database?.transaction(STORE, 'readwrite').objectStore(STORE).delete(below(this.key));
+      const store = this.#database?.transaction(STORE, 'readwrite').objectStore(STORE);
+      for (const key of [old, this.key]) store?.delete(below(key));
     } catch {
       // the browser has closed the database
     }
@@ -286,7 +313,6 @@ class Sender {
   #blockedUntil;
   #batching = new Pause();
   #retrying = new Pause();
-  #leaving; // the request that may outlive the page
   #awaited = 0; // running calls that send leftovers of this session
 
   constructor(outbox, settings, isLeftover = false) {
@@ -339,9 +365,9 @@ class Sender {
         if (problem.code === 'session_complete' && !outbox.hasEvents) break;
         if (OVER.test(problem.code)) throw problem;
         if (problem.code === 'session_already_started') {
-          outbox.dropStart();
+          await this.#dropStart();
         } else if (REFUSED.test(problem.code)) {
-          await this.#leaving; // before the next message takes its number
+          await this.#renumber();
           const entries = outbox.refuse();
           if (entries.length > 0) tell(this.#settings, problem, outbox.key[1], entries);
         } else if (problem.status === 401 || problem.status === 403) {
@@ -371,8 +397,10 @@ class Sender {
   async #stream(message) {
     if (this.#socket?.readyState !== 1) {
       this.#connect();
-      this.#take(await this.#response());
-      if (message !== this.#outbox.messages[0]) return; // it is stored, but the ACK was lost
+      const open = await this.#response();
+      this.#take(open);
+      if (open.entries > 0) await this.#dropStart();
+      if (message !== this.#outbox.messages[0] || !this.#socket) return; // stored, but the ACK was lost; or renumbered
     }
     const response = this.#response();
     this.#socket.send(bodyOf(message));
@@ -402,12 +430,27 @@ class Sender {
 
   #take(response) {
     if (response && response.type !== 'ERROR') this.#outbox.acknowledge(response.messages);
-    if (response?.type === 'OPEN' && response.entries > 0) this.#outbox.dropStart();
     if (response?.type === 'OPEN' || response?.type === 'ACK') return;
     this.#socket.close(); // after an ERROR, too, so that the number can be used again
     this.#socket = undefined;
     if (!response) throw new Error('the connection is broken');
     throw new Problem({code: 'session_complete', ...response});
+  }
+
+  /** Drops SESSION_START, if it is still to be sent: the session has begun. */
+  async #dropStart() {
+    const [first] = this.#outbox.messages;
+    if (!first || !isStarting(first)) return;
+    if (first.entries.length === 1) await this.#renumber();
+    this.#outbox.dropStart();
+  }
+
+  /** Prepares for other numbers of the messages. */
+  async #renumber() {
+    if (!this.#outbox.mayArriveLate) return;
+    this.#socket?.close();
+    this.#socket = undefined;
+    await this.#outbox.rename();
   }
 
   async #post(message, isLeaving = false) {
@@ -435,7 +478,8 @@ class Sender {
     this.#outbox.seal();
     const message = this.#outbox.messages.findLast(message => message.isSealed);
     if (!message || isEnding(message) && this.#awaited > 0) return;
-    this.#leaving = this.#post(message, true).catch(() => {});
+    if (message !== this.#outbox.messages[0]) this.#outbox.mayArriveLate = true;
+    this.#post(message, true).catch(() => {});
   }
 
   #address(kind, query) {
@@ -468,6 +512,7 @@ async function sendLeftovers([url, id], ofThisSession, settings) {
           const outbox = isDead && await Outbox.load(key, settings);
           if (!outbox || outbox.messages.some(isEnding) !== areEnding) return;
           await new Sender(outbox, settings, true).run().catch(() => {}); // run() has reported it
+          outbox.release();
         });
       }
     }
@@ -527,10 +572,7 @@ const result = request => new Promise((resolve, reject) => {
   request.onerror = () => reject(request.error);
 });
 
-/** Takes a lock that the page holds as long as it lives. Resolves when it has the lock. */
+/** Takes a lock. Resolves, when it has the lock, to a function that lets go of it; the page does when it dies. */
 const hold = name => new Promise((resolve, reject) => {
-  navigator.locks.request(name, () => {
-    resolve();
-    return new Promise(() => {});
-  }).catch(reject);
+  navigator.locks.request(name, () => new Promise(resolve)).catch(reject);
 });
