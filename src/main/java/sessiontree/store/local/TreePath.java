@@ -40,11 +40,6 @@ final class TreePath {
     return HEX.toHexDigits((byte) number) + "/";
   }
 
-  /** Returns the number of the folder in a relative path. */
-  static int folder(String path) {
-    return HexFormat.fromHexDigits(path, 0, 2);
-  }
-
   /** Returns the id whose tree has a path, which must end in {@link #SUFFIX}; null if none has. */
   static String id(String path) {
     String name = path.substring(3, path.length() - SUFFIX.length());

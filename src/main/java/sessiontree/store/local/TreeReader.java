@@ -89,11 +89,6 @@ final class TreeReader {
     }
   }
 
-  /** Returns the tree if it is cached, otherwise null. For tests. */
-  Tree cached(String id) {
-    return cache.get(id);
-  }
-
   /** Opens a tree; throws NoSuchFileException if there is none. */
   private OpenTree open(String id, Path path) throws IOException {
     Disk.DiskFile file = disk.open(path);

@@ -104,10 +104,6 @@ final class Segment implements AutoCloseable {
     return file;
   }
 
-  long size() throws IOException {
-    return file.size();
-  }
-
   /** Returns whether the path still names the open file. */
   boolean isInPlace(Disk disk) throws IOException {
     return identity != null && identity.equals(disk.identity(path));
@@ -119,7 +115,7 @@ final class Segment implements AutoCloseable {
    * @param newest whether the segment may end in a torn tail; in any other segment that is damage
    */
   long replay(boolean newest, WriteAheadLog.Replay replay) throws IOException {
-    long size = size();
+    long size = file.size();
     Reader reader = new Reader(size);
     long lsn = firstLsn;
     for (ByteBuffer body; (body = reader.next(lsn)) != null; lsn++) {
@@ -137,7 +133,7 @@ final class Segment implements AutoCloseable {
 
   /** Returns the end offset of the last valid record that ends at or before {@code limit}. */
   long verify(long limit) throws IOException {
-    Reader reader = new Reader(Math.min(limit, size()));
+    Reader reader = new Reader(Math.min(limit, file.size()));
     for (long lsn = firstLsn; reader.next(lsn) != null; lsn++) {}
     return reader.position;
   }
