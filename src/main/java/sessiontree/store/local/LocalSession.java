@@ -117,9 +117,14 @@ final class LocalSession implements StoredSession {
 
   /** Returns the session as a page lists it; null unless it is open or its tree is being made. */
   synchronized Listing.Listed listed(Instant begun) {
-    return phase == Phase.OPEN || phase == Phase.ENDED
+    return isInProgress()
         ? new Listing.Listed(id, false, begun, null, start.bound().text(), null, entries, 0)
         : null;
+  }
+
+  /** Returns whether the session is open or its tree is being made. Guarded by this. */
+  private boolean isInProgress() {
+    return phase == Phase.OPEN || phase == Phase.ENDED;
   }
 
   /** Returns when it was begun, in microseconds since the UNIX epoch; 0 if unknown. */
@@ -254,11 +259,6 @@ final class LocalSession implements StoredSession {
   /** Returns the oldest LSN that it needs, or {@link #NONE}; once published, it needs none. */
   synchronized long neededLsn() {
     return phase == Phase.COMPLETE ? NONE : firstLsn;
-  }
-
-  /** Returns the LSN of the oldest log record that no run covers. */
-  synchronized long firstLsn() {
-    return firstLsn;
   }
 
   // --- Spilling. One thread spills, so a session has at most one spill in progress.
@@ -447,10 +447,6 @@ final class LocalSession implements StoredSession {
     return new TreeFacts(lastLsn, entries, Map.copyOf(writers));
   }
 
-  private synchronized SessionSnapshot snapshot() {
-    return new SessionSnapshot(this, start.bound(), end, entries, runs.retain(), buffered());
-  }
-
   /** Returns how many children are stored. Guarded by this. */
   private long children() {
     return entries - 1 - (end == null ? 0 : 1);
@@ -463,24 +459,28 @@ final class LocalSession implements StoredSession {
 
   /** Returns what is stored of a session that is open or whose tree is being made, or null. */
   synchronized SessionSnapshot soFar() {
-    boolean open = phase == Phase.OPEN || phase == Phase.ENDED;
-    return open
-        ? new SessionSnapshot(this, start.bound(), null, children() + 1, runs.retain(), buffered())
-        : null;
+    return isInProgress() ? snapshot(null) : null;
+  }
+
+  /** Returns a snapshot with that end, or none. Guarded by this. */
+  private SessionSnapshot snapshot(End shown) {
+    return new SessionSnapshot(this, start.bound(), shown, children(), runs.retain(), buffered());
   }
 
   @Override
   public synchronized Cursor since(long children) {
     SessionBuffer buffers = buffered();
     long before = children() - buffers.count();
-    boolean open = phase == Phase.OPEN || phase == Phase.ENDED;
-    boolean known = open && before <= children && children <= before + buffers.count();
-    return known ? buffers.since(children - before) : null;
+    boolean known = before <= children && children <= before + buffers.count();
+    return known && isInProgress() ? buffers.since(children - before) : null;
   }
 
   /** Writes the tree of a session that has ended, and so does not change any more. */
   void write(OutputStream out) throws IOException {
-    SessionSnapshot all = snapshot();
+    SessionSnapshot all;
+    synchronized (this) {
+      all = snapshot(end);
+    }
     try {
       all.write(out);
     } finally {

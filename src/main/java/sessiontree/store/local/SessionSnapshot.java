@@ -19,13 +19,13 @@ record SessionSnapshot(
     LocalSession session,
     Batch.Bound start,
     End end,
-    long entries,
+    long children,
     List<Region> regions,
     SessionBuffer buffers) {
 
-  /** Returns how many children the session has. */
-  long children() {
-    return entries - 1 - (end == null ? 0 : 1);
+  /** Returns how many entries the session has: its children, start and end. */
+  long entries() {
+    return children + (end == null ? 1 : 2);
   }
 
   /** Returns whether the tree is small enough to be kept in memory instead of a file. */
