@@ -165,10 +165,6 @@ final class Checkpointer implements AutoCloseable {
     return firstTombstone != NONE && nanoTime.getAsLong() - firstTombstoneNanos >= purgeNanos;
   }
 
-  private synchronized boolean isClosing() {
-    return closing;
-  }
-
   synchronized boolean isFailing() {
     return failing;
   }
@@ -182,8 +178,7 @@ final class Checkpointer implements AutoCloseable {
     return isMemoryDue() || isLogDue() || isJournalDue();
   }
 
-  /** Guarded by this. */
-  private boolean isMemoryDue() {
+  private synchronized boolean isMemoryDue() {
     return memory > memoryBytes / 4 * 3;
   }
 
@@ -227,13 +222,9 @@ final class Checkpointer implements AutoCloseable {
   }
 
   private void makeRoom() {
-    boolean failed = false;
+    Exception failure = null;
     try {
-      boolean memoryDue;
-      synchronized (this) {
-        memoryDue = isMemoryDue();
-      }
-      if (memoryDue) {
+      if (isMemoryDue()) {
         spill(largest());
       }
       if (isLogDue()) {
@@ -247,14 +238,16 @@ final class Checkpointer implements AutoCloseable {
       }
       merge.run();
     } catch (IOException | RuntimeException e) {
-      failed = true;
-      if (!isFailing() && !isClosing()) {
-        LOG.error("memory cannot be spilled, tried again every second: {}", e.toString());
-      }
+      failure = e;
     }
+    boolean news;
     synchronized (this) {
-      failing = failed;
+      news = failure != null && !failing && !closing;
+      failing = failure != null;
       notifyAll();
+    }
+    if (news) {
+      LOG.error("memory cannot be spilled, tried again every second: {}", failure.toString());
     }
   }
 
@@ -311,10 +304,8 @@ final class Checkpointer implements AutoCloseable {
     // After sessions and removals were read: their trees are already renamed or unlinked.
     trees.syncFolders();
     journal.force();
-    synchronized (this) {
-      if (firstTombstone >= limit) {
-        return limit;
-      }
+    if (!hasTombstoneBefore(limit)) {
+      return limit;
     }
     runs.purge(sessions::get);
     journal.purge();
@@ -333,7 +324,7 @@ final class Checkpointer implements AutoCloseable {
   /** Purges deleted data from the log and the run files. */
   private void purge() throws IOException {
     long active = log.firstLsnOfActive();
-    boolean sealed = firstTombstone() < active;
+    boolean sealed = hasTombstoneBefore(active);
     if (sealed) {
       checkpoint(active);
     } else {
@@ -347,8 +338,8 @@ final class Checkpointer implements AutoCloseable {
     }
   }
 
-  private synchronized long firstTombstone() {
-    return firstTombstone;
+  private synchronized boolean hasTombstoneBefore(long lsn) {
+    return firstTombstone < lsn;
   }
 
   private void spill(List<LocalSession> chosen) throws IOException {
