@@ -82,7 +82,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     Closeable lock = disk.lock(folder.resolve("lock"));
     try {
       LocalStore store = new LocalStore(disk, folder, options, lock, metrics);
-      store.recover(disk, folder, began, metrics);
+      store.recover(folder, began, metrics);
       return store;
     } catch (IOException | RuntimeException e) {
       lock.close();
@@ -120,8 +120,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
             metrics);
   }
 
-  private void recover(Disk disk, Path folder, long beganNanos, Metrics metrics)
-      throws IOException {
+  private void recover(Path folder, long beganNanos, Metrics metrics) throws IOException {
     new Recovery(
             this,
             sessions,
@@ -131,7 +130,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
             checkpointer,
             finisher,
             running,
-            new EarlierSessions(disk, folder.resolve("tmp")),
+            folder.resolve("tmp"),
             beganNanos)
         .replay(log);
     double seconds = (System.nanoTime() - beganNanos) / 1e9;

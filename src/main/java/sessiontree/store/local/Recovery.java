@@ -2,6 +2,8 @@ package sessiontree.store.local;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -10,6 +12,9 @@ import java.util.Map;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import sessiontree.event.Children;
+import sessiontree.sort.Cursor;
+import sessiontree.sort.ExternalSort;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.log.WriteAheadLog;
 
@@ -20,6 +25,9 @@ import sessiontree.store.log.WriteAheadLog;
 final class Recovery implements WriteAheadLog.Replay {
   private static final Logger LOG = LoggerFactory.getLogger(Recovery.class);
 
+  /** Memory for sorting the sessions of a folder that has no journal, besides temporary files. */
+  private static final long SORT_BYTES = 1 << 20;
+
   private final LocalStore store;
   private final OpenSessions sessions;
   private final TreeFiles trees;
@@ -28,7 +36,7 @@ final class Recovery implements WriteAheadLog.Replay {
   private final Checkpointer checkpointer;
   private final Finisher finisher;
   private final RunningTime running;
-  private final EarlierSessions earlier;
+  private final Path temporary;
   private final long beganNanos;
 
   /**
@@ -55,7 +63,7 @@ final class Recovery implements WriteAheadLog.Replay {
       Checkpointer checkpointer,
       Finisher finisher,
       RunningTime running,
-      EarlierSessions earlier,
+      Path temporary,
       long beganNanos) {
     this.store = store;
     this.sessions = sessions;
@@ -65,7 +73,7 @@ final class Recovery implements WriteAheadLog.Replay {
     this.checkpointer = checkpointer;
     this.finisher = finisher;
     this.running = running;
-    this.earlier = earlier;
+    this.temporary = temporary;
     this.beganNanos = beganNanos;
   }
 
@@ -245,38 +253,49 @@ final class Recovery implements WriteAheadLog.Replay {
       return;
     }
     long now = sessions.earlierMicros();
-    long millis = running.millis();
-    long count = 0;
-    for (int folder = 0; folder < TreePath.FOLDERS; folder++) {
-      for (String path : trees.list(folder)) {
-        String id = TreePath.id(path);
-        earlier.add(JournalLine.begun(trees.reader().began(id, now), lsn, millis, id));
-        count++;
+    try (ExternalSort byBegin = new ExternalSort(temporary, SORT_BYTES)) {
+      for (int folder = 0; folder < TreePath.FOLDERS; folder++) {
+        for (String path : trees.list(folder)) {
+          String id = TreePath.id(path);
+          add(byBegin, trees.reader().began(id, now), id);
+        }
+      }
+      long complete = byBegin.count();
+      for (LocalSession session : sessions.all()) {
+        add(byBegin, sessions.begunMicros(session), session.id());
+      }
+      Cursor sorted = byBegin.sorted();
+      journal.begin(now, to -> writeLines(sorted, now, lsn, to));
+      if (complete > 0) {
+        LOG.info(
+            "the journal begins with {} sessions that an earlier version completed; --delete-after counts from now on for them",
+            complete);
       }
     }
-    for (LocalSession session : sessions.all()) {
-      earlier.add(JournalLine.begun(sessions.begunMicros(session), lsn, millis, session.id()));
+  }
+
+  private static void add(ExternalSort byBegin, long micros, String id) throws IOException {
+    byte[] text = id.getBytes(StandardCharsets.US_ASCII);
+    byte[] child = new byte[Children.HEADER_BYTES + text.length];
+    Children.putHeader(child, 0, micros, text.length);
+    System.arraycopy(text, 0, child, Children.HEADER_BYTES, text.length);
+    byBegin.add(child, 1);
+  }
+
+  private void writeLines(Cursor sorted, long now, long lsn, JournalFolder.Output to) throws IOException {
+    long millis = running.millis();
+    long begun = 0;
+    while (sorted.next()) {
+      begun = Math.max(begun + 1, sorted.key()); // begin times differ
+      String id =
+          new String(sorted.array(), sorted.offset(), sorted.length(), StandardCharsets.US_ASCII);
+      to.line(JournalLine.begun(begun, lsn, millis, id));
+      long completed = Math.min(trees.reader().completed(id), now);
+      if (completed >= 0) {
+        to.line(JournalLine.completed(completed, lsn, millis, id));
+      }
     }
-    long[] last = {0};
-    journal.begin(
-        now,
-        to ->
-            earlier.writeTo(
-                line -> {
-                  last[0] =
-                      Math.max(last[0] + 1, JournalLine.micros(line.time())); // begin times differ
-                  to.line(JournalLine.begun(last[0], lsn, millis, line.id()));
-                  long completed = Math.min(trees.reader().completed(line.id()), now);
-                  if (completed >= 0) {
-                    to.line(JournalLine.completed(completed, lsn, millis, line.id()));
-                  }
-                }));
-    running.wasMicros(last[0]);
-    if (count > 0) {
-      LOG.info(
-          "the journal begins with {} sessions that an earlier version completed; --delete-after counts from now on for them",
-          count);
-    }
+    running.wasMicros(begun);
   }
 
   private void setAside(LocalSession session) {
