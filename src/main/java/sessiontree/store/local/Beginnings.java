@@ -1,8 +1,6 @@
 package sessiontree.store.local;
 
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.NavigableSet;
 import java.util.function.Predicate;
@@ -42,22 +40,22 @@ final class Beginnings {
     NavigableSet<String> files = folder.names();
     if (newestFirst) {
       String file = after == null ? null : files.ceiling(Pages.time(after));
-      if (file == null && (!visit(waiting, once) || files.isEmpty())) {
+      if (file == null && (!visit(JournalLine.parse(waiting), once) || files.isEmpty())) {
         return;
       }
       file = file == null ? files.last() : file;
-      while (file != null && visit(folder.read(file), once)) {
+      while (file != null && visit(folder.lines(file, Long.MAX_VALUE), once)) {
         file = files.lower(file);
       }
       return;
     }
     String file = after == null ? null : files.floor(Pages.time(after));
     file = file == null ? files.ceiling("") : file;
-    while (file != null && visit(folder.read(file), once)) {
+    while (file != null && visit(folder.lines(file, Long.MAX_VALUE), once)) {
       file = files.higher(file);
     }
     if (file == null) {
-      visit(waiting, once);
+      visit(JournalLine.parse(waiting), once);
     }
   }
 
@@ -69,22 +67,10 @@ final class Beginnings {
     return follows;
   }
 
-  private boolean visit(byte[] lines, Predicate<JournalLine> visitor) {
-    List<JournalLine> beginnings = new ArrayList<>();
-    for (int from = 0, at = 0; at < lines.length; at++) {
-      if (lines[at] == '\n') {
-        JournalLine line = JournalLine.read(lines, from, at);
-        if (line != null && line.begun()) {
-          beginnings.add(line);
-        }
-        from = at + 1;
-      }
-    }
-    if (newestFirst) {
-      Collections.reverse(beginnings);
-    }
-    for (JournalLine line : beginnings) {
-      if (!visitor.test(line)) {
+  private boolean visit(List<JournalLine> lines, Predicate<JournalLine> visitor) {
+    for (int i = 0; i < lines.size(); i++) {
+      JournalLine line = lines.get(newestFirst ? lines.size() - 1 - i : i);
+      if (line.begun() && !visitor.test(line)) {
         return false;
       }
     }

@@ -25,8 +25,8 @@ final class DueLines {
 
   // All guarded by this.
   private final List<Due> known = new ArrayList<>();
-  private String cursorFile = "";
-  private long cursorAt;
+  private String currentFile = "";
+  private int linesRead; // of the current file
 
   DueLines(Journal journal) {
     this.journal = journal;
@@ -45,14 +45,11 @@ final class DueLines {
       }
     }
     List<Seen> due = new ArrayList<>();
-    for (String file;
-        due.size() < limit && (file = journal.files().ceiling(cursorFile)) != null; ) {
-      cursorAt = file.equals(cursorFile) ? cursorAt : 0;
-      cursorFile = file;
-      if (!readOn(millis, limit, look, due)) {
-        break;
-      }
-      cursorFile = file + "!"; // greater than this file's name, less than the next one's
+    String file = journal.files().ceiling(currentFile); // the next one if a purge deleted it
+    while (file != null) {
+      linesRead = file.equals(currentFile) ? linesRead : 0;
+      currentFile = file;
+      file = readOn(millis, limit, look, due) ? journal.files().higher(file) : null;
     }
     before.stream().limit(limit - due.size()).forEach(due::add);
     return due;
@@ -60,18 +57,17 @@ final class DueLines {
 
   /** Reads the current file on. Returns whether it ended and another follows. Guarded by this. */
   private boolean readOn(long millis, int limit, Look look, List<Seen> due) throws IOException {
-    boolean last = cursorFile.equals(journal.files().last());
-    try (JournalReader reader = journal.reader(cursorFile, cursorAt)) {
-      for (JournalLine line; due.size() < limit && (line = reader.next()) != null; ) {
-        if (!line.begun() && line.millis() > millis) {
-          return false;
-        }
-        cursorAt = reader.position();
-        Seen seen = line.begun() ? null : look.at(line);
-        if (seen != null) {
-          due.add(seen);
-          known.add(new Due(cursorFile, line));
-        }
+    boolean last = currentFile.equals(journal.files().last());
+    List<JournalLine> lines = journal.lines(currentFile);
+    for (; linesRead < lines.size() && due.size() < limit; linesRead++) {
+      JournalLine line = lines.get(linesRead);
+      if (!line.begun() && line.millis() > millis) {
+        return false;
+      }
+      Seen seen = line.begun() ? null : look.at(line);
+      if (seen != null) {
+        due.add(seen);
+        known.add(new Due(currentFile, line));
       }
     }
     return due.size() < limit && !last;
@@ -79,8 +75,8 @@ final class DueLines {
 
   /** Restarts {@code file} if it is the current one, as lines were removed or it was deleted. */
   synchronized void rewritten(String file) {
-    if (file.equals(cursorFile)) {
-      cursorAt = 0;
+    if (file.equals(currentFile)) {
+      linesRead = 0;
       known.removeIf(one -> one.file.equals(file));
     }
   }

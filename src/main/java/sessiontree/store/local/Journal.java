@@ -29,6 +29,16 @@ import sessiontree.store.log.NumberFile;
  * in newer files have that time or a later one.
  */
 final class Journal {
+  /** Receives lines one by one. */
+  interface Output {
+    void line(JournalLine line) throws IOException;
+  }
+
+  /** Lines to write. */
+  interface Content {
+    void writeTo(Output to) throws IOException;
+  }
+
   private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
 
   private final Disk disk;
@@ -58,8 +68,9 @@ final class Journal {
   private String lastTime = ""; // greatest time of any line or file name
 
   // All guarded by this.
-  private long forced; // durable bytes of the newest file
-  private String next = ""; // name of the file to begin, if it is greater than the newest one's
+  private boolean newestIsFull = true; // whether the next lines go to another file
+  private long forced; // durable bytes of the newest file, unless it is full
+  private String nextFile; // name of the file that a failed force began, or null
 
   /** Lines that recovery need not add; null once recovery is done. Used while holding this. */
   private volatile KnownLines known = new KnownLines(this);
@@ -100,7 +111,6 @@ final class Journal {
   private void openNewest() throws IOException {
     String newest = files().last();
     saw(newest);
-    forced = Long.MAX_VALUE; // if the rewrite fails, the next lines go to another file
     try {
       rewrite(
           newest,
@@ -112,7 +122,7 @@ final class Journal {
       folder.sync();
     } catch (IOException e) { // the store opens even if the disk is full
       LOG.warn("the journal's newest file cannot be written anew: {}", e.toString());
-      forced = Long.MAX_VALUE;
+      newestIsFull = true;
       known.passOver(newest);
     }
   }
@@ -150,7 +160,7 @@ final class Journal {
    * @param earlier lines of sessions that an earlier version stored: beginnings in order, each
    *     followed by the session's completion, if it is complete
    */
-  void begin(long epochMicros, JournalFolder.Content earlier) throws IOException {
+  void begin(long epochMicros, Content earlier) throws IOException {
     folder.clear();
     List<JournalLine> lines = new ArrayList<>();
     int[] bytes = {0};
@@ -165,7 +175,6 @@ final class Journal {
         });
     writeNew(lines);
     folder.sync();
-    forced = Long.MAX_VALUE; // the next lines go to another file
     saw(JournalLine.time(epochMicros));
     NumberFile.write(disk, mark, temporary.resolve("begun"), epochMicros, true);
     folder.sync();
@@ -174,13 +183,7 @@ final class Journal {
 
   private void writeNew(List<JournalLine> lines) throws IOException {
     if (!lines.isEmpty()) {
-      folder.write(
-          lines.get(0).time(),
-          to -> {
-            for (JournalLine line : lines) {
-              to.line(line);
-            }
-          });
+      folder.write(lines.get(0).time(), lines);
       lines.clear();
     }
   }
@@ -237,26 +240,27 @@ final class Journal {
   /** Makes all added lines durable. */
   synchronized void force() throws IOException {
     byte[] bytes;
-    boolean begins = files().isEmpty() || forced >= fileBytes;
     synchronized (pending) {
       bytes = pending.toByteArray();
-      if (begins
-          && bytes.length > 0
-          && next.compareTo(files().isEmpty() ? "" : files().last()) <= 0) {
-        next = JournalLine.time(JournalLine.micros(lastTime) + 1);
-        lastTime = next;
+      if (newestIsFull && bytes.length > 0 && nextFile == null) {
+        nextFile = JournalLine.time(JournalLine.micros(lastTime) + 1);
+        lastTime = nextFile;
       }
     }
     if (bytes.length == 0) {
       return;
     }
-    long from = begins ? 0 : forced;
-    folder.write(begins ? next : files().last(), bytes, from); // again, if an earlier force failed
-    if (begins) {
+    if (newestIsFull) {
+      folder.write(nextFile, bytes, 0); // again, if an earlier force failed
       folder.sync();
-      files().add(next);
+      folder.published(nextFile);
+      nextFile = null;
+      forced = bytes.length;
+    } else {
+      folder.write(files().last(), bytes, forced);
+      forced += bytes.length;
     }
-    forced = from + bytes.length;
+    newestIsFull = forced >= fileBytes;
     synchronized (pending) { // last, so that readers find each line here or in the file
       byte[] all = pending.toByteArray();
       pending.reset();
@@ -264,13 +268,13 @@ final class Journal {
     }
   }
 
-  /** Opens a file for reading from {@code from} to the end of what is durable. */
-  JournalReader reader(String file, long from) throws IOException {
-    long to;
+  /** Returns the durable lines of a file. */
+  List<JournalLine> lines(String file) throws IOException {
+    long limit;
     synchronized (this) {
-      to = !files().isEmpty() && file.equals(files().last()) ? forced : Long.MAX_VALUE;
+      limit = newestIsFull || !file.equals(files().last()) ? Long.MAX_VALUE : forced;
     }
-    return folder.reader(file, from, to);
+    return folder.lines(file, limit);
   }
 
   /**
@@ -350,38 +354,19 @@ final class Journal {
    */
   private void rewrite(String file, Predicate<JournalLine> kept) throws IOException {
     boolean newest = file.equals(files().last());
-    int left = 0;
-    int dropped = 0;
-    try (JournalReader reader = reader(file, 0)) {
-      for (JournalLine line; (line = reader.next()) != null; ) {
-        if (kept.test(line)) {
-          left++;
-        } else {
-          dropped++;
-        }
-      }
-    }
+    List<JournalLine> lines = lines(file);
+    List<JournalLine> left = lines.stream().filter(kept).toList();
     boolean opening = newest && known != null; // then it is rewritten in any case
-    if (dropped == 0 && !opening) {
+    if (left.size() == lines.size() && !opening) {
       return;
     }
-    if (left == 0 && !newest) {
+    if (left.isEmpty() && !newest) {
       folder.delete(file);
     } else {
-      try (JournalReader reader = reader(file, 0)) {
-        long bytes =
-            folder.write(
-                file,
-                to -> {
-                  for (JournalLine line; (line = reader.next()) != null; ) {
-                    if (kept.test(line)) {
-                      to.line(line);
-                    }
-                  }
-                });
-        if (newest) {
-          forced = bytes;
-        }
+      long bytes = folder.write(file, left);
+      if (newest) {
+        forced = bytes;
+        newestIsFull = bytes >= fileBytes;
       }
     }
     due.rewritten(file);

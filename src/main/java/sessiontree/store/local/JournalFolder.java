@@ -6,6 +6,7 @@ import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.NavigableSet;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.regex.Matcher;
@@ -23,16 +24,6 @@ final class JournalFolder {
       Pattern.compile("(\\d{4})(\\d\\d)(\\d\\dT\\d\\d)(\\d\\d)(\\d\\d\\.\\d{6}Z)\\.txt");
 
   private static final int BUFFER_BYTES = 64 << 10;
-
-  /** Receives lines one by one. */
-  interface Output {
-    void line(JournalLine line) throws IOException;
-  }
-
-  /** Lines to write. */
-  interface Content {
-    void writeTo(Output to) throws IOException;
-  }
 
   private final Disk disk;
   private final Path directory;
@@ -72,28 +63,26 @@ final class JournalFolder {
     names.clear();
   }
 
-  JournalReader reader(String name, long from, long to) throws IOException {
-    return new JournalReader(disk.open(path(name)), from, to);
-  }
-
-  /** Returns all bytes of a file; none if it is gone. */
-  byte[] read(String name) throws IOException {
+  /** Returns the valid lines in the first {@code limit} bytes of a file; none if it is gone. */
+  List<JournalLine> lines(String name, long limit) throws IOException {
     try (Disk.DiskFile from = disk.open(path(name))) {
-      ByteBuffer bytes = ByteBuffer.allocate((int) from.size());
+      ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(limit, from.size()));
       from.read(bytes, 0);
-      return bytes.array();
+      return JournalLine.parse(bytes.array());
     } catch (NoSuchFileException e) {
-      return new byte[0];
+      return List.of();
     }
   }
 
   /** Writes a file, forces it and renames it, not yet durably, into place. Returns its length. */
-  long write(String name, Content content) throws IOException {
+  long write(String name, List<JournalLine> lines) throws IOException {
     Path written = temporary.resolve(path(name).getFileName());
     long bytes;
     try (DiskStreams.Output out = new DiskStreams.Output(disk.create(written));
         OutputStream to = new BufferedOutputStream(out, BUFFER_BYTES)) {
-      content.writeTo(line -> to.write(line.bytes()));
+      for (JournalLine line : lines) {
+        to.write(line.bytes());
+      }
       to.flush();
       out.force();
       bytes = out.position();
@@ -104,8 +93,8 @@ final class JournalFolder {
   }
 
   /**
-   * Writes bytes at an offset of a file and forces them. Creates the file if {@link #names} does
-   * not have it; the caller adds its name there once the name is durable.
+   * Writes bytes at an offset of a file and forces them. Creates the file unless it is known: see
+   * {@link #published}.
    */
   void write(String name, byte[] bytes, long offset) throws IOException {
     Path path = path(name);
@@ -113,6 +102,11 @@ final class JournalFolder {
       to.write(ByteBuffer.wrap(bytes), offset);
       to.force();
     }
+  }
+
+  /** Adds the name of a created file to the known ones, as it is durable. */
+  void published(String name) {
+    names.add(name);
   }
 
   void delete(String name) throws IOException {

@@ -5,7 +5,9 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Locale;
 import sessiontree.store.log.Checksum;
 
@@ -63,8 +65,23 @@ record JournalLine(String time, boolean begun, long lsn, long millis, String id)
     return line.getBytes(StandardCharsets.US_ASCII);
   }
 
+  /** Returns the valid lines of a file. Ignores a last line without a line break. */
+  static List<JournalLine> parse(byte[] file) {
+    List<JournalLine> lines = new ArrayList<>();
+    for (int from = 0, at = 0; at < file.length; at++) {
+      if (file[at] == '\n') {
+        JournalLine line = parse(file, from, at);
+        if (line != null) {
+          lines.add(line);
+        }
+        from = at + 1;
+      }
+    }
+    return lines;
+  }
+
   /** Parses a line without its line break; returns null if it is invalid. */
-  static JournalLine read(byte[] bytes, int from, int to) {
+  private static JournalLine parse(byte[] bytes, int from, int to) {
     String[] words = new String(bytes, from, to - from, StandardCharsets.US_ASCII).split(" ", -1);
     if (words.length != 6) {
       return null;

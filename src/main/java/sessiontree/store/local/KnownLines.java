@@ -41,10 +41,8 @@ final class KnownLines {
   }
 
   private void read(String file) throws IOException {
-    try (JournalReader reader = journal.reader(file, 0)) {
-      for (JournalLine line; (line = reader.next()) != null; ) {
-        known.computeIfAbsent(line.lsn() / LSNS, lsns -> new BitSet()).set(bit(line));
-      }
+    for (JournalLine line : journal.lines(file)) {
+      known.computeIfAbsent(line.lsn() / LSNS, lsns -> new BitSet()).set(bit(line));
     }
   }
 

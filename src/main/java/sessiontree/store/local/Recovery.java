@@ -282,7 +282,7 @@ final class Recovery implements WriteAheadLog.Replay {
     byBegin.add(child, 1);
   }
 
-  private void writeLines(Cursor sorted, long now, long lsn, JournalFolder.Output to) throws IOException {
+  private void writeLines(Cursor sorted, long now, long lsn, Journal.Output to) throws IOException {
     long millis = running.millis();
     long begun = 0;
     while (sorted.next()) {
