@@ -39,7 +39,7 @@ final class Beginnings {
         line -> deleted.test(line) || !follows(line.position()) || visitor.test(line);
     NavigableSet<String> files = folder.names();
     if (newestFirst) {
-      String file = after == null ? null : files.ceiling(Pages.time(after));
+      String file = after == null ? null : files.ceiling(JournalLine.timeOf(after));
       if (file == null && (!visit(JournalLine.parse(waiting), once) || files.isEmpty())) {
         return;
       }
@@ -49,7 +49,7 @@ final class Beginnings {
       }
       return;
     }
-    String file = after == null ? null : files.floor(Pages.time(after));
+    String file = after == null ? null : files.floor(JournalLine.timeOf(after));
     file = file == null ? files.ceiling("") : file;
     while (file != null && visit(folder.lines(file, Long.MAX_VALUE), once)) {
       file = files.higher(file);

@@ -57,6 +57,11 @@ record JournalLine(String time, boolean begun, long lsn, long millis, String id)
     return time + " " + id;
   }
 
+  /** Returns the time in a position. */
+  static String timeOf(String position) {
+    return position.substring(0, position.indexOf(' '));
+  }
+
   byte[] bytes() {
     String text = time + (begun ? " begun " : " completed ") + lsn + " " + millis + " " + id;
     byte[] bytes = text.getBytes(StandardCharsets.US_ASCII);

@@ -40,7 +40,6 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
 
   private final Closeable lock;
   private final LocalStoreOptions options;
-  private final OpenSessions sessions = new OpenSessions();
   private final RunningTime running;
   private final TreeFiles trees;
   private final Runs runs;
@@ -62,6 +61,8 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
           return trees.reader().tag(id);
         }
       };
+
+  private final OpenSessions sessions = new OpenSessions(owner);
 
   /**
    * Opens the store in a folder, or creates one; replays its log, and finishes the sessions that
@@ -122,7 +123,6 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
 
   private void recover(Path folder, long beganNanos, Metrics metrics) throws IOException {
     new Recovery(
-            this,
             sessions,
             trees,
             runs,
@@ -162,21 +162,11 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
   }
 
   private List<Region> load(RunEntry entry, Region region) {
-    LocalSession session = add(entry.id());
+    LocalSession session = sessions.getOrAdd(entry.id());
     List<Region> needless = session.load(entry, region);
     running.wasMicros(session.begunMicros());
     sessions.begun(session);
     return needless;
-  }
-
-  /** Returns the session of that id, which is added if there is none. */
-  LocalSession add(String id) {
-    LocalSession session = sessions.get(id);
-    if (session == null) {
-      session = new LocalSession(owner, id, null);
-      sessions.add(session);
-    }
-    return session;
   }
 
   private void mergeRuns() {

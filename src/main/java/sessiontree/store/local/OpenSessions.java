@@ -12,6 +12,7 @@ import java.util.function.BiPredicate;
  * by id, and in the order in which they began. Safe for several threads.
  */
 final class OpenSessions {
+  private final LocalSession.Owner owner;
   private final ConcurrentHashMap<String, LocalSession> byId = new ConcurrentHashMap<>();
 
   /** By position, as in the journal's lines. */
@@ -19,6 +20,10 @@ final class OpenSessions {
 
   /** When sessions of an earlier version count as begun: when the journal was (epoch micros). */
   private volatile long earlierMicros;
+
+  OpenSessions(LocalSession.Owner owner) {
+    this.owner = owner;
+  }
 
   void earlierBegan(long epochMicros) {
     earlierMicros = epochMicros;
@@ -30,6 +35,11 @@ final class OpenSessions {
 
   LocalSession get(String id) {
     return byId.get(id);
+  }
+
+  /** Returns the session of that id, which is added if there is none. */
+  LocalSession getOrAdd(String id) {
+    return byId.computeIfAbsent(id, missing -> new LocalSession(owner, missing, null));
   }
 
   void add(LocalSession session) {

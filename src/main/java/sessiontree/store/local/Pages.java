@@ -56,12 +56,8 @@ final class Pages {
     return new Listing(page.sessions, page.next);
   }
 
-  static String time(String position) {
-    return position.substring(0, position.indexOf(' '));
-  }
-
   private static Instant begun(String position) {
-    return Instant.parse(time(position));
+    return Instant.parse(JournalLine.timeOf(position));
   }
 
   /** Returns the session of a line; null if it is gone or cannot be read. */
@@ -101,10 +97,11 @@ final class Pages {
 
     /** Adds the session if the query takes it. Returns whether the visit goes on. */
     boolean visit(String position, Look look) {
+      String time = JournalLine.timeOf(position);
       boolean past =
           query.newestFirst()
-              ? time(position).compareTo(since) < 0
-              : until != null && time(position).compareTo(until) >= 0;
+              ? time.compareTo(since) < 0
+              : until != null && time.compareTo(until) >= 0;
       if (past) {
         return false;
       }

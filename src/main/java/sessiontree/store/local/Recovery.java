@@ -28,7 +28,6 @@ final class Recovery implements WriteAheadLog.Replay {
   /** Memory for sorting the sessions of a folder that has no journal, besides temporary files. */
   private static final long SORT_BYTES = 1 << 20;
 
-  private final LocalStore store;
   private final OpenSessions sessions;
   private final TreeFiles trees;
   private final Runs runs;
@@ -55,7 +54,6 @@ final class Recovery implements WriteAheadLog.Replay {
   private long finished;
 
   Recovery(
-      LocalStore store,
       OpenSessions sessions,
       TreeFiles trees,
       Runs runs,
@@ -65,7 +63,7 @@ final class Recovery implements WriteAheadLog.Replay {
       RunningTime running,
       Path temporary,
       long beganNanos) {
-    this.store = store;
+
     this.sessions = sessions;
     this.trees = trees;
     this.runs = runs;
@@ -172,7 +170,7 @@ final class Recovery implements WriteAheadLog.Replay {
       orphans.add(record.id());
       return;
     }
-    session = session == null ? store.add(record.id()) : session;
+    session = sessions.getOrAdd(record.id());
     checkpointer.grew(session.apply(record));
     if (record.start() != null) {
       sessions.begun(session);
