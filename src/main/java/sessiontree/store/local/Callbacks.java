@@ -2,6 +2,8 @@ package sessiontree.store.local;
 
 import java.util.ArrayDeque;
 import java.util.concurrent.ExecutorService;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs all callbacks of a store, one after another. The thread that has their results runs them if
@@ -9,6 +11,8 @@ import java.util.concurrent.ExecutorService;
  * thread does. Safe for several threads.
  */
 final class Callbacks {
+  private static final Logger LOG = LoggerFactory.getLogger(Callbacks.class);
+
   private final ExecutorService thread;
 
   // Guarded by this.
@@ -67,5 +71,14 @@ final class Callbacks {
   /** Returns the callbacks thread, which drops callbacks once it is shut down. */
   ExecutorService thread() {
     return thread;
+  }
+
+  /** Runs a callback, and keeps its failure from the others. */
+  static void guard(Runnable callback) {
+    try {
+      callback.run();
+    } catch (RuntimeException e) {
+      LOG.error("a callback failed", e);
+    }
   }
 }

@@ -359,23 +359,14 @@ final class GroupCommit {
     }
     for (Queued queued : group) {
       if (queued.called) {
-        guard(queued.append.callback()::flush);
+        Callbacks.guard(queued.append.callback()::flush);
       }
     }
   }
 
   private static void callBack(Queued queued) {
     Append.Callback callback = queued.append.callback();
-    guard(queued.accepted ? callback::stored : callback::failed);
-  }
-
-  /** Runs a callback, and keeps its failure from the others. */
-  static void guard(Runnable callback) {
-    try {
-      callback.run();
-    } catch (RuntimeException e) {
-      LOG.error("a callback failed", e);
-    }
+    Callbacks.guard(queued.accepted ? callback::stored : callback::failed);
   }
 
   /** Stores what is queued, gives the results, and ends the thread. */

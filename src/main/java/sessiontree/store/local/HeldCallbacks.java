@@ -35,18 +35,18 @@ final class HeldCallbacks {
   void add(Append.Callback callback, boolean accepted) {
     held.add(new Held(callback, accepted));
     if (accepted) {
-      GroupCommit.guard(callback::storedAwaitingTree);
+      Callbacks.guard(callback::storedAwaitingTree);
     }
   }
 
   /** Runs all callbacks, in order: {@code outcome} for those whose append was accepted. */
   void run(Consumer<Append.Callback> outcome) {
     for (Held one : held) {
-      GroupCommit.guard(
+      Callbacks.guard(
           one.accepted ? () -> outcome.accept(one.callback) : () -> one.callback.failed());
     }
     for (Held one : held) {
-      GroupCommit.guard(one.callback::flush);
+      Callbacks.guard(one.callback::flush);
     }
   }
 }
