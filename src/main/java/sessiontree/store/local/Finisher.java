@@ -211,7 +211,7 @@ final class Finisher {
 
   private void release(
       LocalSession session, Append.Callback callback, Consumer<Append.Callback> outcome) {
-    callbacks.runHere(() -> session.releaseCallbacks(callback, outcome));
+    callbacks.runHere(() -> session.callbacks.release(callback, outcome));
   }
 
   private void retry(Runnable task) {

@@ -349,9 +349,9 @@ final class GroupCommit {
   private static void callBack(List<Queued> group) {
     for (Queued queued : group) {
       if (queued.finishes()) {
-        queued.session.holdCallbacks(queued.append.callback());
-      } else if (queued.session.holdsCallbacks()) {
-        queued.session.hold(queued.append.callback(), queued.accepted);
+        queued.session.callbacks.begin(queued.append.callback());
+      } else if (queued.session.callbacks.areHeld()) {
+        queued.session.callbacks.add(queued.append.callback(), queued.accepted);
       } else {
         callBack(queued);
         queued.called = true;

@@ -13,23 +13,28 @@ final class HeldCallbacks {
   /** A callback, and whether its append was accepted. */
   private record Held(Append.Callback callback, boolean accepted) {}
 
-  private final Append.Callback first;
-  private final List<Held> held = new ArrayList<>();
+  private List<Held> held; // null while no callbacks are held
+  private Append.Callback first;
 
   /**
-   * Begins with the callback of the append that ended or deleted the session.
+   * Holds callbacks from now on, beginning with that of the append that ended or deleted the
+   * session. Callbacks held before waited for the tree of a session that is now deleted; they run
+   * with {@code noTree}.
    *
-   * @param first null if the session ended before the store was opened
+   * @param first null during recovery, when no append has a callback
    */
-  HeldCallbacks(Append.Callback first) {
+  void begin(Append.Callback first) {
+    run(Append.Callback::noTree);
     this.first = first;
+    held = new ArrayList<>();
     if (first != null) {
       add(first, true);
     }
   }
 
-  boolean isBehind(Append.Callback callback) {
-    return first == callback;
+  /** Returns whether callbacks are held. */
+  boolean areHeld() {
+    return held != null;
   }
 
   void add(Append.Callback callback, boolean accepted) {
@@ -39,13 +44,22 @@ final class HeldCallbacks {
     }
   }
 
+  /** Runs {@code first} and the callbacks held behind it, unless a deletion already has. */
+  void release(Append.Callback first, Consumer<Append.Callback> outcome) {
+    if (first == this.first) {
+      run(outcome);
+    }
+  }
+
   /** Runs all callbacks, in order: {@code outcome} for those whose append was accepted. */
-  void run(Consumer<Append.Callback> outcome) {
-    for (Held one : held) {
+  private void run(Consumer<Append.Callback> outcome) {
+    List<Held> all = held == null ? List.of() : held;
+    held = null;
+    for (Held one : all) {
       Callbacks.guard(
           one.accepted ? () -> outcome.accept(one.callback) : () -> one.callback.failed());
     }
-    for (Held one : held) {
+    for (Held one : all) {
       Callbacks.guard(one.callback::flush);
     }
   }

@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Consumer;
 import sessiontree.event.Batch;
 import sessiontree.sort.Cursor;
 import sessiontree.sort.MergeIterator;
@@ -33,8 +32,8 @@ final class LocalSession implements StoredSession {
   /** The sequence once the log thread's current group is durable. Owned by the log thread. */
   long expected;
 
-  /** Callbacks that wait for the tree, or null. Owned by the thread that runs callbacks. */
-  private HeldCallbacks held;
+  /** Callbacks that wait for the tree. Owned by the thread that runs callbacks. */
+  final HeldCallbacks callbacks = new HeldCallbacks();
 
   /** Written while holding this. */
   private volatile boolean deleted;
@@ -49,8 +48,7 @@ final class LocalSession implements StoredSession {
   private boolean publishing; // whether its tree is being published
   private boolean damageTold;
   private final SessionRuns runs = new SessionRuns();
-  private List<SessionBuffer> spilling = List.of();
-  private SessionBuffer buffer; // null while it is empty
+  private final SessionMemory memory = new SessionMemory();
   private long lastLsn;
   private long lastMillis; // running time at which lastLsn was appended
   private long firstLsn = NONE; // LSN of the oldest log record that no run covers
@@ -164,7 +162,7 @@ final class LocalSession implements StoredSession {
 
   /** Applies a record that is durable. Returns by how many bytes the session's memory grew. */
   synchronized long apply(LogRecord record) {
-    long before = memory();
+    long before = memory.bytes();
     sequence++;
     expected = sequence;
     entries += record.entries();
@@ -173,10 +171,7 @@ final class LocalSession implements StoredSession {
     firstLsn = Math.min(firstLsn, lastLsn);
     firstLsnSince = Math.min(firstLsnSince, lastLsn);
     if (record.count() > 0) {
-      if (buffer == null) {
-        buffer = new SessionBuffer();
-      }
-      buffer.add(record.children(), record.count());
+      memory.add(record.children(), record.count());
     }
     if (!record.writer().isEmpty()) {
       if (writers.isEmpty()) {
@@ -192,7 +187,7 @@ final class LocalSession implements StoredSession {
       end = record.end();
       phase = Phase.ENDED;
     }
-    return memory() - before;
+    return memory.bytes() - before;
   }
 
   /**
@@ -200,28 +195,23 @@ final class LocalSession implements StoredSession {
    * and by how many bytes the session's memory shrank.
    */
   synchronized Deleted delete() {
-    long memory = memory();
+    long bytes = memory.bytes();
     sequence++;
     expected = sequence;
     phase = Phase.NEW;
     entries = 0;
     writers = Map.of();
-    buffer = null;
-    spilling = List.of();
+    memory.clear();
     firstLsn = NONE;
     deleted = true;
-    return new Deleted(forgetRuns(), memory);
+    return new Deleted(forgetRuns(), bytes);
   }
 
   record Deleted(List<Region> regions, long bytes) {}
 
   /** Returns the bytes of memory that its children take. */
   synchronized long memory() {
-    long bytes = buffer == null ? 0 : buffer.allocated();
-    for (SessionBuffer one : spilling) {
-      bytes += one.allocated();
-    }
-    return bytes;
+    return memory.bytes();
   }
 
   /**
@@ -284,10 +274,6 @@ final class LocalSession implements StoredSession {
     if (phase == Phase.COMPLETE || firstLsn == NONE) {
       return null;
     }
-    if (buffer != null) {
-      spilling = plus(spilling, buffer);
-      buffer = null;
-    }
     firstLsnSince = NONE;
     RunEntry state =
         new RunEntry(
@@ -304,7 +290,7 @@ final class LocalSession implements StoredSession {
             0,
             0,
             0);
-    return new Spill(this, state, spilling, memory());
+    return new Spill(this, state, memory.beginSpill(), memory.bytes());
   }
 
   /**
@@ -315,7 +301,7 @@ final class LocalSession implements StoredSession {
     if (phase == Phase.COMPLETE || deleted) {
       return false;
     }
-    spilling = List.of();
+    memory.endSpill();
     firstLsn = firstLsnSince;
     runs.add(region);
     return true;
@@ -329,40 +315,6 @@ final class LocalSession implements StoredSession {
   /** Replaces regions by the one they were merged into. Returns false if nobody needs that one. */
   synchronized boolean replace(List<Region> from, Region to) {
     return runs.replace(from, to);
-  }
-
-  // --- Callbacks. Called by the thread that runs callbacks.
-
-  /**
-   * Holds callbacks from now on, beginning with that of the append that ended or deleted the
-   * session. Callbacks held before waited for the tree of a session that is now deleted; they run
-   * with {@code noTree}.
-   *
-   * @param first null during recovery, when no append has a callback
-   */
-  void holdCallbacks(Append.Callback first) {
-    if (held != null) {
-      held.run(Append.Callback::noTree);
-    }
-    held = new HeldCallbacks(first);
-  }
-
-  boolean holdsCallbacks() {
-    return held != null;
-  }
-
-  /** Holds a callback. */
-  void hold(Append.Callback callback, boolean accepted) {
-    held.add(callback, accepted);
-  }
-
-  /** Runs {@code first} and the callbacks held behind it, unless a deletion already has. */
-  void releaseCallbacks(Append.Callback first, Consumer<Append.Callback> outcome) {
-    if (held != null && held.isBehind(first)) {
-      HeldCallbacks waited = held;
-      held = null;
-      waited.run(outcome);
-    }
   }
 
   // --- Finishing. The session may be deleted at any time meanwhile.
@@ -420,11 +372,7 @@ final class LocalSession implements StoredSession {
     Batch.Bound latest;
     List<Region> regions;
     synchronized (this) {
-      latest = start.bound();
-      for (SessionBuffer one : spilling) {
-        latest = one.latest(latest);
-      }
-      latest = buffer == null ? latest : buffer.latest(latest);
+      latest = memory.latest(start.bound());
       regions = runs.retain();
     }
     try {
@@ -452,11 +400,6 @@ final class LocalSession implements StoredSession {
     return entries - 1 - (end == null ? 0 : 1);
   }
 
-  /** Returns a snapshot of the children in memory. Guarded by this. */
-  private SessionBuffer buffered() {
-    return SessionBuffer.snapshot(buffer == null ? spilling : plus(spilling, buffer));
-  }
-
   /** Returns what is stored of a session that is open or whose tree is being made, or null. */
   synchronized SessionSnapshot soFar() {
     return isInProgress() ? snapshot(null) : null;
@@ -464,12 +407,13 @@ final class LocalSession implements StoredSession {
 
   /** Returns a snapshot with that end, or none. Guarded by this. */
   private SessionSnapshot snapshot(End shown) {
-    return new SessionSnapshot(this, start.bound(), shown, children(), runs.retain(), buffered());
+    return new SessionSnapshot(
+        this, start.bound(), shown, children(), runs.retain(), memory.snapshot());
   }
 
   @Override
   public synchronized Cursor since(long children) {
-    SessionBuffer buffers = buffered();
+    SessionBuffer buffers = memory.snapshot();
     long before = children() - buffers.count();
     boolean known = before <= children && children <= before + buffers.count();
     return known && isInProgress() ? buffers.since(children - before) : null;
@@ -496,22 +440,14 @@ final class LocalSession implements StoredSession {
     if (deleted) {
       return 0;
     }
-    long memory = memory();
+    long bytes = memory.bytes();
     phase = Phase.COMPLETE;
-    buffer = null;
-    spilling = List.of();
-    return memory;
+    memory.clear();
+    return bytes;
   }
 
   /** Forgets and returns the regions: none is needed once the tree and its name are durable. */
   synchronized List<Region> forgetRuns() {
     return runs.forget();
-  }
-
-  private static List<SessionBuffer> plus(List<SessionBuffer> list, SessionBuffer one) {
-    List<SessionBuffer> longer = new ArrayList<>(list.size() + 1);
-    longer.addAll(list);
-    longer.add(one);
-    return longer;
   }
 }

@@ -100,7 +100,7 @@ final class Recovery implements WriteAheadLog.Replay {
     for (LocalSession session : List.copyOf(sessions.all())) {
       if (session.phase() == Phase.ENDED) {
         if (!passOver(session)) {
-          session.holdCallbacks(null);
+          session.callbacks.begin(null);
           ended.add(session);
         }
       } else if (session.hasRuns() && trees.exists(session.id())) { // it was finished before
