@@ -11,7 +11,7 @@ public final class FileHeader {
   private FileHeader() {}
 
   /** Returns whether the checksum matches. */
-  static boolean isSound(byte[] header, int checksumAt) {
+  static boolean checksumMatches(byte[] header, int checksumAt) {
     return checksum(header, checksumAt) == Checksum.of(header, 0, checksumAt);
   }
 
@@ -35,7 +35,7 @@ public final class FileHeader {
               + actual
               + ": another version of sessiontree wrote it, or it is damaged");
     }
-    if (!isSound(header, checksumAt)) {
+    if (!checksumMatches(header, checksumAt)) {
       throw new DamageException(
           path,
           String.format(

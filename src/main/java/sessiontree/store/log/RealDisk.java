@@ -32,16 +32,16 @@ final class RealDisk implements Disk {
   private static final Logger LOG = LoggerFactory.getLogger(RealDisk.class);
 
   /** Permissions of new files, whatever the umask of the process is. */
-  private static final FileAttribute<?>[] FILE = only("rw-------");
+  private static final FileAttribute<?>[] FILE = permissions("rw-------");
 
-  private static final FileAttribute<?>[] DIRECTORY = only("rwx------");
+  private static final FileAttribute<?>[] DIRECTORY = permissions("rwx------");
 
   RealDisk() {}
 
   /**
    * Returns attributes that set {@code permissions}; none where a file system does not know them.
    */
-  private static FileAttribute<?>[] only(String permissions) {
+  private static FileAttribute<?>[] permissions(String permissions) {
     return FileSystems.getDefault().supportedFileAttributeViews().contains("posix")
         ? new FileAttribute<?>[] {
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions))

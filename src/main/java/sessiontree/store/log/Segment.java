@@ -76,7 +76,7 @@ final class Segment implements AutoCloseable {
       // The header is forced before the first record is written.
       if (newest
           && file.size() <= HEADER_BYTES
-          && !(whole && FileHeader.isSound(header.array(), CHECKSUM_AT))) {
+          && !(whole && FileHeader.checksumMatches(header.array(), CHECKSUM_AT))) {
         file.close();
         return null;
       }
@@ -126,7 +126,7 @@ final class Segment implements AutoCloseable {
     }
     if (reader.position < size && !(newest && isTornTail(reader.position, size, lsn))) {
       throw new DamageException(
-          path, "damaged record at offset " + reader.position + ": " + reader.why);
+          path, "damaged record at offset " + reader.position + ": " + reader.invalidBecause);
     }
     return reader.position;
   }
@@ -179,11 +179,11 @@ final class Segment implements AutoCloseable {
       }
       file.write(buffer.flip(), at);
     }
-    cut(offset);
+    truncate(offset);
   }
 
   /** Truncates the file to {@code offset}, durably. */
-  void cut(long offset) throws IOException {
+  void truncate(long offset) throws IOException {
     file.truncate(offset);
     file.force();
   }
@@ -198,7 +198,7 @@ final class Segment implements AutoCloseable {
     private final long limit;
     private long position = HEADER_BYTES;
     private ByteBuffer buffer = ByteBuffer.allocate(READ_BYTES).limit(0);
-    private String why = "the file ends within it";
+    private String invalidBecause = "the file ends within it";
 
     Reader(long limit) {
       this.limit = limit;
@@ -215,7 +215,7 @@ final class Segment implements AutoCloseable {
       int length = buffer.getInt(buffer.position());
       int expected = buffer.getInt(buffer.position() + 4);
       if (length < BODY_HEADER_BYTES || length > limit - position - RECORD_HEADER_BYTES) {
-        why = "its length is " + length;
+        invalidBecause = "its length is " + length;
         return null;
       }
       if (!fill(RECORD_HEADER_BYTES + length)) {
@@ -224,12 +224,13 @@ final class Segment implements AutoCloseable {
       int body = buffer.position() + RECORD_HEADER_BYTES;
       int actual = Checksum.of(buffer.array(), body, length);
       if (actual != expected) {
-        why = String.format("checksum mismatch: expected %08x, got %08x", expected, actual);
+        invalidBecause =
+            String.format("checksum mismatch: expected %08x, got %08x", expected, actual);
         return null;
       }
       long found = buffer.getLong(body);
       if (found != lsn) {
-        why = "expected record " + lsn + ", got " + found;
+        invalidBecause = "expected record " + lsn + ", got " + found;
         return null;
       }
       buffer.position(body + length);

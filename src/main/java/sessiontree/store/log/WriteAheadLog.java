@@ -51,7 +51,7 @@ public final class WriteAheadLog implements AutoCloseable {
    * of this. A force that need not write a new file length takes two thirds of the time. PostgreSQL
    * preallocates its log files likewise.
    */
-  private static final int AHEAD_BYTES = 256 << 10;
+  private static final int PREALLOCATED_BYTES = 256 << 10;
 
   private final Disk disk;
   private final Path directory;
@@ -59,7 +59,7 @@ public final class WriteAheadLog implements AutoCloseable {
   private final ByteBuffer head =
       ByteBuffer.allocate(Segment.RECORD_HEADER_BYTES + Segment.BODY_HEADER_BYTES + MAX_HEAD_BYTES);
   private final ByteBuffer staging = ByteBuffer.allocateDirect(STAGING_BYTES);
-  private final ByteBuffer zeros = ByteBuffer.allocateDirect(AHEAD_BYTES);
+  private final ByteBuffer zeros = ByteBuffer.allocateDirect(PREALLOCATED_BYTES);
   private final CRC32C crc = new CRC32C();
 
   /** Written by the log thread, within {@code synchronized (sealed)} once the log is open. */
@@ -77,22 +77,24 @@ public final class WriteAheadLog implements AutoCloseable {
   private final AtomicLong sealedBytes = new AtomicLong();
 
   /** Offset up to which the segment is durable. */
-  private long committed;
+  private long committedEnd;
 
   /** Offset in the segment at which the staged bytes will be written. */
-  private long written;
+  private long writtenEnd;
 
-  /** Offset where the preallocated zeros end; there are none if it is at most {@link #written}. */
-  private long ahead;
+  /**
+   * Offset where the preallocated zeros end; there are none if it is at most {@link #writtenEnd}.
+   */
+  private long preallocatedEnd;
 
   /** Whether preallocating this segment failed for lack of space. */
-  private boolean full;
+  private boolean preallocationFailed;
 
   private long committedLsn;
   private long lsn;
 
   /** Whether a write or force failed and the file was not cut back to the last commit since. */
-  private boolean suspect;
+  private boolean needsCutBack;
 
   private WriteAheadLog(Disk disk, Path directory, long segmentBytes) {
     this.disk = disk;
@@ -145,8 +147,8 @@ public final class WriteAheadLog implements AutoCloseable {
         opened.rewrite(opened.replay(true, (number, bytes) -> true));
       }
       lsn = opened.firstLsn() - 1;
-      long previous = committed;
-      committed =
+      long previous = committedEnd;
+      committedEnd =
           opened.replay(
               newest,
               (number, bytes) -> {
@@ -158,7 +160,7 @@ public final class WriteAheadLog implements AutoCloseable {
       }
       activate(opened, previous);
     }
-    written = ahead = committed;
+    writtenEnd = preallocatedEnd = committedEnd;
     committedLsn = lsn;
     if (segment == null) {
       if (needed > 1) {
@@ -170,14 +172,14 @@ public final class WriteAheadLog implements AutoCloseable {
 
   /** Adds a record, whose LSN is {@link #nextLsn}; it is durable when {@link #commit} returns. */
   public void add(Body record) throws IOException {
-    if (suspect) {
+    if (needsCutBack) {
       throw new IOException("the log's tail is not verified");
     }
-    if (written + staging.position() == committed && committed >= segmentBytes) {
+    if (writtenEnd + staging.position() == committedEnd && committedEnd >= segmentBytes) {
       roll();
     }
     head.clear().position(Segment.RECORD_HEADER_BYTES);
-    head.putLong(lsn + 1).putLong(committed);
+    head.putLong(lsn + 1).putLong(committedEnd);
     record.putHead(head);
     int headBytes = head.position() - Segment.RECORD_HEADER_BYTES;
     crc.reset();
@@ -209,32 +211,34 @@ public final class WriteAheadLog implements AutoCloseable {
   private void flush() throws IOException {
     staging.flip();
     int bytes = staging.remaining();
-    segment.file().write(staging, written);
-    written += bytes;
+    segment.file().write(staging, writtenEnd);
+    writtenEnd += bytes;
     staging.clear();
   }
 
   /** Makes all added records durable. */
   public void commit() throws IOException {
     flush();
-    if (written > ahead && written - committed < AHEAD_BYTES / 4 && !full) {
-      writeAhead();
+    if (writtenEnd > preallocatedEnd
+        && writtenEnd - committedEnd < PREALLOCATED_BYTES / 4
+        && !preallocationFailed) {
+      preallocate();
     }
     segment.file().force();
-    committed = written;
+    committedEnd = writtenEnd;
     committedLsn = lsn;
   }
 
-  private void writeAhead() throws IOException {
-    zeros.clear().limit((int) Math.min(AHEAD_BYTES, Math.max(0, segmentBytes - written)));
-    ahead = written + zeros.limit();
+  private void preallocate() throws IOException {
+    zeros.clear().limit((int) Math.min(PREALLOCATED_BYTES, Math.max(0, segmentBytes - writtenEnd)));
+    preallocatedEnd = writtenEnd + zeros.limit();
     try {
-      segment.file().write(zeros, written);
+      segment.file().write(zeros, writtenEnd);
     } catch (IOException e) { // the records are already written; only the zeros failed
       LOG.debug("there is no room for zeros behind the log: {}", e.toString());
-      segment.file().truncate(written);
-      ahead = written;
-      full = true;
+      segment.file().truncate(writtenEnd);
+      preallocatedEnd = writtenEnd;
+      preallocationFailed = true;
     }
   }
 
@@ -244,9 +248,9 @@ public final class WriteAheadLog implements AutoCloseable {
    */
   public void rollback() {
     staging.clear();
-    written = committed;
+    writtenEnd = committedEnd;
     lsn = committedLsn;
-    suspect = true;
+    needsCutBack = true;
   }
 
   /**
@@ -255,51 +259,51 @@ public final class WriteAheadLog implements AutoCloseable {
    * file is reopened and all its records are read before anything is added.
    */
   public void cutBack() throws IOException {
-    if (!suspect) {
+    if (!needsCutBack) {
       return;
     }
     segment.close();
     Segment reopened = Segment.open(disk, segment.path(), false);
-    long sound = reopened.verify(committed);
-    if (sound < committed) {
+    long sound = reopened.verify(committedEnd);
+    if (sound < committedEnd) {
       reopened.close();
       throw new DamageException(
-          segment.path(), "expected sound records up to " + committed + ", got " + sound);
+          segment.path(), "expected sound records up to " + committedEnd + ", got " + sound);
     }
     synchronized (sealed) {
       segment = reopened;
     }
-    cut();
-    suspect = false;
+    truncateToCommit();
+    needsCutBack = false;
   }
 
   /** Seals the active segment unless it is empty. Every added record must be committed. */
   public void seal() throws IOException {
-    if (suspect) {
+    if (needsCutBack) {
       throw new IOException("the log's tail is not verified");
     }
-    if (committed > Segment.HEADER_BYTES) {
+    if (committedEnd > Segment.HEADER_BYTES) {
       roll();
     }
   }
 
   /** Truncates the file to the last commit, durably. */
-  private void cut() throws IOException {
-    segment.cut(committed);
-    ahead = committed;
+  private void truncateToCommit() throws IOException {
+    segment.truncate(committedEnd);
+    preallocatedEnd = committedEnd;
   }
 
   private void roll() throws IOException {
-    if (ahead > committed) { // sealed early; only the newest segment may have zeros
-      cut();
+    if (preallocatedEnd > committedEnd) { // sealed early; only the newest segment may have zeros
+      truncateToCommit();
     }
     Segment next = Segment.create(disk, directory, lsn + 1);
     if (segment != null) {
       segment.close();
     }
-    activate(next, committed);
-    committed = written = ahead = Segment.HEADER_BYTES;
-    full = false;
+    activate(next, committedEnd);
+    committedEnd = writtenEnd = preallocatedEnd = Segment.HEADER_BYTES;
+    preallocationFailed = false;
   }
 
   /** Makes {@code next} the active segment; seals the previous one, {@code previousBytes} long. */
@@ -417,8 +421,8 @@ public final class WriteAheadLog implements AutoCloseable {
       return;
     }
     try {
-      if (ahead > committed && !suspect) {
-        cut();
+      if (preallocatedEnd > committedEnd && !needsCutBack) {
+        truncateToCommit();
       }
     } catch (IOException e) { // the next start cuts them off
       LOG.debug("{} keeps zeros behind its records: {}", segment.path(), e.toString());
