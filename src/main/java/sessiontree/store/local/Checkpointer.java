@@ -79,7 +79,7 @@ final class Checkpointer implements AutoCloseable {
   private long firstTombstone = NONE;
   private long firstTombstoneNanos;
   private long lastTombstone;
-  private long lastOfBefore; // the last one that recovery found
+  private long lastRecoveredTombstone; // the last one that recovery found
 
   Checkpointer(
       Runs runs,
@@ -112,7 +112,7 @@ final class Checkpointer implements AutoCloseable {
   }
 
   /** Counts bytes that the log thread has added to buffers; negative if some were released. */
-  synchronized void grew(long bytes) {
+  synchronized void addMemory(long bytes) {
     memory += bytes;
     if (isDue() || roomAwaited) {
       notifyAll();
@@ -136,23 +136,23 @@ final class Checkpointer implements AutoCloseable {
   }
 
   /** Adds a durable tombstone, whose tree is about to be removed. Called by the log thread. */
-  void removing(long lsn) {
+  void treeRemovalBegins(long lsn) {
     removing.add(lsn);
-    deleted(lsn, nanoTime.getAsLong());
+    addTombstone(lsn, nanoTime.getAsLong());
   }
 
   /** Marks the tree of a tombstone as removed, though not durably yet. */
-  void removed(long lsn) {
+  void treeRemoved(long lsn) {
     removing.remove(lsn);
   }
 
   /** Adds a tombstone that recovery found in the log: deleted data is then purged at once. */
-  synchronized void deletedBefore(long lsn) {
-    lastOfBefore = lsn;
-    deleted(lsn, nanoTime.getAsLong() - purgeNanos);
+  synchronized void addRecoveredTombstone(long lsn) {
+    lastRecoveredTombstone = lsn;
+    addTombstone(lsn, nanoTime.getAsLong() - purgeNanos);
   }
 
-  private synchronized void deleted(long lsn, long nanos) {
+  private synchronized void addTombstone(long lsn, long nanos) {
     if (firstTombstone == NONE) {
       firstTombstone = lsn;
       firstTombstoneNanos = nanos;
@@ -300,7 +300,7 @@ final class Checkpointer implements AutoCloseable {
    * {@code lsn}, or a smaller one.
    */
   private long reclaim(long lsn) throws IOException {
-    long limit = notBeyond(removing, lsn);
+    long limit = smallestOf(removing, lsn);
     // After sessions and removals were read: their trees are already renamed or unlinked.
     trees.syncFolders();
     journal.force();
@@ -316,7 +316,7 @@ final class Checkpointer implements AutoCloseable {
   }
 
   /** Returns the smaller of {@code lsn} and the first tombstone. The finisher may empty the set. */
-  static long notBeyond(NavigableSet<Long> tombstones, long lsn) {
+  static long smallestOf(NavigableSet<Long> tombstones, long lsn) {
     Long first = tombstones.ceiling(0L); // read once: the set may be empty at a second read
     return first == null ? lsn : Math.min(lsn, first);
   }
@@ -333,7 +333,8 @@ final class Checkpointer implements AutoCloseable {
     synchronized (this) {
       // Again soon if the segment is not sealed yet, a tree is not removed yet, or tombstones that
       // recovery found remain.
-      boolean again = !sealed || firstTombstone < active || firstTombstone <= lastOfBefore;
+      boolean again =
+          !sealed || firstTombstone < active || firstTombstone <= lastRecoveredTombstone;
       firstTombstoneNanos = nanoTime.getAsLong() - (again ? purgeNanos - PURGE_RETRY_NANOS : 0);
     }
   }
@@ -366,7 +367,7 @@ final class Checkpointer implements AutoCloseable {
     for (int i = 0; i < begun.size(); i++) {
       LocalSession.Spill spill = begun.get(i);
       if (spill.session().endSpill(written.regions().get(i))) {
-        grew(-spill.bytes());
+        addMemory(-spill.bytes());
       } else {
         // Complete: the log has the children until the name of its tree is durable.
         runs.retire(written.regions().get(i));

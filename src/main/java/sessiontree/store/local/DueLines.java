@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.function.Function;
 import sessiontree.store.Expirable.Seen;
 
 /**
@@ -12,11 +13,6 @@ import sessiontree.store.Expirable.Seen;
  * taken before the journal's lock.
  */
 final class DueLines {
-  /** Looks up the session of a line. */
-  interface Look {
-    /** Returns null if the session is gone. */
-    Seen at(JournalLine line);
-  }
 
   /** A line that was due when its session still existed. */
   private record Due(String file, JournalLine line) {}
@@ -33,11 +29,12 @@ final class DueLines {
   }
 
   /** See {@link Journal#endedBefore}. */
-  synchronized List<Seen> before(long millis, int limit, Look look) throws IOException {
+  synchronized List<Seen> before(long millis, int limit, Function<JournalLine, Seen> lookup)
+      throws IOException {
     List<Seen> before = new ArrayList<>();
     for (Iterator<Due> each = known.iterator(); each.hasNext(); ) {
       JournalLine line = each.next().line;
-      Seen seen = look.at(line);
+      Seen seen = lookup.apply(line);
       if (seen == null) {
         each.remove();
       } else if (line.millis() <= millis) {
@@ -49,14 +46,16 @@ final class DueLines {
     while (file != null) {
       linesRead = file.equals(currentFile) ? linesRead : 0;
       currentFile = file;
-      file = readOn(millis, limit, look, due) ? journal.files().higher(file) : null;
+      file = readCurrentFile(millis, limit, lookup, due) ? journal.files().higher(file) : null;
     }
     before.stream().limit(limit - due.size()).forEach(due::add);
     return due;
   }
 
   /** Reads the current file on. Returns whether it ended and another follows. Guarded by this. */
-  private boolean readOn(long millis, int limit, Look look, List<Seen> due) throws IOException {
+  private boolean readCurrentFile(
+      long millis, int limit, Function<JournalLine, Seen> lookup, List<Seen> due)
+      throws IOException {
     boolean last = currentFile.equals(journal.files().last());
     List<JournalLine> lines = journal.lines(currentFile);
     for (; linesRead < lines.size() && due.size() < limit; linesRead++) {
@@ -64,7 +63,7 @@ final class DueLines {
       if (!line.begun() && line.millis() > millis) {
         return false;
       }
-      Seen seen = line.begun() ? null : look.at(line);
+      Seen seen = line.begun() ? null : lookup.apply(line);
       if (seen != null) {
         due.add(seen);
         known.add(new Due(currentFile, line));
@@ -74,7 +73,7 @@ final class DueLines {
   }
 
   /** Restarts {@code file} if it is the current one, as lines were removed or it was deleted. */
-  synchronized void rewritten(String file) {
+  synchronized void restart(String file) {
     if (file.equals(currentFile)) {
       linesRead = 0;
       known.removeIf(one -> one.file.equals(file));

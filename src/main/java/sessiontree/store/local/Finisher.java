@@ -55,7 +55,7 @@ final class Finisher {
    * Finishes sessions that have runs, and merges run files, one after another, so that small
    * sessions need not wait for them.
    */
-  private final ExecutorService heavy = threads(1, "merge");
+  private final ExecutorService mergeThread = threads(1, "merge");
 
   private final ScheduledExecutorService retries =
       new ScheduledThreadPoolExecutor(
@@ -96,7 +96,7 @@ final class Finisher {
 
   /** Dispatches a session that has ended to a thread that finishes it. */
   void finishLater(LocalSession session, Append.Callback callback) {
-    (session.hasRuns() ? heavy : finishers).execute(() -> finish(session, callback));
+    (session.hasRuns() ? mergeThread : finishers).execute(() -> finish(session, callback));
   }
 
   /**
@@ -140,15 +140,13 @@ final class Finisher {
       journal.add(session.line());
       journal.forceIfMuch();
       unfinished.remove(session.id());
-      checkpointer.grew(-session.published());
+      checkpointer.addMemory(-session.published());
       metrics.finishSeconds.observe((System.nanoTime() - began) / 1e9);
       return true;
     } catch (DamageException e) { // unlike a failure of the disk, it stays on every retry
       session.damaged();
       unfinished.remove(session.id());
-      if (session.isDamageNews()) {
-        LOG.error("session={} is damaged, and can only be deleted: {}", session.id(), e.toString());
-      }
+      session.logDamage(e);
     } catch (IOException | RuntimeException e) {
       if (!session.isDeleted()) {
         failed(session, e);
@@ -184,7 +182,7 @@ final class Finisher {
           "session={} its tree's name or line cannot be made durable, tried again every second: {}",
           session.id(),
           e.toString());
-      retry(() -> heavy.execute(() -> forget(session)));
+      retry(() -> mergeThread.execute(() -> forget(session)));
       return;
     }
     session.forgetRuns().forEach(runs::retire);
@@ -204,7 +202,7 @@ final class Finisher {
             return;
           }
           unfinished.remove(session.id());
-          checkpointer.removed(lsn);
+          checkpointer.treeRemoved(lsn);
           release(session, callback, Append.Callback::stored);
         });
   }
@@ -233,7 +231,7 @@ final class Finisher {
       return;
     }
     merging.set(true);
-    heavy.execute(
+    mergeThread.execute(
         () -> {
           try {
             runs.merge(merge, sessions::get);
@@ -248,7 +246,7 @@ final class Finisher {
   void close() throws InterruptedException {
     retries.shutdownNow();
     long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
-    for (ExecutorService executor : List.of(finishers, heavy, callbacks.thread())) {
+    for (ExecutorService executor : List.of(finishers, mergeThread, callbacks.thread())) {
       executor.shutdown();
       if (!executor.awaitTermination(until - System.nanoTime(), TimeUnit.NANOSECONDS)) {
         LOG.info("closed before all sessions that have ended were finished; the next start does");

@@ -86,7 +86,7 @@ final class GroupCommit {
     }
 
     /** Returns whether the result waits until the tree can be read or, if deleted, is removed. */
-    boolean finishes() {
+    boolean awaitsTree() {
       return isStored() && (record.end() != null || record.type() == LogRecord.Type.DELETION);
     }
   }
@@ -123,7 +123,7 @@ final class GroupCommit {
    * Returns whether the log is still in its place: what is written elsewhere is not durable. Safe
    * for any thread, even if there is nothing to store.
    */
-  boolean isInPlace() {
+  boolean checkInPlace() {
     boolean inPlace = log.isInPlace();
     if (gone.compareAndSet(inPlace, !inPlace)) {
       if (inPlace) {
@@ -203,7 +203,7 @@ final class GroupCommit {
   }
 
   private void take(List<Queued> group) {
-    if (!checkpointer.awaitRoom() || !isInPlace()) {
+    if (!checkpointer.awaitRoom() || !checkInPlace()) {
       refuse(group);
     } else {
       try {
@@ -220,14 +220,14 @@ final class GroupCommit {
         grown += effects.apply(queued.session, queued.record);
       }
     }
-    checkpointer.grew(grown);
+    checkpointer.addMemory(grown);
     if (group.size() <= FEW_CALLBACKS && isQueueEmpty()) {
       callbacks.runHere(() -> callBack(group));
     } else { // the next group does not wait for them
       callbacks.run(() -> callBack(group));
     }
     for (Queued queued : group) {
-      if (queued.finishes()) {
+      if (queued.awaitsTree()) {
         effects.finish(queued.session, queued.record, queued.append.callback());
       }
     }
@@ -310,7 +310,7 @@ final class GroupCommit {
   /** Refuses a group that cannot be stored, except for appends that need no log. */
   private static void refuse(List<Queued> group) {
     for (Queued queued : group) {
-      queued.session.fallBack();
+      queued.session.resetExpected();
     }
     for (Queued queued : group) { // an append that changes nothing needs no log
       queued.accepted =
@@ -348,7 +348,7 @@ final class GroupCommit {
    */
   private static void callBack(List<Queued> group) {
     for (Queued queued : group) {
-      if (queued.finishes()) {
+      if (queued.awaitsTree()) {
         queued.session.callbacks.begin(queued.append.callback());
       } else if (queued.session.callbacks.areHeld()) {
         queued.session.callbacks.add(queued.append.callback(), queued.accepted);

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.NavigableSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,7 +43,7 @@ final class Journal {
   private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
 
   private final Disk disk;
-  private final Path mark; // holds when the journal was begun; missing before that
+  private final Path begunFile; // holds when the journal was begun; missing before that
   private final Path temporary;
   private final JournalFolder folder;
   private final DueLines due = new DueLines(this);
@@ -60,12 +61,12 @@ final class Journal {
   private long beganMicros; // set by that thread
 
   /**
-   * Lines that are not durable yet. Guarded by itself, like {@code lastTime}; its lock is taken
+   * Lines that are not durable yet. Guarded by itself, like {@code latestTime}; its lock is taken
    * after all others.
    */
   private final ByteArrayOutputStream pending = new ByteArrayOutputStream();
 
-  private String lastTime = ""; // greatest time of any line or file name
+  private String latestTime = ""; // greatest time of any line or file name
 
   // All guarded by this.
   private boolean newestIsFull = true; // whether the next lines go to another file
@@ -73,11 +74,11 @@ final class Journal {
   private String nextFile; // name of the file that a failed force began, or null
 
   /** Lines that recovery need not add; null once recovery is done. Used while holding this. */
-  private volatile KnownLines known = new KnownLines(this);
+  private volatile KnownLines knownLines = new KnownLines(this);
 
-  private Journal(Disk disk, Path mark, Path temporary, JournalFolder folder, long fileBytes) {
+  private Journal(Disk disk, Path begunFile, Path temporary, JournalFolder folder, long fileBytes) {
     this.disk = disk;
-    this.mark = mark;
+    this.begunFile = begunFile;
     this.temporary = temporary;
     this.folder = folder;
     this.fileBytes = fileBytes;
@@ -91,10 +92,10 @@ final class Journal {
       throws IOException {
     disk.createDirectories(directory);
     JournalFolder folder = new JournalFolder(disk, directory, temporary);
-    Path mark = directory.resolve("begun");
-    Journal journal = new Journal(disk, mark, temporary, folder, fileBytes);
+    Path begunFile = directory.resolve("begun");
+    Journal journal = new Journal(disk, begunFile, temporary, folder, fileBytes);
     try {
-      journal.beganMicros = NumberFile.read(disk, mark);
+      journal.beganMicros = NumberFile.read(disk, begunFile);
       journal.saw(JournalLine.time(journal.beganMicros));
     } catch (NoSuchFileException | DamageException e) {
       journal.isNew = true;
@@ -123,7 +124,7 @@ final class Journal {
     } catch (IOException e) { // the store opens even if the disk is full
       LOG.warn("the journal's newest file cannot be written anew: {}", e.toString());
       newestIsFull = true;
-      known.passOver(newest);
+      knownLines.ignore(newest);
     }
   }
 
@@ -135,7 +136,7 @@ final class Journal {
   /** Returns the latest time in the journal, in microseconds since the UNIX epoch; 0 if none. */
   long lastMicros() {
     synchronized (pending) {
-      return lastTime.isEmpty() ? 0 : JournalLine.micros(lastTime);
+      return latestTime.isEmpty() ? 0 : JournalLine.micros(latestTime);
     }
   }
 
@@ -176,7 +177,7 @@ final class Journal {
     writeNew(lines);
     folder.sync();
     saw(JournalLine.time(epochMicros));
-    NumberFile.write(disk, mark, temporary.resolve("begun"), epochMicros, true);
+    NumberFile.write(disk, begunFile, temporary.resolve("begun"), epochMicros, true);
     folder.sync();
     isNew = false;
   }
@@ -190,7 +191,7 @@ final class Journal {
 
   private void saw(String time) {
     synchronized (pending) {
-      lastTime = time.compareTo(lastTime) > 0 ? time : lastTime;
+      latestTime = time.compareTo(latestTime) > 0 ? time : latestTime;
     }
   }
 
@@ -199,7 +200,7 @@ final class Journal {
    * order. A line can be read at once; it is durable once {@link #force} has returned.
    */
   void add(JournalLine line) throws IOException {
-    KnownLines recovering = known;
+    KnownLines recovering = knownLines;
     if (recovering != null) {
       synchronized (this) {
         if (recovering.contains(line)) {
@@ -234,7 +235,7 @@ final class Journal {
 
   /** Ends recovery: all lines added from now on are new. */
   synchronized void recovered() {
-    known = null;
+    knownLines = null;
   }
 
   /** Makes all added lines durable. */
@@ -243,8 +244,8 @@ final class Journal {
     synchronized (pending) {
       bytes = pending.toByteArray();
       if (newestIsFull && bytes.length > 0 && nextFile == null) {
-        nextFile = JournalLine.time(JournalLine.micros(lastTime) + 1);
-        lastTime = nextFile;
+        nextFile = JournalLine.time(JournalLine.micros(latestTime) + 1);
+        latestTime = nextFile;
       }
     }
     if (bytes.length == 0) {
@@ -294,10 +295,13 @@ final class Journal {
   /**
    * Returns sessions that were completed at or before {@code millis} of running time, first those
    * not returned before. A session may be returned by every call until it is gone.
+   *
+   * @param lookup returns the session of a line, or null if it is gone
    */
-  List<Seen> endedBefore(long millis, int limit, DueLines.Look look) throws IOException {
+  List<Seen> endedBefore(long millis, int limit, Function<JournalLine, Seen> lookup)
+      throws IOException {
     force();
-    return due.before(millis, limit, look);
+    return due.before(millis, limit, lookup);
   }
 
   // --- Deletions.
@@ -356,7 +360,7 @@ final class Journal {
     boolean newest = file.equals(files().last());
     List<JournalLine> lines = lines(file);
     List<JournalLine> left = lines.stream().filter(kept).toList();
-    boolean opening = newest && known != null; // then it is rewritten in any case
+    boolean opening = newest && knownLines != null; // then it is rewritten in any case
     if (left.size() == lines.size() && !opening) {
       return;
     }
@@ -369,6 +373,6 @@ final class Journal {
         newestIsFull = bytes >= fileBytes;
       }
     }
-    due.rewritten(file);
+    due.restart(file);
   }
 }

@@ -15,24 +15,24 @@ final class KnownLines {
   private final Journal journal;
 
   private final Map<Long, BitSet> known = new HashMap<>();
-  private String from = "\uffff"; // files with this name or a greater one were read
-  private String passedOver; // name of a file, or null
+  private String readFrom = "\uffff"; // files with this name or a greater one were read
+  private String ignored; // name of a file, or null
 
   KnownLines(Journal journal) {
     this.journal = journal;
   }
 
   /** Ignores a file whose lines may not be durable. */
-  void passOver(String file) {
-    passedOver = file;
+  void ignore(String file) {
+    ignored = file;
   }
 
   /** Returns whether the journal has the line. */
   boolean contains(JournalLine line) throws IOException {
     for (String file;
-        from.compareTo(line.time()) > 0 && (file = journal.files().lower(from)) != null;
-        from = file) {
-      if (!file.equals(passedOver)) {
+        readFrom.compareTo(line.time()) > 0 && (file = journal.files().lower(readFrom)) != null;
+        readFrom = file) {
+      if (!file.equals(ignored)) {
         read(file);
       }
     }

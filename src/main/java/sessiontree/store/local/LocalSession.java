@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import sessiontree.event.Batch;
 import sessiontree.sort.Cursor;
 import sessiontree.sort.MergeIterator;
@@ -17,6 +19,7 @@ import sessiontree.store.Listing;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStore.StoredSession;
+import sessiontree.store.log.DamageException;
 
 /**
  * The stored state of one session. Its children are, oldest first, in runs on disk, in buffers that
@@ -24,6 +27,8 @@ import sessiontree.store.SessionStore.StoredSession;
  * and by the threads that spill and finish.
  */
 final class LocalSession implements StoredSession {
+  private static final Logger LOG = LoggerFactory.getLogger(LocalSession.class);
+
   static final long NONE = Long.MAX_VALUE;
 
   private final Owner owner;
@@ -46,13 +51,14 @@ final class LocalSession implements StoredSession {
   private Begin start;
   private End end;
   private boolean publishing; // whether its tree is being published
-  private boolean damageTold;
+  private boolean damageLogged;
   private final SessionRuns runs = new SessionRuns();
   private final SessionMemory memory = new SessionMemory();
   private long lastLsn;
   private long lastMillis; // running time at which lastLsn was appended
   private long firstLsn = NONE; // LSN of the oldest log record that no run covers
-  private long firstLsnSince = NONE; // likewise, among records since the spill in progress began
+  private long firstLsnSinceSpill =
+      NONE; // likewise, among records since the spill in progress began
 
   /** The store. */
   interface Owner {
@@ -156,7 +162,7 @@ final class LocalSession implements StoredSession {
   }
 
   /** Undoes the log thread's changes of {@code expected}: nothing of its group became durable. */
-  synchronized void fallBack() {
+  synchronized void resetExpected() {
     expected = sequence;
   }
 
@@ -169,7 +175,7 @@ final class LocalSession implements StoredSession {
     lastLsn = record.lsn();
     lastMillis = record.millis();
     firstLsn = Math.min(firstLsn, lastLsn);
-    firstLsnSince = Math.min(firstLsnSince, lastLsn);
+    firstLsnSinceSpill = Math.min(firstLsnSinceSpill, lastLsn);
     if (record.count() > 0) {
       memory.add(record.children(), record.count());
     }
@@ -274,7 +280,7 @@ final class LocalSession implements StoredSession {
     if (phase == Phase.COMPLETE || firstLsn == NONE) {
       return null;
     }
-    firstLsnSince = NONE;
+    firstLsnSinceSpill = NONE;
     RunEntry state =
         new RunEntry(
             id,
@@ -302,7 +308,7 @@ final class LocalSession implements StoredSession {
       return false;
     }
     memory.endSpill();
-    firstLsn = firstLsnSince;
+    firstLsn = firstLsnSinceSpill;
     runs.add(region);
     return true;
   }
@@ -341,11 +347,12 @@ final class LocalSession implements StoredSession {
     return deleted;
   }
 
-  /** Returns true on the first call only, on which the caller logs the damage. */
-  synchronized boolean isDamageNews() {
-    boolean news = !damageTold;
-    damageTold = true;
-    return news;
+  /** Logs that the session is damaged, on the first call only. */
+  synchronized void logDamage(DamageException damage) {
+    if (!damageLogged) {
+      LOG.error("session={} is damaged, and can only be deleted: {}", id, damage.toString());
+    }
+    damageLogged = true;
   }
 
   /** Marks the session as damaged, unless it was deleted meanwhile. */
@@ -359,7 +366,7 @@ final class LocalSession implements StoredSession {
 
   /** Returns whether the runs hold all children that the state counts. Call before log replay. */
   synchronized boolean hasAllRuns() {
-    return runs.areWhole(children());
+    return runs.areComplete(children());
   }
 
   /** Returns how the session ended; null while it has not. */
@@ -401,7 +408,7 @@ final class LocalSession implements StoredSession {
   }
 
   /** Returns what is stored of a session that is open or whose tree is being made, or null. */
-  synchronized SessionSnapshot soFar() {
+  synchronized SessionSnapshot partialSnapshot() {
     return isInProgress() ? snapshot(null) : null;
   }
 
@@ -448,6 +455,6 @@ final class LocalSession implements StoredSession {
 
   /** Forgets and returns the regions: none is needed once the tree and its name are durable. */
   synchronized List<Region> forgetRuns() {
-    return runs.forget();
+    return runs.removeAll();
   }
 }

@@ -101,8 +101,8 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     running = RunningTime.resume(disk, folder.resolve("clock"), temporary, options.nanoTime());
     journal = Journal.open(disk, folder.resolve("journal"), temporary, options.journalBytes());
     running.atLeast(journal.lastMillis());
-    running.wasMicros(journal.lastMicros());
-    sessions.earlierBegan(journal.isNew() ? running.epochMicros() : journal.beganMicros());
+    running.epochMicrosAtLeast(journal.lastMicros());
+    sessions.setUntimedBegan(journal.isNew() ? running.epochMicros() : journal.beganMicros());
     log = WriteAheadLog.of(disk, folder.resolve("log"), options.segmentBytes());
     runs = Runs.open(disk, folder.resolve("runs"), temporary, options.fanIn(), this::load);
     checkpointer =
@@ -150,7 +150,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     commit.start();
     finisher.every(CLOCK_READ, running::millis);
     finisher.every(CLOCK_WRITTEN, this::writeClock);
-    finisher.every(options.retry(), commit::isInPlace);
+    finisher.every(options.retry(), commit::checkInPlace);
   }
 
   private static double freeBytes(Path folder) {
@@ -164,8 +164,8 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
   private List<Region> load(RunEntry entry, Region region) {
     LocalSession session = sessions.getOrAdd(entry.id());
     List<Region> needless = session.load(entry, region);
-    running.wasMicros(session.begunMicros());
-    sessions.begun(session);
+    running.epochMicrosAtLeast(session.begunMicros());
+    sessions.addInOrder(session);
     return needless;
   }
 
@@ -179,7 +179,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
 
   private void writeClock() {
     try {
-      running.write();
+      running.save();
     } catch (IOException e) { // the log has it too, less exactly
       LOG.debug("the running time cannot be written: {}", e.toString());
     }
@@ -193,7 +193,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
         LocalSession.Deleted deleted = session.delete();
         sessions.remove(session);
         journal.delete(session.id(), record.lsn());
-        checkpointer.removing(record.lsn());
+        checkpointer.treeRemovalBegins(record.lsn());
         deleted.regions().forEach(runs::retire);
         return -deleted.bytes();
       }
@@ -203,7 +203,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
       sessions.add(session);
       long grown = session.apply(record);
       journal.addNew(record.begun());
-      sessions.begun(session);
+      sessions.addInOrder(session);
       return grown;
     }
 
@@ -228,7 +228,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     if (session == null || session.phase() != SessionState.Phase.OPEN) {
       return Optional.empty();
     }
-    SessionSnapshot all = session.soFar();
+    SessionSnapshot all = session.partialSnapshot();
     try {
       return Optional.of(
           new Contents(
@@ -294,20 +294,20 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
   @Override
   public Optional<PartialTree> partial(String id) throws IOException {
     LocalSession session = sessions.get(id);
-    SessionSnapshot soFar = session == null ? null : session.soFar();
-    if (soFar == null) {
+    SessionSnapshot partial = session == null ? null : session.partialSnapshot();
+    if (partial == null) {
       return Optional.empty();
     }
     try {
-      Tree tree = trees.unnamed(soFar::write, soFar.isSmall());
-      return Optional.of(new PartialTree(tree, soFar.entries(), soFar.children()));
+      Tree tree = trees.writeUnnamed(partial::write, partial.isSmall());
+      return Optional.of(new PartialTree(tree, partial.entries(), partial.children()));
     } catch (IOException e) {
       if (session.isDeleted()) {
         return Optional.empty();
       }
       throw e;
     } finally {
-      soFar.release();
+      partial.release();
     }
   }
 
@@ -328,11 +328,11 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
 
   @Override
   public List<Seen> completeFor(Duration time, int limit) throws IOException {
-    return journal.endedBefore(running.millis() - time.toMillis(), limit, this::complete);
+    return journal.endedBefore(running.millis() - time.toMillis(), limit, this::seen);
   }
 
   /** Returns the session of a line, or null if it is gone. A damaged one can be deleted too. */
-  private Seen complete(JournalLine line) {
+  private Seen seen(JournalLine line) {
     try {
       String tag = journal.isDeleted(line) ? null : trees.reader().tag(line.id());
       return tag == null || journal.isDeleted(line) ? null : new Seen(line.id(), tag);

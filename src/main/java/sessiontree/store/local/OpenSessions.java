@@ -19,18 +19,18 @@ final class OpenSessions {
   private final ConcurrentSkipListMap<String, LocalSession> inOrder = new ConcurrentSkipListMap<>();
 
   /** When sessions of an earlier version count as begun: when the journal was (epoch micros). */
-  private volatile long earlierMicros;
+  private volatile long untimedBeganMicros;
 
   OpenSessions(LocalSession.Owner owner) {
     this.owner = owner;
   }
 
-  void earlierBegan(long epochMicros) {
-    earlierMicros = epochMicros;
+  void setUntimedBegan(long epochMicros) {
+    untimedBeganMicros = epochMicros;
   }
 
-  long earlierMicros() {
-    return earlierMicros;
+  long untimedBeganMicros() {
+    return untimedBeganMicros;
   }
 
   LocalSession get(String id) {
@@ -47,7 +47,7 @@ final class OpenSessions {
   }
 
   /** Puts an added session in order, once it has its SESSION_START. */
-  void begun(LocalSession session) {
+  void addInOrder(LocalSession session) {
     inOrder.put(position(session), session);
   }
 
@@ -64,7 +64,7 @@ final class OpenSessions {
 
   long begunMicros(LocalSession session) {
     long micros = session.begunMicros();
-    return micros == 0 ? earlierMicros : micros;
+    return micros == 0 ? untimedBeganMicros : micros;
   }
 
   Collection<LocalSession> all() {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import sessiontree.store.Listing;
 
@@ -67,10 +68,6 @@ final class Pages {
     return listed != null ? listed : trees.listed(line.id(), Instant.parse(line.time()));
   }
 
-  private interface Look {
-    Listing.Listed session();
-  }
-
   /** A page being filled. */
   private static final class Page {
     private final Listing.Query query;
@@ -96,7 +93,7 @@ final class Pages {
     }
 
     /** Adds the session if the query takes it. Returns whether the visit goes on. */
-    boolean visit(String position, Look look) {
+    boolean visit(String position, Supplier<Listing.Listed> lookup) {
       String time = JournalLine.timeOf(position);
       boolean past =
           query.newestFirst()
@@ -110,7 +107,7 @@ final class Pages {
         next = last;
         return false;
       }
-      Listing.Listed listed = look.session();
+      Listing.Listed listed = lookup.get();
       if (listed != null && query.takes(listed.complete())) {
         if (full) {
           next = last;

@@ -48,7 +48,7 @@ final class Recovery implements WriteAheadLog.Replay {
   private final Map<String, LocalSession> orphansInRuns = new HashMap<>();
 
   /** Sessions that have a tree; their runs are needed until the names of the trees are durable. */
-  private final List<LocalSession> complete = new ArrayList<>();
+  private final List<LocalSession> completeWithRuns = new ArrayList<>();
 
   private long records;
   private long finished;
@@ -83,7 +83,7 @@ final class Recovery implements WriteAheadLog.Replay {
       covered = Math.max(covered, session.covered());
       running.atLeast(session.lastMillis());
       if (!session.hasAllRuns()) {
-        setAside(session);
+        addOrphan(session);
       }
     }
     log.recover(this);
@@ -99,13 +99,13 @@ final class Recovery implements WriteAheadLog.Replay {
     List<LocalSession> ended = new ArrayList<>();
     for (LocalSession session : List.copyOf(sessions.all())) {
       if (session.phase() == Phase.ENDED) {
-        if (!passOver(session)) {
+        if (!dropIfComplete(session)) {
           session.callbacks.begin(null);
           ended.add(session);
         }
       } else if (session.hasRuns() && trees.exists(session.id())) { // it was finished before
         sessions.remove(session);
-        complete.add(session);
+        completeWithRuns.add(session);
       }
     }
     trees.syncFolders(); // before anything is deleted that a tree replaces
@@ -136,7 +136,7 @@ final class Recovery implements WriteAheadLog.Replay {
       LOG.warn("the journal cannot be written: {}", e.toString());
       return;
     }
-    complete.forEach(this::forget);
+    completeWithRuns.forEach(this::forget);
     orphansInRuns.values().forEach(this::forget);
   }
 
@@ -165,18 +165,18 @@ final class Recovery implements WriteAheadLog.Replay {
     long expected = session == null ? 0 : session.sequence();
     if (record.sequence() != expected) { // finished before; its first records may be gone
       if (session != null) {
-        setAside(session);
+        addOrphan(session);
       }
       orphans.add(record.id());
       return;
     }
     session = sessions.getOrAdd(record.id());
-    checkpointer.grew(session.apply(record));
+    checkpointer.addMemory(session.apply(record));
     if (record.start() != null) {
-      sessions.begun(session);
+      sessions.addInOrder(session);
     }
     if (record.end() != null) {
-      passOver(session);
+      dropIfComplete(session);
     }
     checkpointer.makeRoomForReplay();
   }
@@ -186,9 +186,9 @@ final class Recovery implements WriteAheadLog.Replay {
    * every line before it is in the journal or is added again first.
    */
   private void addLine(LogRecord record) throws IOException {
-    running.wasMicros(record.end() == null ? 0 : record.end().epochMicros());
+    running.epochMicrosAtLeast(record.end() == null ? 0 : record.end().epochMicros());
     if (record.start() != null && record.start().isTimed()) {
-      running.wasMicros(record.start().epochMicros());
+      running.epochMicrosAtLeast(record.start().epochMicros());
       if (!journal.isNew()) {
         journal.add(record.begun());
       }
@@ -200,7 +200,7 @@ final class Recovery implements WriteAheadLog.Replay {
    * if its tree exists, as a tree is forced before it is renamed. If the tree is that of a later
    * session of the id, a tombstone for this one follows in the log, and removes the tree.
    */
-  private boolean passOver(LocalSession session) throws IOException {
+  private boolean dropIfComplete(LocalSession session) throws IOException {
     if (journal.isNew()) { // an earlier version may have renamed trees before they were durable
       trees.delete(session.id());
       return false;
@@ -209,10 +209,10 @@ final class Recovery implements WriteAheadLog.Replay {
       return false;
     }
     journal.add(session.line());
-    checkpointer.grew(-session.published());
+    checkpointer.addMemory(-session.published());
     sessions.remove(session);
     if (session.hasRuns()) {
-      complete.add(session);
+      completeWithRuns.add(session);
     }
     return true;
   }
@@ -224,7 +224,7 @@ final class Recovery implements WriteAheadLog.Replay {
   private void delete(LogRecord record) throws IOException {
     LocalSession session = sessions.get(record.id());
     if (session != null && !session.covers(record.lsn())) {
-      checkpointer.grew(-session.memory());
+      checkpointer.addMemory(-session.memory());
       finisher.giveUp(session);
       forget(session);
     }
@@ -235,7 +235,7 @@ final class Recovery implements WriteAheadLog.Replay {
     orphans.remove(record.id());
     trees.delete(record.id());
     journal.delete(record.id(), record.lsn());
-    checkpointer.deletedBefore(record.lsn());
+    checkpointer.addRecoveredTombstone(record.lsn());
   }
 
   /**
@@ -250,7 +250,7 @@ final class Recovery implements WriteAheadLog.Replay {
     if (!journal.isNew()) {
       return;
     }
-    long now = sessions.earlierMicros();
+    long now = sessions.untimedBeganMicros();
     try (ExternalSort byBegin = new ExternalSort(temporary, SORT_BYTES)) {
       for (int folder = 0; folder < TreePath.FOLDERS; folder++) {
         for (String path : trees.list(folder)) {
@@ -293,10 +293,10 @@ final class Recovery implements WriteAheadLog.Replay {
         to.line(JournalLine.completed(completed, lsn, millis, id));
       }
     }
-    running.wasMicros(begun);
+    running.epochMicrosAtLeast(begun);
   }
 
-  private void setAside(LocalSession session) {
+  private void addOrphan(LocalSession session) {
     sessions.remove(session);
     orphans.add(session.id());
     orphansInRuns.put(session.id(), session);

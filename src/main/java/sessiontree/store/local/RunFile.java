@@ -65,7 +65,7 @@ final class RunFile {
   }
 
   /** Returns the region of an entry, and counts it as needed. */
-  Region region(RunEntry entry) {
+  Region claim(RunEntry entry) {
     live.incrementAndGet();
     liveBytes.addAndGet(entry.length());
     return new Region(

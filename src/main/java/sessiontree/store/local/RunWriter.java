@@ -27,7 +27,7 @@ final class RunWriter implements AutoCloseable {
   private final ByteArrayOutputStream index = new ByteArrayOutputStream();
   private final CRC32C crc = new CRC32C();
   private int used;
-  private int summed; // buffer offset up to which bytes are in the checksum
+  private int checksummed; // buffer offset up to which bytes are in the checksum
   private long position;
   private long forced; // file offset up to which bytes are durable
   private long sessions;
@@ -72,8 +72,8 @@ final class RunWriter implements AutoCloseable {
       position = Math.min(position, offset);
       throw e;
     }
-    sum();
-    return ended(state, offset, count, (int) crc.getValue());
+    updateChecksum();
+    return addToIndex(state, offset, count, (int) crc.getValue());
   }
 
   /**
@@ -95,16 +95,16 @@ final class RunWriter implements AutoCloseable {
         put(part, 0, length);
       }
     }
-    sum();
-    return ended(state, offset, count, ~(int) crc.getValue());
+    updateChecksum();
+    return addToIndex(state, offset, count, ~(int) crc.getValue());
   }
 
   private void begin() {
     crc.reset();
-    summed = used;
+    checksummed = used;
   }
 
-  private RunEntry ended(RunEntry state, long offset, int count, int checksum) {
+  private RunEntry addToIndex(RunEntry state, long offset, int count, int checksum) {
     RunEntry entry = state.at(offset, position + used - offset, count, checksum);
     index.writeBytes(entry.bytes());
     sessions++;
@@ -123,17 +123,17 @@ final class RunWriter implements AutoCloseable {
     }
   }
 
-  private void sum() {
-    crc.update(buffer, summed, used - summed);
-    summed = used;
+  private void updateChecksum() {
+    crc.update(buffer, checksummed, used - checksummed);
+    checksummed = used;
   }
 
   private void flush() throws IOException {
-    sum();
+    updateChecksum();
     file.write(ByteBuffer.wrap(buffer, 0, used), position);
     position += used;
     used = 0;
-    summed = 0;
+    checksummed = 0;
     if (position - forced >= FORCED_BYTES) {
       file.force();
       forced = position;

@@ -26,17 +26,18 @@ final class RunningTime {
   private final Path file;
   private final Path temporary;
   private final RunningClock clock;
-  private volatile long before;
+  private volatile long startMillis;
 
   /** Latest time that {@link #epochMicros} returned, even before a restart. Guarded by this. */
   private long lastMicros;
 
-  private RunningTime(Disk disk, Path file, Path temporary, LongSupplier nanoTime, long before) {
+  private RunningTime(
+      Disk disk, Path file, Path temporary, LongSupplier nanoTime, long startMillis) {
     this.disk = disk;
     this.file = file;
     this.temporary = temporary;
     this.clock = new RunningClock(nanoTime);
-    this.before = before;
+    this.startMillis = startMillis;
   }
 
   /** Resumes from the time saved in a file; from 0 if the file is missing or damaged. */
@@ -58,11 +59,11 @@ final class RunningTime {
 
   /** Advances the clock to {@code millis} if it is behind. Called before other threads use it. */
   void atLeast(long millis) {
-    before = Math.max(before, millis);
+    startMillis = Math.max(startMillis, millis);
   }
 
   /** Makes {@link #epochMicros} exceed {@code micros}. Called before other threads use it. */
-  synchronized void wasMicros(long micros) {
+  synchronized void epochMicrosAtLeast(long micros) {
     lastMicros = Math.max(lastMicros, micros);
   }
 
@@ -78,11 +79,11 @@ final class RunningTime {
 
   /** Returns the running time. Must be called every second or so: see {@link RunningClock}. */
   long millis() {
-    return before + clock.millis();
+    return startMillis + clock.millis();
   }
 
   /** Saves the running time. Called by one thread at a time. */
-  void write() throws IOException {
+  void save() throws IOException {
     NumberFile.write(disk, file, temporary.resolve(file.getFileName()), millis(), false);
   }
 }

@@ -45,9 +45,9 @@ final class Runs implements AutoCloseable {
   }
 
   /** Receives the sessions in the existing files, oldest file first. */
-  interface Found {
+  interface EntryVisitor {
     /** Returns the regions that this one makes unnecessary. */
-    List<Region> session(RunEntry entry, Region region);
+    List<Region> visit(RunEntry entry, Region region);
   }
 
   private final Disk disk;
@@ -80,7 +80,7 @@ final class Runs implements AutoCloseable {
   }
 
   /** Opens the files of a directory, and deletes those that were merged into another. */
-  static Runs open(Disk disk, Path directory, Path temporary, int fanIn, Found found)
+  static Runs open(Disk disk, Path directory, Path temporary, int fanIn, EntryVisitor visitor)
       throws IOException {
     disk.createDirectories(directory);
     disk.sync(directory); // existing files may have been renamed just before the last process ended
@@ -103,7 +103,7 @@ final class Runs implements AutoCloseable {
     for (RunFile file : runs.files) {
       RunIndex index = file.index();
       for (RunEntry entry; (entry = index.next()) != null; ) {
-        needless.addAll(found.session(entry, file.region(entry)));
+        needless.addAll(visitor.visit(entry, file.claim(entry)));
       }
     }
     needless.forEach(runs::retire);
@@ -124,7 +124,7 @@ final class Runs implements AutoCloseable {
         entries.add(out.writer.add(source.state(), source.children()));
       }
       RunFile file = out.publish();
-      return new Written(file, entries.stream().map(file::region).toList());
+      return new Written(file, entries.stream().map(file::claim).toList());
     }
   }
 
@@ -284,7 +284,7 @@ final class Runs implements AutoCloseable {
     // Count all regions as needed before retiring any: a file with none is deleted.
     List<Region> regions = new ArrayList<>();
     for (Moved one : moved) {
-      regions.add(merged.region(one.to()));
+      regions.add(merged.claim(one.to()));
     }
     List<Region> retired = new ArrayList<>();
     for (int i = 0; i < regions.size(); i++) {
@@ -304,9 +304,7 @@ final class Runs implements AutoCloseable {
     try {
       return to.add(state, read(regions));
     } catch (DamageException e) {
-      if (session.isDamageNews()) {
-        LOG.error("session={} is damaged, and will have no tree: {}", state.id(), e.toString());
-      }
+      session.logDamage(e);
       return to.addDamaged(state, regions);
     }
   }

@@ -13,7 +13,7 @@ import sessiontree.sort.Cursor;
  */
 final class SessionRuns {
   private List<Region> regions = List.of();
-  private boolean follow = true; // whether each region found begins where its predecessor ends
+  private boolean contiguous = true; // whether each region found begins where its predecessor ends
 
   boolean isEmpty() {
     return regions.isEmpty();
@@ -33,7 +33,7 @@ final class SessionRuns {
   List<Region> load(long fromLsn, Region region) {
     List<Region> repeated = regions.stream().filter(older -> older.lsn() > fromLsn).toList();
     regions = regions.stream().filter(older -> older.lsn() <= fromLsn).toList();
-    follow = (regions.isEmpty() || follow) && covered() == fromLsn;
+    contiguous = (regions.isEmpty() || contiguous) && covered() == fromLsn;
     add(region);
     return repeated;
   }
@@ -48,8 +48,8 @@ final class SessionRuns {
    * alone is not enough: a missing region may be replaced by one of a deleted session with the same
    * id and as many children.
    */
-  boolean areWhole(long children) {
-    return follow && children == regions.stream().mapToLong(Region::count).sum();
+  boolean areComplete(long children) {
+    return contiguous && children == regions.stream().mapToLong(Region::count).sum();
   }
 
   /** Returns the regions in the files. */
@@ -71,7 +71,7 @@ final class SessionRuns {
   }
 
   /** Removes and returns all regions. */
-  List<Region> forget() {
+  List<Region> removeAll() {
     List<Region> forgotten = regions;
     regions = List.of();
     return forgotten;

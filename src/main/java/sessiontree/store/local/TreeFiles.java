@@ -98,15 +98,15 @@ final class TreeFiles {
   void publish(String id, long completed, TreeFacts facts, Content content) throws IOException {
     Path path = path(id);
     Path tree = nextTemporary();
-    Path beside = nextTemporary();
+    Path factsFile = nextTemporary();
     try {
       boolean hasFacts = facts.areWritten(write(tree, content, completed));
       if (hasFacts) {
-        write(beside, out -> out.write(facts.bytes()), completed);
+        write(factsFile, out -> out.write(facts.bytes()), completed);
       }
       try {
         if (hasFacts) {
-          place(beside, TreePath.facts(path));
+          place(factsFile, TreePath.facts(path));
         }
         place(tree, path);
       } finally { // after the renames: a sync before them would clear the mark
@@ -114,7 +114,7 @@ final class TreeFiles {
       }
     } catch (IOException | RuntimeException e) {
       delete(tree, e);
-      delete(beside, e);
+      delete(factsFile, e);
       throw e;
     }
   }
@@ -142,7 +142,7 @@ final class TreeFiles {
       if (facts.areWritten(tree.size()) && !facts.equals(TreeFacts.read(disk, path))) {
         return false; // loss of power may leave only one of the two names
       }
-      found(path);
+      markForSync(path);
       return true;
     } catch (NoSuchFileException e) {
       return false;
@@ -153,7 +153,7 @@ final class TreeFiles {
   }
 
   /** Marks a tree's folders to be synced: the last process may have ended just after its rename. */
-  private void found(Path tree) {
+  private void markForSync(Path tree) {
     changed.add(tree.getParent());
     changed.add(directory);
   }
@@ -166,7 +166,7 @@ final class TreeFiles {
       disk.delete(TreePath.facts(path));
     } finally {
       changed.add(path.getParent());
-      reader.removed(id);
+      reader.forget(id);
     }
   }
 
@@ -209,7 +209,7 @@ final class TreeFiles {
    * Writes a tree that lives only until it is closed: in memory if it is small, otherwise in a file
    * without a name, which is not forced.
    */
-  Tree unnamed(Content content, boolean small) throws IOException {
+  Tree writeUnnamed(Content content, boolean small) throws IOException {
     if (small) {
       ByteArrayOutputStream out = new ByteArrayOutputStream();
       content.write(out);
@@ -240,7 +240,7 @@ final class TreeFiles {
   boolean exists(String id) throws IOException {
     try {
       disk.open(path(id)).close();
-      found(path(id));
+      markForSync(path(id));
       return true;
     } catch (NoSuchFileException e) {
       return false;

@@ -56,7 +56,7 @@ final class TreeReader {
   }
 
   /** Forgets a tree that was deleted. */
-  void removed(String id) {
+  void forget(String id) {
     cache.remove(id);
     damaged.remove(id);
   }
@@ -165,7 +165,7 @@ final class TreeReader {
   private String tag(Path path, byte[] json) throws IOException {
     try {
       byte[] hash = MessageDigest.getInstance("SHA-256").digest(json);
-      return HexFormat.of().formatHex(hash, 0, HASH_BYTES) + modified(path);
+      return HexFormat.of().formatHex(hash, 0, HASH_BYTES) + modifiedSuffix(path);
     } catch (NoSuchAlgorithmException e) {
       throw new AssertionError("every Java has it", e);
     }
@@ -179,11 +179,11 @@ final class TreeReader {
   private String tag(Path path, long bytes) throws IOException {
     long lsn = TreeFacts.lsn(disk, path);
     String tag = lsn == 0 ? "0-" + Long.toHexString(bytes) : Long.toHexString(lsn);
-    return tag + modified(path);
+    return tag + modifiedSuffix(path);
   }
 
   /** Returns a suffix that tells trees with the same bytes apart, if the clock was not set back. */
-  private String modified(Path path) throws IOException {
+  private String modifiedSuffix(Path path) throws IOException {
     return "-" + Long.toHexString(disk.modified(path));
   }
 

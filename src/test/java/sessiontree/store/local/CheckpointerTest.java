@@ -32,8 +32,8 @@ class CheckpointerTest {
 
   @Test
   void firstTombstone_isFoundByOneLook() {
-    assertThat(Checkpointer.notBeyond(new Emptied(List.of()), 9)).isEqualTo(9);
-    assertThat(Checkpointer.notBeyond(new Emptied(List.of(5L, 7L)), 9)).isEqualTo(5);
-    assertThat(Checkpointer.notBeyond(new Emptied(List.of(12L)), 9)).isEqualTo(9);
+    assertThat(Checkpointer.smallestOf(new Emptied(List.of()), 9)).isEqualTo(9);
+    assertThat(Checkpointer.smallestOf(new Emptied(List.of(5L, 7L)), 9)).isEqualTo(5);
+    assertThat(Checkpointer.smallestOf(new Emptied(List.of(12L)), 9)).isEqualTo(9);
   }
 }
