@@ -247,7 +247,7 @@ final class Checkpointer implements AutoCloseable {
       notifyAll();
     }
     if (news) {
-      LOG.error("memory cannot be spilled, tried again every second: {}", failure.toString());
+      LOG.error("memory or log cannot be reclaimed, retried: {}", failure.toString());
     }
   }
 

@@ -165,7 +165,7 @@ final class Finisher {
   private void failed(LocalSession session, Exception e) {
     if (unfinished.add(session.id())) {
       LOG.error(
-          "session={} cannot be finished, tried again every second: {}", session.id(), e + "");
+          "session={} its tree cannot be written or removed, retried: {}", session.id(), e + "");
     }
   }
 
@@ -179,7 +179,7 @@ final class Finisher {
       journal.force();
     } catch (IOException e) {
       LOG.warn(
-          "session={} its tree's name or line cannot be made durable, tried again every second: {}",
+          "session={} its tree's name or line cannot be made durable, retried: {}",
           session.id(),
           e.toString());
       retry(() -> mergeThread.execute(() -> forget(session)));
@@ -246,11 +246,13 @@ final class Finisher {
   void close() throws InterruptedException {
     retries.shutdownNow();
     long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
+    boolean finished = true;
     for (ExecutorService executor : List.of(finishers, mergeThread, callbacks.thread())) {
       executor.shutdown();
-      if (!executor.awaitTermination(until - System.nanoTime(), TimeUnit.NANOSECONDS)) {
-        LOG.info("closed before all sessions that have ended were finished; the next start does");
-      }
+      finished &= executor.awaitTermination(until - System.nanoTime(), TimeUnit.NANOSECONDS);
+    }
+    if (!finished) {
+      LOG.info("closed before all ended sessions were finished; the next start finishes them");
     }
   }
 

@@ -129,7 +129,8 @@ final class GroupCommit {
       if (inPlace) {
         LOG.info("the log is in its place again");
       } else {
-        LOG.error("the store's folder was removed, or its log; nothing is taken any more");
+        LOG.error(
+            "the store's folder or its log was removed; messages are refused until it is back");
       }
     }
     return inPlace;
@@ -299,7 +300,7 @@ final class GroupCommit {
   private boolean fail(List<Queued> group, Exception cause) {
     if (!failing) {
       LOG.error(
-          "the log cannot be written; nothing is taken until it can be: {}", cause.toString());
+          "the log cannot be written; appends are refused until it can be: {}", cause.toString());
     }
     failing = true;
     log.rollback();

@@ -122,7 +122,7 @@ final class Journal {
           });
       folder.sync();
     } catch (IOException e) { // the store opens even if the disk is full
-      LOG.warn("the journal's newest file cannot be written anew: {}", e.toString());
+      LOG.warn("the newest journal file cannot be rewritten: {}", e.toString());
       newestIsFull = true;
       knownLines.ignore(newest);
     }

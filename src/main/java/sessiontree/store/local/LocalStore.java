@@ -136,9 +136,9 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     double seconds = (System.nanoTime() - beganNanos) / 1e9;
     metrics.gauge(
         "recovery_seconds", "Seconds that the start took to recover the store.", () -> seconds);
-    metrics.gauge("log_bytes", "Bytes of the log's full segments.", log::sealedBytes);
+    metrics.gauge("log_bytes", "Bytes of the log's sealed segments.", log::sealedBytes);
     metrics.gauge(
-        "log_limit_bytes", "Bytes that the log's full segments may have.", options::logBytes);
+        "log_limit_bytes", "Bytes that the log's sealed segments may have.", options::logBytes);
     metrics.gauge(
         "disk_free_bytes", "Bytes that are free on the store's disk.", () -> freeBytes(folder));
     metrics.gauge("log_segments", "Segments of the log.", log::segments);

@@ -32,7 +32,7 @@ final class Pages {
 
   Listing list(Listing.Query query) throws IOException {
     if (query.after() != null && !POSITION.matcher(query.after()).matches()) {
-      throw new IllegalArgumentException("no page ends at " + query.after());
+      throw new IllegalArgumentException("invalid page position: " + query.after());
     }
     while (true) {
       long purges = journal.purges();

@@ -89,9 +89,9 @@ final class Recovery implements WriteAheadLog.Replay {
     log.recover(this);
     if (covered >= log.nextLsn()) { // new records would get LSNs that runs cover, and be lost
       throw new IOException(
-          "the log ends with record "
+          "the log ends at record "
               + (log.nextLsn() - 1)
-              + ", and run files hold what came with record "
+              + ", but run files hold data of record "
               + covered
               + ": the end of the log is missing");
     }
@@ -266,7 +266,7 @@ final class Recovery implements WriteAheadLog.Replay {
       journal.begin(now, to -> writeLines(sorted, now, lsn, to));
       if (complete > 0) {
         LOG.info(
-            "the journal begins with {} sessions that an earlier version completed; --delete-after counts from now on for them",
+            "the journal was created with {} sessions completed by an earlier version; --delete-after counts from now for them",
             complete);
       }
     }

@@ -133,7 +133,7 @@ final class RunFile {
         || offset < HEADER_BYTES
         || offset > size - FOOTER_BYTES) {
       throw new DamageException(
-          path, "no footer at offset " + (size - FOOTER_BYTES) + ": the file was cut");
+          path, "footer at offset " + (size - FOOTER_BYTES) + " is missing or damaged");
     }
     return new RunIndex(
         path, file, offset, size - FOOTER_BYTES, footer.getLong(8), footer.getInt(16));

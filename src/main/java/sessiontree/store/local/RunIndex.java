@@ -84,6 +84,6 @@ final class RunIndex {
   }
 
   private DamageException damaged() {
-    return new DamageException(path, "damaged index before offset " + end);
+    return new DamageException(path, "damaged index between offsets " + offset + " and " + end);
   }
 }

@@ -52,7 +52,8 @@ final class RunningTime {
     } catch (NoSuchFileException e) {
       return 0;
     } catch (DamageException e) {
-      LOG.warn("{}; the log has the time", e.getMessage());
+      LOG.warn(
+          "the clock file is damaged, the running time is taken from the log: {}", e.getMessage());
       return 0;
     }
   }

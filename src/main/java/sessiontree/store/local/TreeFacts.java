@@ -66,7 +66,7 @@ record TreeFacts(long lsn, long entries, Map<String, Long> writers) {
     try (InputStream in = input(disk, tree)) {
       TreeFacts facts = Json.MAPPER.readValue(in, TreeFacts.class);
       if (facts == null || facts.writers == null || facts.writers.containsValue(null)) {
-        throw new DamageException(tree, "its facts are not what was written");
+        throw new DamageException(tree, "the facts file is incomplete");
       }
       return facts;
     } catch (NoSuchFileException e) {

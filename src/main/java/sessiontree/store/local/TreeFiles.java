@@ -147,7 +147,7 @@ final class TreeFiles {
     } catch (NoSuchFileException e) {
       return false;
     } catch (JsonProcessingException | DamageException e) {
-      LOG.warn("session={} its tree is written again, as its facts are damaged", id);
+      LOG.warn("session={} facts file is damaged; the tree is written again", id);
       return false;
     }
   }

@@ -205,7 +205,7 @@ final class TreeReader {
     } catch (NoSuchFileException | DamageException e) { // the other sessions can be listed
       return null;
     } catch (IOException e) {
-      LOG.warn("a tree is not listed: {}", e.toString());
+      LOG.warn("session={} cannot be listed: {}", id, e.toString());
       return null;
     }
   }
@@ -240,7 +240,8 @@ final class TreeReader {
     } catch (NoSuchFileException e) {
       return null;
     } catch (JsonProcessingException e) {
-      throw damage(id, path, "its tree or its facts are no JSON: " + e.getOriginalMessage());
+      throw damage(
+          id, path, "the tree or its facts file is not valid JSON: " + e.getOriginalMessage());
     } catch (DamageException e) {
       throw damage(id, e);
     }

@@ -77,7 +77,7 @@ final class RealDisk implements Disk {
     try {
       Files.move(from, to, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } catch (FileSystemException e) {
-      throw Files.isDirectory(to) ? new DamageException(to, "a directory is in its place") : e;
+      throw Files.isDirectory(to) ? new DamageException(to, "expected a file, got a directory") : e;
     }
   }
 
@@ -86,7 +86,7 @@ final class RealDisk implements Disk {
     try {
       Files.deleteIfExists(file);
     } catch (DirectoryNotEmptyException e) {
-      LOG.warn("{} is a directory, and none of the store's: it stays", file);
+      LOG.warn("{} is a directory that is not the store's; it is not deleted", file);
     }
   }
 

@@ -121,7 +121,7 @@ final class Segment implements AutoCloseable {
     for (ByteBuffer body; (body = reader.next(lsn)) != null; lsn++) {
       if (!replay.record(lsn, body)) {
         throw new DamageException(
-            path, "record " + lsn + " before offset " + reader.position + ": it makes no sense");
+            path, "invalid payload of record " + lsn + ", which ends at offset " + reader.position);
       }
     }
     if (reader.position < size && !(newest && isTornTail(reader.position, size, lsn))) {

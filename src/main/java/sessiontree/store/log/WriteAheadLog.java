@@ -173,7 +173,7 @@ public final class WriteAheadLog implements AutoCloseable {
   /** Adds a record, whose LSN is {@link #nextLsn}; it is durable when {@link #commit} returns. */
   public void add(Body record) throws IOException {
     if (needsCutBack) {
-      throw new IOException("the log's tail is not verified");
+      throw new IOException("the log has not been cut back since a write failed");
     }
     if (writtenEnd + staging.position() == committedEnd && committedEnd >= segmentBytes) {
       roll();
@@ -268,7 +268,7 @@ public final class WriteAheadLog implements AutoCloseable {
     if (sound < committedEnd) {
       reopened.close();
       throw new DamageException(
-          segment.path(), "expected sound records up to " + committedEnd + ", got " + sound);
+          segment.path(), "expected valid records up to offset " + committedEnd + ", got " + sound);
     }
     synchronized (sealed) {
       segment = reopened;
@@ -280,7 +280,7 @@ public final class WriteAheadLog implements AutoCloseable {
   /** Seals the active segment unless it is empty. Every added record must be committed. */
   public void seal() throws IOException {
     if (needsCutBack) {
-      throw new IOException("the log's tail is not verified");
+      throw new IOException("the log has not been cut back since a write failed");
     }
     if (committedEnd > Segment.HEADER_BYTES) {
       roll();

@@ -47,7 +47,7 @@ class CopiedFolderTest {
     assertThatIOException()
         .isThrownBy(() -> open(store).close())
         .withMessageMatching(
-            "the log ends with record 1, and run files hold what came with record [0-9]+:"
+            "the log ends at record 1, but run files hold data of record [0-9]+:"
                 + " the end of the log is missing");
   }
 

@@ -236,7 +236,7 @@ class WriteAheadLogTest {
     WriteAheadLog log = WriteAheadLog.of(Disk.real(), directory, ONE_SEGMENT);
     assertThatExceptionOfType(DamageException.class)
         .isThrownBy(() -> log.recover((lsn, bytes) -> lsn < 2))
-        .withMessageContaining(onlySegment().getFileName() + ": record 2 ");
+        .withMessageContaining(onlySegment().getFileName() + ": invalid payload of record 2,");
     log.close();
   }
 
