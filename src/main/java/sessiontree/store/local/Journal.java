@@ -26,8 +26,9 @@ import sessiontree.store.log.NumberFile;
  * lost in a crash are added again by recovery. A session's lines leave the journal before its
  * tombstone leaves the log. Safe for several threads.
  *
- * <p>A file is named after a time: all lines in older files have earlier times. So all beginnings
- * in newer files have that time or a later one.
+ * <p>A file is named after a time: beginnings in older files are earlier, those in it and in newer
+ * files are not. Completions in older files are earlier too, except in the files that {@link
+ * #begin} wrote.
  */
 final class Journal {
   /** Receives lines one by one. */
@@ -171,6 +172,7 @@ final class Journal {
             writeNew(lines);
             bytes[0] = 0;
           }
+          saw(line.time());
           lines.add(line);
           bytes[0] += line.bytes().length;
         });
@@ -180,6 +182,7 @@ final class Journal {
     NumberFile.write(disk, begunFile, temporary.resolve("begun"), epochMicros, true);
     folder.sync();
     isNew = false;
+    knownLines = null; // the lines written above have an LSN that is not theirs
   }
 
   private void writeNew(List<JournalLine> lines) throws IOException {

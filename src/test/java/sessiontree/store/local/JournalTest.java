@@ -278,6 +278,40 @@ class JournalTest {
     }
   }
 
+  @Test
+  void linesOfAJournalThatJustBegan_stay_howeverLateTheyAre() throws Exception {
+    Journal journal = Journal.open(disk, FOLDER, Path.of("tmp"), FILE_BYTES);
+    journal.begin(
+        BEGUN,
+        to -> {
+          for (int i = 1; i < 60; i++) { // begun when the journal was, and counted on from there
+            to.line(JournalLine.begun(BEGUN + i, 0, i, "s" + i));
+          }
+        });
+    journal.recovered();
+    add(journal, 1, 2);
+    journal.force();
+    add(journal, 2, 3);
+    journal.force();
+    assertThat(visited(journal, false, null)).isEqualTo(ids(1, 60));
+    assertThat(visited(open(), false, null)).isEqualTo(ids(1, 60));
+  }
+
+  /** Lines of earlier sessions have the log's last LSN, whichever session its record is of. */
+  @Test
+  void lineOfTheLastRecordBeforeTheJournalBegan_isAdded() throws Exception {
+    Journal journal = Journal.open(disk, FOLDER, Path.of("tmp"), FILE_BYTES);
+    journal.begin(
+        BEGUN + 100,
+        to -> {
+          to.line(JournalLine.begun(BEGUN + 1, 9, 9_000, "s1"));
+          to.line(JournalLine.completed(BEGUN + 2, 9, 9_000, "s1"));
+        });
+    journal.add(completed(9));
+    journal.recovered();
+    assertThat(due(journal)).containsExactly("s1", "s9");
+  }
+
   private Journal begun() throws IOException {
     Journal journal = Journal.open(disk, FOLDER, Path.of("tmp"), FILE_BYTES);
     if (journal.isNew()) {
