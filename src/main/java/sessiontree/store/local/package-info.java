@@ -13,7 +13,7 @@
  *   sessions/5c/ID.facts              beside a tree file that is over 64 KiB or has named writers: the LSN of the record
  *                                     that ended the session, its number of entries, and its writers
  *   journal/20260301T091244.021337Z.txt  lines of sessions that began or completed; the name is a time that is later than
- *                                     every line of the files before it
+ *                                     every begun line of the files before it
  *   journal/begun                     when the journal was begun, a time of day: 8 bytes, checksum
  *   clock                             the running time: 8 bytes, checksum
  *   tmp/                              files that are being written; emptied at every start
@@ -118,11 +118,12 @@
  *
  * <p>A line has the time of day, the LSN of the record that began or ended the session, the running
  * time of that record, the session's id, and the checksum of all this in hex. Anything else is
- * skipped. Times of begun lines ascend, even if the clock was set back. A line is void if a
- * tombstone of its id has a greater LSN, or if the id has neither an open session nor a tree. Pages
- * of a listing are made of begun lines. Sessions that are due for deletion are found in completed
- * lines, from the oldest file on. A purge deletes the files in which it leaves no lines, except the
- * newest.
+ * skipped. Times of begun lines ascend, even if the clock was set back. Completed lines are earlier
+ * than the names of later files, too, except in the files that a folder without a journal gets. A
+ * line is void if a tombstone of its id has a greater LSN, or if the id has neither an open session
+ * nor a tree. Pages of a listing are made of begun lines. Sessions that are due for deletion are
+ * found in completed lines, from the oldest file on. A purge deletes the files in which it leaves
+ * no lines, except the newest.
  *
  * <h2>Invariants</h2>
  *
@@ -233,20 +234,21 @@
  *
  * <pre>
  *   Runs.merging     while run files are merged      then LocalSession, or Runs
- *   DueLines         while due lines are looked for  then Journal, or TreeCache
+ *   DueLines         while due lines are looked for  then Journal
+ *                    or the journal is purged
  *   Journal          while lines are forced          then Journal.pending
  *   LocalSession, Runs, Journal.pending, TreeCache, Checkpointer, Callbacks, GroupCommit.queueLock,
- *   WriteAheadLog.sealed                             none
+ *   WriteAheadLog.sealed, RunningTime, RunningClock  none
  * </pre>
  *
  * <h2>Failures</h2>
  *
- * <p>A failed write, for example on a full disk, changes nothing. The log is durably cut back to
- * the last commit, and only then is the group refused: otherwise a crash could bring back records
- * that were refused and sent again. After a failed force, the segment is first reopened and its
- * records are verified. Results wait until the log can be cut back. A tree whose force failed is
- * deleted before it has its final name, and made anew from log, buffers and runs: a second force of
- * the same file might succeed and mean nothing.
+ * <p>A failed write or force, for example on a full disk, changes nothing. The segment is reopened,
+ * its records are verified, and the log is durably cut back to the last commit. Only then is the
+ * group refused: otherwise a crash could bring back records that were refused and sent again.
+ * Results wait until the log can be cut back. A tree whose force failed is deleted before it has
+ * its final name, and made anew from log, buffers and runs: a second force of the same file might
+ * succeed and mean nothing.
  *
  * <h2>Bounds</h2>
  *
