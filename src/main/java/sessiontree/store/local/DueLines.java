@@ -13,7 +13,6 @@ import sessiontree.store.Expirable.Seen;
  * taken before the journal's lock.
  */
 final class DueLines {
-
   /** A line that was due when its session still existed. */
   private record Due(String file, JournalLine line) {}
 

@@ -170,7 +170,7 @@ final class Recovery implements WriteAheadLog.Replay {
       orphans.add(record.id());
       return;
     }
-    session = sessions.getOrAdd(record.id());
+    session = session == null ? sessions.getOrAdd(record.id()) : session;
     checkpointer.addMemory(session.apply(record));
     if (record.start() != null) {
       sessions.addInOrder(session);
