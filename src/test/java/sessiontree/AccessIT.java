@@ -53,8 +53,8 @@ class AccessIT {
     forAll = servers.get("forAll", "--allowed-origin", "*");
     String whole = message(start(SECRET), end(SECRET));
     String bearer = "Bearer " + WRITE;
-    HttpAnswer stored =
-        HttpAnswer.post(guarded, "/sessions/" + SECRET + "/events", whole, "Authorization", bearer);
+    HttpResult stored =
+        HttpResult.post(guarded, "/sessions/" + SECRET + "/events", whole, "Authorization", bearer);
     assertThat(stored.status()).isEqualTo(200);
   }
 
@@ -125,11 +125,11 @@ class AccessIT {
     }
   }
 
-  private static void assertForbidden(String method, RawHttp answer) throws Exception {
+  private static void assertForbidden(String method, RawHttp response) throws Exception {
     if (method.equals("HEAD")) {
-      assertThat(answer.status()).isEqualTo(403);
+      assertThat(response.status()).isEqualTo(403);
     } else {
-      assertProblem(answer, 403, "forbidden");
+      assertProblem(response, 403, "forbidden");
     }
   }
 
@@ -144,8 +144,8 @@ class AccessIT {
   })
   void oneTokenThatIsRight_isEnough(String authorization, String query) throws Exception {
     String headers = "Authorization: " + authorization.replace("\\r\\n", "\r\n") + "\r\n";
-    RawHttp answer = ask(guarded, "GET", "/sessions?access_token=" + query, headers);
-    assertThat(answer.status()).isEqualTo(200);
+    RawHttp response = ask(guarded, "GET", "/sessions?access_token=" + query, headers);
+    assertThat(response.status()).isEqualTo(200);
     String twice = "/sessions?access_token=wrong&access_token=" + READ;
     assertThat(ask(guarded, "GET", twice, "").status()).isEqualTo(200);
   }
@@ -161,10 +161,10 @@ class AccessIT {
     JarServer server = servers.get("subprotocol", "--write-token=by.protocol", "--log-level=trace");
     String protocols = "Sec-WebSocket-Protocol: " + offers + "\r\n";
     String path = "/sessions/" + id + "/stream";
-    RawHttp answer = ask(server, "UPGRADE", path, protocols.formatted("by.protocol"));
-    assertThat(answer.status()).isEqualTo(101);
-    assertThat(answer.headers().get("sec-websocket-protocol")).isEqualTo(accepted);
-    assertThat(answer.toString()).doesNotContain("by.protocol");
+    RawHttp response = ask(server, "UPGRADE", path, protocols.formatted("by.protocol"));
+    assertThat(response.status()).isEqualTo(101);
+    assertThat(response.headers().get("sec-websocket-protocol")).isEqualTo(accepted);
+    assertThat(response.toString()).doesNotContain("by.protocol");
     RawHttp refused = ask(server, "UPGRADE", path, protocols.formatted("by-protocol"));
     assertProblem(refused, 401, "unauthorized");
     assertThat(refused.toString()).doesNotContain("by-protocol");
@@ -177,8 +177,8 @@ class AccessIT {
     String path = "/sessions/" + SECRET + (method.equalsIgnoreCase("post") ? "/events" : "");
     assertProblem(ask(guarded, method, path, ""), 401, "unauthorized");
     for (String token : List.of(READ, WRITE)) {
-      RawHttp answer = ask(guarded, method, path, "Authorization: Bearer " + token + "\r\n");
-      assertProblem(answer, 403, "forbidden");
+      RawHttp response = ask(guarded, method, path, "Authorization: Bearer " + token + "\r\n");
+      assertProblem(response, 403, "forbidden");
     }
     RawHttp still = RawHttp.get(guarded.port(), "/sessions/" + SECRET + "?access_token=" + READ);
     assertThat(still.status()).isEqualTo(200);
@@ -209,13 +209,13 @@ class AccessIT {
     assertThat(ask(server, "DELETE", path + "?access_token=only", "").status()).isEqualTo(204);
   }
 
-  private static void assertUnauthorized(String method, RawHttp answer) throws Exception {
+  private static void assertUnauthorized(String method, RawHttp response) throws Exception {
     if (method.equals("HEAD")) {
-      assertThat(answer.status()).isEqualTo(401);
+      assertThat(response.status()).isEqualTo(401);
     } else {
-      assertProblem(answer, 401, "unauthorized");
+      assertProblem(response, 401, "unauthorized");
     }
-    assertThat(answer.headers().get("www-authenticate")).startsWith("Bearer");
+    assertThat(response.headers().get("www-authenticate")).startsWith("Bearer");
   }
 
   @ParameterizedTest
@@ -261,11 +261,11 @@ class AccessIT {
       })
   void noWayToWriteAPath_getsRoundTheToken(String path) throws Exception {
     for (String method : List.of("GET", "HEAD", "DELETE")) {
-      RawHttp answer = ask(guarded, method, path, "");
-      assertThat(answer.body()).doesNotContain(SECRET, "sessiontree_", "\"sessions\"");
-      if (answer.status() == 200) { // "/health?..." does ask for /health
+      RawHttp response = ask(guarded, method, path, "");
+      assertThat(response.body()).doesNotContain(SECRET, "sessiontree_", "\"sessions\"");
+      if (response.status() == 200) { // "/health?..." does ask for /health
         assertThat(path).startsWith("/health");
-        assertThat(answer.body()).isIn("", "{\"status\":\"UP\"}");
+        assertThat(response.body()).isIn("", "{\"status\":\"UP\"}");
       }
     }
     RawHttp still = RawHttp.get(guarded.port(), "/sessions/" + SECRET + "?access_token=" + READ);
@@ -285,9 +285,9 @@ class AccessIT {
       })
   void writeToken_readsAndDeletesNothing_howeverThePathIsWritten(String path) throws Exception {
     for (String method : List.of("GET", "DELETE")) {
-      RawHttp answer = ask(guarded, method, path, "Authorization: Bearer " + WRITE + "\r\n");
-      assertThat(answer.status()).isIn(400, 401, 403, 404, 405, 426);
-      assertThat(answer.body()).doesNotContain("\"SESSION\"", "sessiontree_");
+      RawHttp response = ask(guarded, method, path, "Authorization: Bearer " + WRITE + "\r\n");
+      assertThat(response.status()).isIn(400, 401, 403, 404, 405, 426);
+      assertThat(response.body()).doesNotContain("\"SESSION\"", "sessiontree_");
     }
   }
 
@@ -321,7 +321,7 @@ class AccessIT {
   }
 
   @Test
-  void tokens_areNeverToldInLogsOrAnswers() throws Exception {
+  void tokens_areNeverInLogsOrResponses() throws Exception {
     JarServer server =
         JarServer.start(
             folder.resolve("logging").resolve("store"),
@@ -340,8 +340,8 @@ class AccessIT {
                 "Authorization: Bearer " + READ + "\r\n",
                 "Authorization: Bearer " + ADMIN + "\r\n",
                 "Authorization: Bearer " + READ + "\r\nA bad header\r\n")) {
-          RawHttp answer = ask(server, method, path + "?" + query, headers);
-          assertThat(answer.toString()).doesNotContain("token.~", READ, ADMIN);
+          RawHttp response = ask(server, method, path + "?" + query, headers);
+          assertThat(response.toString()).doesNotContain("token.~", READ, ADMIN);
         }
       }
     }
@@ -369,12 +369,12 @@ class AccessIT {
             .isEqualTo(200);
       }
       for (String token : List.of("from-file", "another", "by-flag")) {
-        RawHttp answer = ask(server, "POST", "/sessions/a/events?access_token=" + token, "");
-        assertThat(answer.status()).isEqualTo(400);
+        RawHttp response = ask(server, "POST", "/sessions/a/events?access_token=" + token, "");
+        assertThat(response.status()).isEqualTo(400);
       }
       for (String other : List.of("by-flag,from-file", "from-file%0A", "another%20")) {
-        RawHttp answer = ask(server, "POST", "/sessions/a/events?access_token=" + other, "");
-        assertThat(answer.status()).isEqualTo(401);
+        RawHttp response = ask(server, "POST", "/sessions/a/events?access_token=" + other, "");
+        assertThat(response.status()).isEqualTo(401);
       }
     }
     try (JarServer server =
@@ -491,8 +491,8 @@ class AccessIT {
         "docker_service:8080"
       })
   void nameThatIsTheServers_isTaken(String host) throws Exception {
-    RawHttp answer = to(plain, "GET /sessions", host, "Connection: close\r\n");
-    assertThat(answer.status()).isEqualTo(200);
+    RawHttp response = to(plain, "GET /sessions", host, "Connection: close\r\n");
+    assertThat(response.status()).isEqualTo(200);
     String path = "/sessions/" + id + "/stream";
     assertThat(to(plain, "GET " + path, host, RawHttp.UPGRADE).status()).isEqualTo(101);
   }
@@ -586,9 +586,9 @@ class AccessIT {
             new String[] {"POST", "/sessions/" + id + "x/events"},
             new String[] {"UPGRADE", path + "/stream"},
             new String[] {"DELETE", path})) {
-      RawHttp answer = from(plain, request[0], request[1], host, origin);
-      assertProblem(answer, 403, "origin_not_allowed");
-      assertThat(answer.headers()).doesNotContainKey("access-control-allow-origin");
+      RawHttp response = from(plain, request[0], request[1], host, origin);
+      assertProblem(response, 403, "origin_not_allowed");
+      assertThat(response.headers()).doesNotContainKey("access-control-allow-origin");
     }
     assertThat(RawHttp.get(plain.port(), path).status()).as("not deleted").isEqualTo(409);
     assertThat(RawHttp.get(plain.port(), path + "x").status()).as("not stored").isEqualTo(404);
@@ -613,12 +613,12 @@ class AccessIT {
             new String[] {"GET", path, "409"},
             new String[] {"DELETE", path, "204"},
             new String[] {"GET", "/nothing", "404"})) {
-      RawHttp answer = from(listed, request[0], request[1], "localhost", origin);
-      assertThat(answer.status()).isEqualTo(Integer.parseInt(request[2]));
-      assertThat(answer.headers()).containsEntry("access-control-allow-origin", origin);
-      assertThat(answer.headers()).containsEntry("access-control-allow-credentials", "true");
-      assertThat(answer.headers().get("access-control-expose-headers")).contains("ETag");
-      assertThat(answer.headers().get("vary")).contains("Origin");
+      RawHttp response = from(listed, request[0], request[1], "localhost", origin);
+      assertThat(response.status()).isEqualTo(Integer.parseInt(request[2]));
+      assertThat(response.headers()).containsEntry("access-control-allow-origin", origin);
+      assertThat(response.headers()).containsEntry("access-control-allow-credentials", "true");
+      assertThat(response.headers().get("access-control-expose-headers")).contains("ETag");
+      assertThat(response.headers().get("vary")).contains("Origin");
     }
     assertThat(from(listed, "UPGRADE", path + "/stream", "localhost", origin).status())
         .isEqualTo(101);
@@ -635,26 +635,26 @@ class AccessIT {
         "null"
       })
   void originThatIsNotOnTheList_isRefused(String origin) throws Exception {
-    RawHttp answer = from(listed, "GET", "/sessions", "localhost", origin);
-    assertProblem(answer, 403, "origin_not_allowed");
-    assertThat(answer.headers()).doesNotContainKey("access-control-allow-origin");
+    RawHttp response = from(listed, "GET", "/sessions", "localhost", origin);
+    assertProblem(response, 403, "origin_not_allowed");
+    assertThat(response.headers()).doesNotContainKey("access-control-allow-origin");
   }
 
   @Test
-  void answers_varyByOrigin_whereSomeAreAllowed() throws Exception {
+  void responses_varyByOrigin_whereSomeAreAllowed() throws Exception {
     assertThat(RawHttp.get(listed.port(), "/health").headers().get("vary")).contains("Origin");
     String path = "/sessions/" + id;
     RawHttp.post(listed.port(), path + "/events", message(start(id), end(id)));
-    assertThat(HttpAnswer.send(listed, "GET", path).headers().get("vary"))
+    assertThat(HttpResult.send(listed, "GET", path).headers().get("vary"))
         .contains("Origin", "Accept-Encoding");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"http://anywhere.example", "null"})
   void everyOrigin_mayDoAll_whereAllAreAllowed(String origin) throws Exception {
-    RawHttp answer = from(forAll, "GET", "/sessions", "localhost", origin);
-    assertThat(answer.status()).isEqualTo(200);
-    assertThat(answer.headers()).containsEntry("access-control-allow-origin", "*");
+    RawHttp response = from(forAll, "GET", "/sessions", "localhost", origin);
+    assertThat(response.status()).isEqualTo(200);
+    assertThat(response.headers()).containsEntry("access-control-allow-origin", "*");
     assertThat(from(forAll, "UPGRADE", "/sessions/" + id + "/stream", "localhost", origin).status())
         .isEqualTo(101);
   }
@@ -678,18 +678,18 @@ class AccessIT {
 
   @ParameterizedTest
   @ValueSource(strings = {"/sessions", "/sessions/a", "/sessions/a/events", "/metrics"})
-  void preflight_ofAnAllowedOrigin_isAnswered(String path) throws Exception {
-    RawHttp answer = preflight(listed, path, ALLOWED, "");
-    assertThat(answer.status()).isEqualTo(204);
-    assertThat(answer.body()).isEmpty();
-    assertThat(answer.headers())
+  void preflight_ofAnAllowedOrigin_getsItsResponse(String path) throws Exception {
+    RawHttp response = preflight(listed, path, ALLOWED, "");
+    assertThat(response.status()).isEqualTo(204);
+    assertThat(response.body()).isEmpty();
+    assertThat(response.headers())
         .containsEntry("access-control-allow-origin", ALLOWED)
         .containsEntry("access-control-allow-credentials", "true")
         .containsKey("access-control-max-age")
         .doesNotContainKey("access-control-allow-headers");
-    assertThat(answer.headers().get("access-control-allow-methods"))
+    assertThat(response.headers().get("access-control-allow-methods"))
         .contains("GET", "HEAD", "POST", "DELETE");
-    assertThat(answer.headers().get("vary")).contains("Access-Control-Request-Headers");
+    assertThat(response.headers().get("vary")).contains("Access-Control-Request-Headers");
   }
 
   @ParameterizedTest
@@ -704,18 +704,18 @@ class AccessIT {
   void preflight_allowsTheHeadersThatItAsksFor(String asked, String allowed) throws Exception {
     for (JarServer server : List.of(listed, forAll)) {
       String headers = "Access-Control-Request-Headers: " + asked + "\r\n";
-      RawHttp answer = preflight(server, "/sessions/a", ALLOWED, headers);
-      assertThat(answer.status()).isEqualTo(204);
-      assertThat(answer.headers().get("access-control-allow-headers")).isEqualTo(allowed);
+      RawHttp response = preflight(server, "/sessions/a", ALLOWED, headers);
+      assertThat(response.status()).isEqualTo(204);
+      assertThat(response.headers().get("access-control-allow-headers")).isEqualTo(allowed);
     }
   }
 
   @Test
-  void preflightThatAsksForVeryMuch_isAnswered() throws Exception {
+  void preflightThatAsksForVeryMuch_getsItsResponse() throws Exception {
     String headers = "Access-Control-Request-Headers: " + "x-long-name,".repeat(600) + "last\r\n";
-    RawHttp answer = preflight(listed, "/sessions/a", ALLOWED, headers);
-    assertThat(answer.status()).isEqualTo(204);
-    assertThat(answer.headers().get("access-control-allow-headers")).startsWith("x-long-name, ");
+    RawHttp response = preflight(listed, "/sessions/a", ALLOWED, headers);
+    assertThat(response.status()).isEqualTo(204);
+    assertThat(response.headers().get("access-control-allow-headers")).startsWith("x-long-name, ");
   }
 
   private static RawHttp preflight(JarServer server, String path, String origin, String headers)
@@ -743,9 +743,9 @@ class AccessIT {
         JarServer.start(
             folder.resolve("both").resolve("store"), "--admin-token=a", "--allowed-origin=*")) {
       assertThat(preflight(server, "/sessions/a", "http://a.example", "").status()).isEqualTo(204);
-      RawHttp answer = from(server, "DELETE", "/sessions/a", "localhost", "http://a.example");
-      assertProblem(answer, 401, "unauthorized");
-      assertThat(answer.headers()).containsEntry("access-control-allow-origin", "*");
+      RawHttp response = from(server, "DELETE", "/sessions/a", "localhost", "http://a.example");
+      assertProblem(response, 401, "unauthorized");
+      assertThat(response.headers()).containsEntry("access-control-allow-origin", "*");
       assertThat(ask(server, "OPTIONS", "/sessions", "").status()).isNotEqualTo(204);
     }
   }
@@ -753,9 +753,9 @@ class AccessIT {
   // Headers
 
   @Test
-  void answers_areNotSniffed_andDoNotTellTheServersKind() throws Exception {
+  void responses_areNotSniffed_andDoNotNameTheServersKind() throws Exception {
     String path = "/sessions/" + id;
-    List<RawHttp> answers =
+    List<RawHttp> responses =
         List.of(
             RawHttp.get(plain.port(), path),
             RawHttp.post(plain.port(), path + "/events", message(start(id))),
@@ -771,15 +771,15 @@ class AccessIT {
             RawHttp.send(plain.port(), "PUT " + path, "", ""),
             RawHttp.send(plain.port(), "DELETE " + path, "", ""),
             RawHttp.send(plain.port(), "GET /health", "Origin: http://elsewhere\r\n", ""));
-    for (RawHttp answer : answers) {
-      assertThat(answer.headers()).containsEntry("x-content-type-options", "nosniff");
+    for (RawHttp response : responses) {
+      assertThat(response.headers()).containsEntry("x-content-type-options", "nosniff");
     }
     RawHttp unreadable = RawHttp.send(plain.port(), "GET /health", "A bad header\r\n", "");
     RawHttp upgraded = RawHttp.upgrade(plain.port(), "/sessions/" + id + "/stream");
-    for (RawHttp answer : List.of(answers.get(0), answers.get(6), unreadable, upgraded)) {
-      assertThat(answer.headers()).containsEntry("x-content-type-options", "nosniff");
-      assertThat(answer.headers()).doesNotContainKeys("server", "x-powered-by");
-      assertThat(answer.body()).doesNotContainIgnoringCase("jetty").doesNotContain("javalin");
+    for (RawHttp response : List.of(responses.get(0), responses.get(6), unreadable, upgraded)) {
+      assertThat(response.headers()).containsEntry("x-content-type-options", "nosniff");
+      assertThat(response.headers()).doesNotContainKeys("server", "x-powered-by");
+      assertThat(response.body()).doesNotContainIgnoringCase("jetty").doesNotContain("javalin");
     }
   }
 }

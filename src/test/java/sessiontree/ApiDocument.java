@@ -16,11 +16,11 @@ record ApiDocument(JsonNode root) {
       new ObjectMapper().enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS);
 
   static ApiDocument read(JarServer server, String path) throws Exception {
-    HttpAnswer answer = HttpAnswer.send(server, "GET", path);
-    if (answer.status() != 200) {
-      throw new AssertionError("GET " + path + " answers " + answer);
+    HttpResult response = HttpResult.send(server, "GET", path);
+    if (response.status() != 200) {
+      throw new AssertionError("GET " + path + " answers " + response);
     }
-    return new ApiDocument(JSON.readTree(answer.body()));
+    return new ApiDocument(JSON.readTree(response.body()));
   }
 
   /** Returns the node that {@code node} refers to, or {@code node} if it is no reference. */

@@ -33,7 +33,7 @@ class AsyncApiIT {
   private static final Set<String> NOT_PROVOKED =
       Set.of("storage_unavailable", "too_many_writers", "too_many_sessions", "session_complete");
 
-  /** Codes that {@link #refusedMessage_isToldAsDocumented} and the tests after it provoke. */
+  /** Codes that {@link #refusedMessage_getsErrorAsDocumented} and the tests after it provoke. */
   private static final Set<String> PROVOKED =
       Set.of(
           "invalid_json",
@@ -196,7 +196,7 @@ class AsyncApiIT {
         "[$event]              | session_not_started",
         "[$start,$restart]     | session_already_started",
       })
-  void refusedMessage_isToldAsDocumented(String template, String code) throws Exception {
+  void refusedMessage_getsErrorAsDocumented(String template, String code) throws Exception {
     String message =
         template
             .replace("$restart", bound("SESSION_START", "1", id))
@@ -218,7 +218,7 @@ class AsyncApiIT {
   }
 
   @Test
-  void messageThatIsTooBig_isToldAsDocumented() throws Exception {
+  void messageThatIsTooBig_getsErrorAsDocumented() throws Exception {
     try (StreamClient client = connect()) {
       client.send(" ".repeat(MAX_MESSAGE_BYTES + 1));
       assertError(client, "message_too_big");
@@ -227,12 +227,12 @@ class AsyncApiIT {
   }
 
   @Test
-  void deletionOfTheSession_isToldAsDocumented() throws Exception {
+  void deletionOfTheSession_getsErrorAsDocumented() throws Exception {
     try (StreamClient client = connect()) {
       client.send(message(start(id)));
       client.ack(1);
-      HttpAnswer answer = HttpAnswer.send(server, "DELETE", "/sessions/" + id);
-      assertThat(answer.status()).as(answer.toString()).isEqualTo(204);
+      HttpResult reply = HttpResult.send(server, "DELETE", "/sessions/" + id);
+      assertThat(reply.status()).as(reply.toString()).isEqualTo(204);
       assertError(client, "session_deleted");
       assertThat(client.closeCode()).isEqualTo(1000);
     }

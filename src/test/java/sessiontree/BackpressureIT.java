@@ -124,7 +124,7 @@ class BackpressureIT {
   }
 
   @Test
-  void streamsThatAreReset_beforeTheirAnswers_areGone() throws Exception {
+  void streamsThatAreReset_beforeTheirAcks_areGone() throws Exception {
     try (JarServer server = JarServer.start(folder)) {
       for (int i = 0; i < 300; i++) {
         RawStream stream = RawStream.connect(server.port(), "reset" + i);

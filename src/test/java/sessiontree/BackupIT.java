@@ -89,10 +89,10 @@ class BackupIT {
   }
 
   private static String post(int port, String id, int number, String message) throws IOException {
-    RawHttp answer =
+    RawHttp response =
         RawHttp.post(port, "/sessions/" + id + "/events?writer=w&message=" + number, message);
-    assertThat(answer.status()).as("%s: %s", id, answer.body()).isIn(200, 409);
-    return answer.body();
+    assertThat(response.status()).as("%s: %s", id, response.body()).isIn(200, 409);
+    return response.body();
   }
 
   private static String sent(String id, int number, boolean last) {
@@ -241,11 +241,11 @@ class BackupIT {
       for (Map.Entry<String, Sent> one : before.entrySet()) {
         String id = one.getKey();
         Sent sent = one.getValue();
-        RawHttp answer = RawHttp.get(server.port(), "/sessions/" + id);
-        switch (answer.status()) {
+        RawHttp response = RawHttp.get(server.port(), "/sessions/" + id);
+        switch (response.status()) {
           case 200 -> {
             assertThat(sent.deleted).as(id).isFalse();
-            assertThat(answer.body()).isEqualTo(expected(id, MESSAGES));
+            assertThat(response.body()).isEqualTo(expected(id, MESSAGES));
           }
           case 409 -> {
             assertThat(sent.deleted || sent.complete).as("%s is open", id).isFalse();
@@ -258,7 +258,7 @@ class BackupIT {
             open.put(id, next);
           }
           case 404 -> assertThat(after.get(id).deleting).as("%s is gone", id).isTrue();
-          default -> throw new AssertionError(id + ": " + answer);
+          default -> throw new AssertionError(id + ": " + response);
         }
       }
       server.kill();

@@ -202,7 +202,7 @@ class BodiesIT {
   }
 
   @Test
-  void bodyThatStalls_isAnswered408() throws Exception {
+  void bodyThatStalls_gets408() throws Exception {
     JarServer hasty = servers.get("hasty", "--request-timeout", "1s");
     try (Socket socket = RawHttp.open(hasty.port())) {
       write(socket, post("Content-Length: 100\r\n") + "[");

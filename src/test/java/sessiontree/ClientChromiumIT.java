@@ -391,7 +391,7 @@ class ClientChromiumIT {
   }
 
   @Test
-  void sessionThatAnotherHasEnded_isToldWithWhatIsNotStored() throws Exception {
+  void sessionThatAnotherHasEnded_isReportedWithWhatIsNotStored() throws Exception {
     openTab();
     makeEvents(1);
     awaitEntries(2);
@@ -406,7 +406,7 @@ class ClientChromiumIT {
   }
 
   @Test
-  void sessionThatIsDeleted_isTold() throws Exception {
+  void sessionThatIsDeleted_isReported() throws Exception {
     openTab();
     makeEvents(1);
     awaitEntries(2);

@@ -142,7 +142,7 @@ class CommandLineIT {
   }
 
   @Test
-  void tokenThatIsWrong_isNotTold() throws Exception {
+  void tokenThatIsWrong_isNotShown() throws Exception {
     Ended ended = server().flags("--write-token=se cret").run();
     assertThat(String.join("", ended.errors())).contains("--write-token").doesNotContain("cret");
     Ended key = server().flags("--jwt-key=se-cret").run();
@@ -187,12 +187,12 @@ class CommandLineIT {
     try (JarServer first = server().start()) {
       String store = folder.resolve("store").toString();
       assertOneLine(server().run(), NO_START, store, "another process");
-      assertThat(HttpAnswer.send(first, "GET", "/health").status()).isEqualTo(200);
+      assertThat(HttpResult.send(first, "GET", "/health").status()).isEqualTo(200);
     }
   }
 
   @Test
-  void help_tellsAllFlags_withDefaultsAndUnits() throws Exception {
+  void help_showsAllFlags_withDefaultsAndUnits() throws Exception {
     Ended ended = server().onlyFlags("--help").run();
     assertThat(ended.code()).isZero();
     assertThat(ended.errors()).isEmpty();
@@ -244,8 +244,8 @@ class CommandLineIT {
       assertThat(store).isDirectory();
       assertThat(Scrape.of(server).own("connections_limit")).isEqualTo(77);
       for (String origin : List.of("https://a.example", "https://b.example")) {
-        HttpAnswer answer = HttpAnswer.send(server, "GET", "/health", "Origin", origin);
-        assertThat(answer.headers()).containsEntry("access-control-allow-origin", origin);
+        HttpResult response = HttpResult.send(server, "GET", "/health", "Origin", origin);
+        assertThat(response.headers()).containsEntry("access-control-allow-origin", origin);
       }
     }
   }
@@ -306,7 +306,7 @@ class CommandLineIT {
   @Test
   void quietServer_saysWhereItListens_andLogsThatItStartedAndStopped() throws Exception {
     try (JarServer server = server().start()) {
-      assertThat(HttpAnswer.send(server, "GET", "/sessions").status()).isEqualTo(200);
+      assertThat(HttpResult.send(server, "GET", "/sessions").status()).isEqualTo(200);
       assertThat(server.terminate()).isZero();
       assertThat(server.furtherOutput()).isEmpty();
       String[] lines = server.errors().split("\n");

@@ -43,9 +43,9 @@ class CopyIT {
 
   private static void post(JarServer server, String id, String query, String... entries)
       throws Exception {
-    HttpAnswer answer =
-        HttpAnswer.post(server, "/sessions/" + id + "/events" + query, Entries.message(entries));
-    assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+    HttpResult response =
+        HttpResult.post(server, "/sessions/" + id + "/events" + query, Entries.message(entries));
+    assertThat(response.status()).as(response.body()).isEqualTo(200);
   }
 
   private static void complete(JarServer server, String id) throws Exception {
@@ -53,9 +53,9 @@ class CopyIT {
   }
 
   private static String get(JarServer server, String path) throws Exception {
-    HttpAnswer answer = HttpAnswer.send(server, "GET", path);
-    assertThat(answer.status()).as(path).isEqualTo(200);
-    return answer.body();
+    HttpResult response = HttpResult.send(server, "GET", path);
+    assertThat(response.status()).as(path).isEqualTo(200);
+    return response.body();
   }
 
   /** Returns the listed sessions as JSON, without cursors, which each store chooses itself. */
@@ -99,7 +99,7 @@ class CopyIT {
           "",
           Entries.event("1569972085", "second"),
           Entries.event("1569972084", "1"));
-      assertThat(HttpAnswer.send(server, "DELETE", "/sessions/gone").status()).isEqualTo(204);
+      assertThat(HttpResult.send(server, "DELETE", "/sessions/gone").status()).isEqualTo(204);
       for (String id : List.of("a", "b", "c", "large")) {
         trees.put(id, get(server, "/sessions/" + id));
       }
@@ -117,7 +117,7 @@ class CopyIT {
       for (String id : trees.keySet()) {
         assertThat(get(server, "/sessions/" + id)).isEqualTo(trees.get(id));
       }
-      assertThat(HttpAnswer.send(server, "GET", "/sessions/gone").status()).isEqualTo(404);
+      assertThat(HttpResult.send(server, "GET", "/sessions/gone").status()).isEqualTo(404);
       assertThat(listed(server)).isEqualTo(listed);
       assertLastNumber(server, "large", "w", 6);
       assertLastNumber(server, "open", "p", 4);
@@ -203,7 +203,7 @@ class CopyIT {
           1,
           "copied 1 complete and 0 open sessions, 0 were there already, 1 conflicts, 0 damaged");
       assertThat(ended.errors()).anyMatch(line -> line.startsWith("session=a "));
-      assertThat(HttpAnswer.send(other, "GET", "/sessions/a").status()).isNotEqualTo(200);
+      assertThat(HttpResult.send(other, "GET", "/sessions/a").status()).isNotEqualTo(200);
       assertThat(get(other, "/sessions/b")).contains("\"b\"");
     }
   }
@@ -237,7 +237,7 @@ class CopyIT {
       Ended ended = copy().run();
       assertThat(ended.code()).isEqualTo(1);
       assertThat(ended.errors()).singleElement().asString().contains("another process");
-      assertThat(HttpAnswer.send(server, "GET", "/health").status()).isEqualTo(200);
+      assertThat(HttpResult.send(server, "GET", "/health").status()).isEqualTo(200);
     }
   }
 

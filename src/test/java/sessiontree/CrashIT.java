@@ -127,9 +127,9 @@ class CrashIT {
           if (acknowledged == messages.size()) {
             return true;
           }
-          int answered = stream.next("ACK").path("messages").asInt();
-          assertThat(answered).as("ACK to " + this).isBetween(acknowledged + 1, next);
-          acknowledged = answered;
+          int result = stream.next("ACK").path("messages").asInt();
+          assertThat(result).as("ACK to " + this).isBetween(acknowledged + 1, next);
+          acknowledged = result;
         }
       } catch (IOException e) { // the server was killed
         return false;
@@ -192,8 +192,8 @@ class CrashIT {
       String path = "/sessions/" + id + "/events?writer=w&message=1";
       String whole = message(start(id), event("2", "b"), event("1", id), end(id));
       try {
-        RawHttp answer = RawHttp.post(listening.await(), path, whole);
-        assertThat(answer.body()).contains("\"state\":\"complete\",\"entries\":4");
+        RawHttp response = RawHttp.post(listening.await(), path, whole);
+        assertThat(response.body()).contains("\"state\":\"complete\",\"entries\":4");
         complete++;
       } catch (IOException e) {
         // The server was killed, perhaps after storing the session, which is sent again.

@@ -74,25 +74,25 @@ class DeletionCrashIT {
         }
         int session = client + CLIENTS * random.nextInt(IDS / CLIENTS);
         Stored before = acknowledged[session];
-        RawHttp answer;
+        RawHttp response;
         if (before.exists() && random.nextInt(4) == 0) {
           underWay[session] = Stored.NOTHING;
-          answer = RawHttp.send(server.port(), "DELETE /sessions/" + id(session), "", "");
+          response = RawHttp.send(server.port(), "DELETE /sessions/" + id(session), "", "");
         } else if (before.complete()) {
           continue;
         } else if (!before.exists()) {
           underWay[session] = Stored.begun();
-          answer = post(server, session, start(id(session)));
+          response = post(server, session, start(id(session)));
         } else if (random.nextInt(4) == 0) {
           underWay[session] = before.ended();
-          answer = post(server, session, end(id(session)));
+          response = post(server, session, end(id(session)));
         } else {
           String name = request + "-" + random.nextInt(1000) + "x".repeat(EVENT_BYTES);
           String event = event("" + before.events().size(), name);
           underWay[session] = before.with(event);
-          answer = post(server, session, event);
+          response = post(server, session, event);
         }
-        assertThat(answer.status()).as(answer + " to " + id(session)).isIn(200, 204);
+        assertThat(response.status()).as(response + " to " + id(session)).isIn(200, 204);
         acknowledged[session] = underWay[session];
       }
     } catch (IOException e) { // the server was killed
@@ -103,18 +103,18 @@ class DeletionCrashIT {
 
   /** Returns the session's state as the server shows it, in the oracle's terms. */
   private static Stored read(JarServer server, int session, Stored expected) throws Exception {
-    RawHttp answer = RawHttp.get(server.port(), "/sessions/" + id(session));
-    return switch (answer.status()) {
+    RawHttp response = RawHttp.get(server.port(), "/sessions/" + id(session));
+    return switch (response.status()) {
       case 404 -> Stored.NOTHING;
       case 409 ->
-          answer.body().contains("\"entries\":" + (1 + expected.events().size()) + "}")
+          response.body().contains("\"entries\":" + (1 + expected.events().size()) + "}")
               ? new Stored(true, expected.events(), false)
-              : new Stored(true, List.of(answer.body()), false);
+              : new Stored(true, List.of(response.body()), false);
       case 200 ->
-          answer.body().equals(tree(expected.events().toArray(String[]::new)))
+          response.body().equals(tree(expected.events().toArray(String[]::new)))
               ? new Stored(true, expected.events(), true)
-              : new Stored(true, List.of(answer.body()), true);
-      default -> throw new AssertionError(answer.toString());
+              : new Stored(true, List.of(response.body()), true);
+      default -> throw new AssertionError(response.toString());
     };
   }
 

@@ -63,14 +63,14 @@ class DeletionIT {
     return RawHttp.post(server.port(), "/sessions/" + id + "/events", message(entries));
   }
 
-  private void assertStored(RawHttp answer) {
-    assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+  private void assertStored(RawHttp response) {
+    assertThat(response.status()).as(response.body()).isEqualTo(200);
   }
 
   private void delete(String id) throws IOException {
-    RawHttp answer = send("DELETE", id);
-    assertThat(answer.status()).as(answer.body()).isEqualTo(204);
-    assertThat(answer.body()).isEmpty();
+    RawHttp response = send("DELETE", id);
+    assertThat(response.status()).as(response.body()).isEqualTo(204);
+    assertThat(response.body()).isEmpty();
   }
 
   private void assertGone(String id) throws Exception {
@@ -171,7 +171,7 @@ class DeletionIT {
   }
 
   @Test
-  void streams_areToldOfTheDeletion_andClosed_andOthersAreNot() throws Exception {
+  void streams_areNotifiedOfTheDeletion_andClosed_andOthersAreNot() throws Exception {
     String other = newId();
     try (RawStream first = RawStream.connect(server.port(), id);
         RawStream second = RawStream.connect(server.port(), id, "writer=w");
@@ -192,7 +192,7 @@ class DeletionIT {
   }
 
   @Test
-  void messagesInFlight_areAnsweredInOrder_beforeTheStreamIsClosed() throws Exception {
+  void messagesInFlight_areAcknowledgedInOrder_beforeTheStreamIsClosed() throws Exception {
     for (int round = 0; round < 10; round++) {
       String id = this.id + round;
       try (RawStream stream = RawStream.connect(server.port(), id)) {
@@ -203,19 +203,19 @@ class DeletionIT {
           stream.send(message(event("" + m, "e")));
         }
         delete(id);
-        long answered = 1;
+        long result = 1;
         JsonNode last = null;
         while (last == null) {
-          JsonNode answer = stream.next();
-          if (answer.path("type").asText().equals("ACK")) {
-            assertThat(answer.path("messages").asLong()).isGreaterThan(answered);
-            answered = answer.path("messages").asLong();
+          JsonNode response = stream.next();
+          if (response.path("type").asText().equals("ACK")) {
+            assertThat(response.path("messages").asLong()).isGreaterThan(result);
+            result = response.path("messages").asLong();
           } else {
-            assertThat(answer.path("code").asText()).isEqualTo("session_deleted");
-            if (answer.has("message")) {
-              assertThat(answer.path("message").asLong()).isEqualTo(++answered);
+            assertThat(response.path("code").asText()).isEqualTo("session_deleted");
+            if (response.has("message")) {
+              assertThat(response.path("message").asLong()).isEqualTo(++result);
             } else {
-              last = answer;
+              last = response;
             }
           }
         }
@@ -226,7 +226,7 @@ class DeletionIT {
   }
 
   @Test
-  void deletionThatComesWithTheEnd_isDone_andTheEndIsAnswered() throws Exception {
+  void deletionThatComesWithTheEnd_isDone_andTheEndIsAcknowledged() throws Exception {
     for (int round = 0; round < 12; round++) {
       String id = this.id + round;
       store(id, round % 4 == 0 ? Kind.OPEN_AND_SPILLED : Kind.OPEN, "e");

@@ -31,34 +31,34 @@ record DocumentedResponse(ApiDocument document, JsonNode definition) {
   }
 
   /** Checks headers, content type and body. A response to HEAD must have no body. */
-  void assertAllows(HttpAnswer answer, boolean head) throws IOException {
-    assertHeaders(answer);
+  void assertAllows(HttpResult reply, boolean head) throws IOException {
+    assertHeaders(reply);
     JsonNode content = definition.path("content");
     if (head || content.isMissingNode()) {
-      assertThat(answer.body()).isEmpty();
+      assertThat(reply.body()).isEmpty();
     }
     if (content.isMissingNode()) {
       return;
     }
-    String type = answer.headers().getOrDefault("content-type", "none").split(";")[0].strip();
+    String type = reply.headers().getOrDefault("content-type", "none").split(";")[0].strip();
     assertThat(content.has(type)).as("Content-Type %s is not documented", type).isTrue();
     if (!head) {
       JsonNode body =
           type.endsWith("json")
-              ? ApiDocument.JSON.readTree(answer.body())
-              : new TextNode(answer.body());
+              ? ApiDocument.JSON.readTree(reply.body())
+              : new TextNode(reply.body());
       JsonNode schema = content.path(type).path("schema");
-      assertThat(document.violations(schema, body)).as(answer.body()).isEmpty();
+      assertThat(document.violations(schema, body)).as(reply.body()).isEmpty();
     }
   }
 
-  private void assertHeaders(HttpAnswer answer) {
-    Set<String> undocumented = new HashSet<>(answer.headers().keySet());
+  private void assertHeaders(HttpResult reply) {
+    Set<String> undocumented = new HashSet<>(reply.headers().keySet());
     undocumented.removeAll(EVERYWHERE);
     for (Entry<String, JsonNode> header : definition.path("headers").properties()) {
       String name = header.getKey().toLowerCase(Locale.ROOT);
       JsonNode documented = document.resolve(header.getValue());
-      String value = answer.headers().get(name);
+      String value = reply.headers().get(name);
       undocumented.remove(name);
       if (value == null) {
         assertThat(documented.path("required").asBoolean()).as("no header %s", name).isFalse();
@@ -69,8 +69,8 @@ record DocumentedResponse(ApiDocument document, JsonNode definition) {
       assertThat(document.violations(documented.path("schema"), json)).as(name).isEmpty();
     }
     if (!definition.path("headers").has("Cache-Control")) {
-      assertThat(answer.headers()).containsEntry("cache-control", "no-store");
+      assertThat(reply.headers()).containsEntry("cache-control", "no-store");
     }
-    assertThat(undocumented).as("headers that are not documented, of %s", answer).isEmpty();
+    assertThat(undocumented).as("headers that are not documented, of %s", reply).isEmpty();
   }
 }

@@ -122,9 +122,9 @@ class DocumentsTest {
   private static void assertDefault(String row, String help) {
     for (String flag : found(FLAG, row)) {
       Pattern ofFlag = Pattern.compile("--" + flag + "\\b(.*?)(?= --[a-z]| Each option)");
-      String told = found(ofFlag, help).stream().findFirst().orElse("");
+      String shown = found(ofFlag, help).stream().findFirst().orElse("");
       for (String value :
-          found(Pattern.compile("Default: ([^ ]*[0-9./][^ ]*|info)\\. "), told + " ")) {
+          found(Pattern.compile("Default: ([^ ]*[0-9./][^ ]*|info)\\. "), shown + " ")) {
         assertThat(row).contains("`" + value + "`");
       }
     }

@@ -79,13 +79,13 @@ class HttpIT {
     return send("POST", "/sessions/" + id + "/events" + query, BodyPublishers.ofString(body));
   }
 
-  private void assertStored(HttpResponse<String> answer, String state, long entries) {
-    assertThat(answer.body())
+  private void assertStored(HttpResponse<String> response, String state, long entries) {
+    assertThat(response.body())
         .isEqualTo(
             "{\"session_id\":\"%s\",\"state\":\"%s\",\"entries\":%d}"
                 .formatted(id, state, entries));
-    assertThat(answer.statusCode()).isEqualTo(200);
-    assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/json");
+    assertThat(response.statusCode()).isEqualTo(200);
+    assertThat(response.headers().firstValue("Content-Type")).hasValue("application/json");
   }
 
   @Test
@@ -98,10 +98,10 @@ class HttpIT {
     assertStored(last, "complete", 4);
     assertThat(last.headers().firstValue("Location")).hasValue("/sessions/" + id);
 
-    HttpResponse<String> answer = get();
-    assertThat(answer.statusCode()).isEqualTo(200);
-    assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/json");
-    assertThat(answer.body())
+    HttpResponse<String> response = get();
+    assertThat(response.statusCode()).isEqualTo(200);
+    assertThat(response.headers().firstValue("Content-Type")).hasValue("application/json");
+    assertThat(response.body())
         .isEqualTo(
             tree(event("1569972083", "cart_loaded"), event("1569972085.5", "basket_removed")));
   }
@@ -140,7 +140,7 @@ class HttpIT {
   }
 
   @Test
-  void clientThatExpectsContinue_isToldToGoOn() throws Exception {
+  void clientThatExpectsContinue_getsContinue() throws Exception {
     String body = message(start(id));
     String head =
         "POST /sessions/%s/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
@@ -169,7 +169,7 @@ class HttpIT {
   }
 
   @Test
-  void head_answersAsGet_withoutTheBody() throws Exception {
+  void head_respondsAsGet_withoutTheBody() throws Exception {
     assertHeadIsGetWithoutBody();
     post(start(id));
     assertHeadIsGetWithoutBody();
@@ -194,7 +194,7 @@ class HttpIT {
     "/nothing,              404",
     "/sessions/a/events,    405"
   })
-  void head_isAnsweredAsGet_onEveryRoute(String path, int status) throws Exception {
+  void head_respondsAsGet_onEveryRoute(String path, int status) throws Exception {
     for (String coding : List.of("identity", "gzip")) {
       String headers = "Accept-Encoding: " + coding + "\r\n";
       RawHttp get = RawHttp.send(server.port(), "GET " + path, headers, "");
@@ -215,7 +215,7 @@ class HttpIT {
   void onlyTrees_mayBeKeptByCaches() throws Exception {
     String path = "/sessions/" + id;
     int port = server.port();
-    List<RawHttp> answers =
+    List<RawHttp> responses =
         List.of(
             RawHttp.get(port, path),
             RawHttp.post(port, path + "/events", message(start(id))),
@@ -235,8 +235,10 @@ class HttpIT {
             RawHttp.send(port, "GET /health", "A bad header\r\n", ""),
             RawHttp.send(port, "GET /health", "Origin: http://elsewhere\r\n", ""),
             RawHttp.send(port, "PUT " + path, "", ""));
-    for (RawHttp answer : answers) {
-      assertThat(answer.headers()).as(answer.toString()).containsEntry("cache-control", "no-store");
+    for (RawHttp response : responses) {
+      assertThat(response.headers())
+          .as(response.toString())
+          .containsEntry("cache-control", "no-store");
     }
     RawHttp tree = RawHttp.get(port, path);
     assertThat(tree.headers()).containsEntry("cache-control", "private, no-cache");
@@ -252,8 +254,8 @@ class HttpIT {
   void whatMayBeCompressed_variesByAcceptEncoding(String path) throws Exception {
     for (String coding : List.of("identity", "gzip")) {
       String headers = "Accept-Encoding: " + coding + "\r\n";
-      RawHttp answer = RawHttp.send(server.port(), "GET " + path, headers, "");
-      assertThat(answer.headers()).containsEntry("vary", "Accept-Encoding");
+      RawHttp response = RawHttp.send(server.port(), "GET " + path, headers, "");
+      assertThat(response.headers()).containsEntry("vary", "Accept-Encoding");
     }
   }
 
@@ -292,7 +294,7 @@ class HttpIT {
         "[END,EVENT]    | entry_after_end     | /1",
         "[EVENT,RESTART]| session_already_started | /1",
       })
-  void refusedMessage_isToldWithCodeAndPointer_andLeavesNoTrace(
+  void refusedMessage_getsCodeAndPointer_andLeavesNoTrace(
       String template, String code, String pointer) throws Exception {
     post(start(id));
     String body =
@@ -312,9 +314,9 @@ class HttpIT {
   @Test
   void bodyThatIsNotUtf8_isInvalidJson() throws Exception {
     byte[] body = message(start(id), event("1", "é")).getBytes(StandardCharsets.ISO_8859_1);
-    HttpResponse<String> answer =
+    HttpResponse<String> response =
         send("POST", "/sessions/" + id + "/events", BodyPublishers.ofByteArray(body));
-    assertProblem(answer, 400, "invalid_json");
+    assertProblem(response, 400, "invalid_json");
     assertProblem(get(), 404, "session_not_found");
   }
 
@@ -393,8 +395,8 @@ class HttpIT {
   @ValueSource(strings = {"%zz", "%", "%c3%28", "%00"})
   void writerThatCannotBeDecoded_isAnInvalidParameter(String writer) throws Exception {
     String path = "/sessions/" + id + "/events?message=1&writer=" + writer;
-    RawHttp answer = RawHttp.post(server.port(), path, message(start(id)));
-    assertProblem(answer, 400, "invalid_parameter");
+    RawHttp response = RawHttp.post(server.port(), path, message(start(id)));
+    assertProblem(response, 400, "invalid_parameter");
     assertProblem(get(), 404, "session_not_found");
   }
 
@@ -403,13 +405,13 @@ class HttpIT {
     post(start(id));
     ExecutorService clients = Executors.newFixedThreadPool(32);
     try {
-      List<Future<HttpResponse<String>>> answers = new ArrayList<>();
+      List<Future<HttpResponse<String>>> responses = new ArrayList<>();
       for (int i = 0; i < MAX_WRITERS; i++) {
         String query = "?writer=w" + i + "&message=1";
-        answers.add(clients.submit(() -> postWith(query, message(event("1", "a")))));
+        responses.add(clients.submit(() -> postWith(query, message(event("1", "a")))));
       }
-      for (Future<HttpResponse<String>> answer : answers) {
-        assertThat(answer.get().statusCode()).as(answer.get().body()).isEqualTo(200);
+      for (Future<HttpResponse<String>> response : responses) {
+        assertThat(response.get().statusCode()).as(response.get().body()).isEqualTo(200);
       }
     } finally {
       clients.shutdownNow();
@@ -484,8 +486,8 @@ class HttpIT {
         String closing = RawHttp.UPGRADE.replace("Upgrade\r", "close, Upgrade\r");
         for (String headers : List.of("", closing)) {
           String line = method + " " + path.replace("%s", segment);
-          RawHttp answer = RawHttp.send(server.port(), line, headers, "");
-          assertThat(answer.status()).as(line).isIn(400, 404, 405, 426);
+          RawHttp response = RawHttp.send(server.port(), line, headers, "");
+          assertThat(response.status()).as(line).isIn(400, 404, 405, 426);
         }
       }
     }
@@ -505,36 +507,36 @@ class HttpIT {
     "POST,  /health",
   })
   void methodThatAPathDoesNotTake_isNotAllowed(String method, String path) throws Exception {
-    HttpResponse<String> answer = send(method, path);
-    assertProblem(answer, 405, "method_not_allowed");
-    assertThat(answer.headers().firstValue("Allow")).as("RFC 9110, section 15.5.6").isPresent();
+    HttpResponse<String> response = send(method, path);
+    assertProblem(response, 405, "method_not_allowed");
+    assertThat(response.headers().firstValue("Allow")).as("RFC 9110, section 15.5.6").isPresent();
   }
 
   @Test
   void streamWithoutAnUpgrade_needsOne() throws Exception {
-    HttpResponse<String> answer = send("GET", "/sessions/" + id + "/stream");
-    assertProblem(answer, 426, "upgrade_required");
-    assertThat(answer.headers().firstValue("Upgrade")).hasValue("websocket");
+    HttpResponse<String> response = send("GET", "/sessions/" + id + "/stream");
+    assertProblem(response, 426, "upgrade_required");
+    assertThat(response.headers().firstValue("Upgrade")).hasValue("websocket");
   }
 
   @Test
   void upgradeToAnotherVersionOfWebSocket_needsThisOne() throws Exception {
-    RawHttp answer =
+    RawHttp response =
         RawHttp.send(
             server.port(),
             "GET /sessions/" + id + "/stream",
             RawHttp.UPGRADE.replace("Version: 13", "Version: 8"),
             "");
-    assertProblem(answer, 426, "upgrade_required");
-    assertThat(answer.headers()).containsEntry("sec-websocket-version", "13");
+    assertProblem(response, 426, "upgrade_required");
+    assertThat(response.headers()).containsEntry("sec-websocket-version", "13");
   }
 
   @Test
   void upgradeWithoutAKey_isNone() throws Exception {
     String headers = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
-    RawHttp answer = RawHttp.send(server.port(), "GET /sessions/" + id + "/stream", headers, "");
-    assertThat(answer.status()).isIn(400, 426);
-    assertThat(answer.headers().get("content-type")).startsWith("application/problem+json");
+    RawHttp response = RawHttp.send(server.port(), "GET /sessions/" + id + "/stream", headers, "");
+    assertThat(response.status()).isIn(400, 426);
+    assertThat(response.headers().get("content-type")).startsWith("application/problem+json");
   }
 
   @ParameterizedTest
@@ -550,8 +552,8 @@ class HttpIT {
       })
   void keyThatIsNot16Bytes_isAnInvalidParameter(String key) throws Exception {
     String headers = RawHttp.UPGRADE.replace("dGhlIHNhbXBsZSBub25jZQ==", key);
-    RawHttp answer = RawHttp.send(server.port(), "GET /sessions/" + id + "/stream", headers, "");
-    assertProblem(answer, 400, "invalid_parameter");
+    RawHttp response = RawHttp.send(server.port(), "GET /sessions/" + id + "/stream", headers, "");
+    assertProblem(response, 400, "invalid_parameter");
   }
 
   @ParameterizedTest
@@ -571,8 +573,8 @@ class HttpIT {
       })
   void requestThatCannotBeRead_isNotLogged(String headers) throws Exception {
     String request = "GET /health HTTP/1.1\r\nConnection: close\r\n" + headers;
-    RawHttp answer = RawHttp.exchange(server.port(), request + "x".repeat(2_000) + "\r\n\r\n");
-    assertThat(answer.status() / 100).isEqualTo(4);
+    RawHttp response = RawHttp.exchange(server.port(), request + "x".repeat(2_000) + "\r\n\r\n");
+    assertThat(response.status() / 100).isEqualTo(4);
     RawHttp.exchange(server.port(), request + "\r\n\r\n");
     assertThat(server.complaints()).isEmpty();
   }
@@ -620,7 +622,7 @@ class HttpIT {
 
   /** By default, Java's HTTP client asks for an upgrade to HTTP/2. */
   @Test
-  void clientThatWouldRatherSpeakHttp2_isAnsweredInHttp1() throws Exception {
+  void clientThatWouldRatherSpeakHttp2_getsHttp1() throws Exception {
     HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_2).build();
     HttpRequest request = HttpRequest.newBuilder(server.uri("/health")).build();
     assertThat(client.send(request, BodyHandlers.ofString()).statusCode()).isEqualTo(200);
@@ -636,25 +638,25 @@ class HttpIT {
   })
   void subprotocol_isAccepted_ifItIsOurs(String offered, String accepted) throws Exception {
     String headers = RawHttp.UPGRADE + "Sec-WebSocket-Protocol: " + offered + "\r\n";
-    RawHttp answer = RawHttp.send(server.port(), "GET /sessions/" + id + "/stream", headers, "");
-    assertThat(answer.status()).isEqualTo(101);
-    assertThat(answer.headers().get("sec-websocket-protocol")).isEqualTo(accepted);
+    RawHttp response = RawHttp.send(server.port(), "GET /sessions/" + id + "/stream", headers, "");
+    assertThat(response.status()).isEqualTo(101);
+    assertThat(response.headers().get("sec-websocket-protocol")).isEqualTo(accepted);
   }
 
   @Test
   void requestThatIsNotHttp_isRefusedAsAProblem() throws Exception {
-    RawHttp answer = RawHttp.send(server.port(), "GET /health", "A bad header\r\n", "");
-    assertThat(answer.status()).isEqualTo(400);
-    assertThat(answer.headers().get("content-type")).startsWith("application/problem+json");
-    assertThat(answer.body()).contains("\"code\":").doesNotContain("jetty");
+    RawHttp response = RawHttp.send(server.port(), "GET /health", "A bad header\r\n", "");
+    assertThat(response.status()).isEqualTo(400);
+    assertThat(response.headers().get("content-type")).startsWith("application/problem+json");
+    assertThat(response.body()).contains("\"code\":").doesNotContain("jetty");
   }
 
   @Test
   void health_isUp() throws Exception {
-    HttpResponse<String> answer = send("GET", "/health");
-    assertThat(answer.statusCode()).isEqualTo(200);
-    assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/json");
-    assertThat(answer.body()).isEqualTo("{\"status\":\"UP\"}");
+    HttpResponse<String> response = send("GET", "/health");
+    assertThat(response.statusCode()).isEqualTo(200);
+    assertThat(response.headers().firstValue("Content-Type")).hasValue("application/json");
+    assertThat(response.body()).isEqualTo("{\"status\":\"UP\"}");
     assertThat(send("HEAD", "/health").statusCode()).isEqualTo(200);
   }
 }

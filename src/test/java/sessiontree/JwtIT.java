@@ -60,7 +60,7 @@ class JwtIT {
     server =
         servers.get("jwt", "--jwt-key", SECRET, "--jwt-key", "@" + old, "--admin-token", ADMIN);
     for (String id : List.of("mine", "other")) {
-      HttpAnswer stored =
+      HttpResult stored =
           post(server, id, jwt("write", id).sign(HS256), message(start(id), event("2", id)));
       assertThat(stored.status()).as(stored.body()).isEqualTo(200);
     }
@@ -81,17 +81,17 @@ class JwtIT {
     return session == null ? jwt : jwt.withClaim("session", session);
   }
 
-  private static HttpAnswer post(JarServer server, String id, String token, String message)
+  private static HttpResult post(JarServer server, String id, String token, String message)
       throws Exception {
-    return HttpAnswer.post(
+    return HttpResult.post(
         server, "/sessions/" + id + "/events", message, "Authorization", "Bearer " + token);
   }
 
-  private static HttpAnswer get(JarServer server, String path, String token) throws Exception {
-    return HttpAnswer.send(server, "GET", path, "Authorization", "Bearer " + token);
+  private static HttpResult get(JarServer server, String path, String token) throws Exception {
+    return HttpResult.send(server, "GET", path, "Authorization", "Bearer " + token);
   }
 
-  private static HttpAnswer read(String token) throws Exception {
+  private static HttpResult read(String token) throws Exception {
     return get(server, "/sessions/mine?partial=true", token);
   }
 
@@ -112,14 +112,14 @@ class JwtIT {
       stream.send(message(event("2", "a"), end("page")));
       stream.complete();
     }
-    HttpAnswer late = post(server, "page", token, message(event("3", "b")));
+    HttpResult late = post(server, "page", token, message(event("3", "b")));
     assertProblem(late, 401, "unauthorized");
     assertThat(late.body()).contains("has expired");
     assertThatThrownBy(() -> StreamClient.connect(new OkHttpClient(), upgrade))
         .isInstanceOf(IOException.class)
         .hasStackTraceContaining("401");
     String reader = "?access_token=" + jwt("read", "page").sign(HS256);
-    assertThat(HttpAnswer.send(server, "GET", "/sessions/page" + reader).body())
+    assertThat(HttpResult.send(server, "GET", "/sessions/page" + reader).body())
         .isEqualTo(tree(event("2", "a")));
   }
 
@@ -157,7 +157,7 @@ class JwtIT {
   void scopeAndSession_sayWhatItIsFor(
       String scope, String session, String method, String path, int status) throws Exception {
     String bearer = "Bearer " + jwt(scope, session).sign(HS256);
-    assertThat(HttpAnswer.send(server, method, path, "Authorization", bearer).status())
+    assertThat(HttpResult.send(server, method, path, "Authorization", bearer).status())
         .isEqualTo(status);
   }
 
@@ -286,13 +286,13 @@ class JwtIT {
   void withKeysAlone_nobodyComesInWithoutOne_andNobodyDeletes() throws Exception {
     JarServer server = servers.get("alone", "--jwt-key", SECRET);
     String events = "/sessions/a/events";
-    assertProblem(HttpAnswer.post(server, events, message(start("a"))), 401, "unauthorized");
-    assertProblem(HttpAnswer.send(server, "GET", "/sessions"), 401, "unauthorized");
-    assertProblem(HttpAnswer.send(server, "DELETE", "/sessions/a"), 401, "unauthorized");
+    assertProblem(HttpResult.post(server, events, message(start("a"))), 401, "unauthorized");
+    assertProblem(HttpResult.send(server, "GET", "/sessions"), 401, "unauthorized");
+    assertProblem(HttpResult.send(server, "DELETE", "/sessions/a"), 401, "unauthorized");
     String bearer = "Bearer " + jwt("read write admin", null).sign(HS256);
-    HttpAnswer deletion = HttpAnswer.send(server, "DELETE", "/sessions/a", "Authorization", bearer);
+    HttpResult deletion = HttpResult.send(server, "DELETE", "/sessions/a", "Authorization", bearer);
     assertProblem(deletion, 403, "forbidden");
-    assertThat(HttpAnswer.send(server, "GET", "/health").status()).isEqualTo(200);
-    assertThat(HttpAnswer.send(server, "GET", "/").status()).isEqualTo(200);
+    assertThat(HttpResult.send(server, "GET", "/health").status()).isEqualTo(200);
+    assertThat(HttpResult.send(server, "GET", "/").status()).isEqualTo(200);
   }
 }

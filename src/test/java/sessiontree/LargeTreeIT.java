@@ -156,7 +156,7 @@ class LargeTreeIT {
   }
 
   @Test
-  void clientsThatDoNotReadTheirAnswers_keepNobodyWaiting() throws Exception {
+  void clientsThatDoNotReadTheirResponses_keepNobodyWaiting() throws Exception {
     List<Reader> deaf = new ArrayList<>();
     try {
       for (int i = 0; i < DEAF; i++) {

@@ -20,18 +20,18 @@ class LifetimeIT {
   }
 
   private static void post(JarServer server, String id, String... entries) throws Exception {
-    HttpAnswer answer = HttpAnswer.post(server, "/sessions/" + id + "/events", message(entries));
-    assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+    HttpResult response = HttpResult.post(server, "/sessions/" + id + "/events", message(entries));
+    assertThat(response.status()).as(response.body()).isEqualTo(200);
   }
 
   private static int status(JarServer server, String id) throws Exception {
-    return HttpAnswer.send(server, "GET", "/sessions/" + id).status();
+    return HttpResult.send(server, "GET", "/sessions/" + id).status();
   }
 
-  private static HttpAnswer awaitTree(JarServer server, String id) throws Exception {
-    HttpAnswer answer = HttpAnswer.send(server, "GET", "/sessions/" + id, "Prefer", "wait=30");
-    assertThat(answer.status()).as(answer.body()).isEqualTo(200);
-    return answer;
+  private static HttpResult awaitTree(JarServer server, String id) throws Exception {
+    HttpResult response = HttpResult.send(server, "GET", "/sessions/" + id, "Prefer", "wait=30");
+    assertThat(response.status()).as(response.body()).isEqualTo(200);
+    return response;
   }
 
   private static void awaitGone(JarServer server, String id) throws Exception {
@@ -39,7 +39,7 @@ class LifetimeIT {
   }
 
   @Test
-  void idleSession_isEndedOnce_atItsGreatestTimestamp_andItsStreamsAreTold() throws Exception {
+  void idleSession_isEndedOnce_atItsGreatestTimestamp_andItsStreamsGetComplete() throws Exception {
     String last = event("1569972085.50", "last");
     try (JarServer server = JarServer.start(store(), "--abandon-after", "2s");
         RawStream stream = RawStream.connect(server.port(), "idle")) {
@@ -57,7 +57,7 @@ class LifetimeIT {
       assertThat(awaitTree(server, "bare").body())
           .isEqualTo(
               "{\"type\":\"SESSION\",\"start\":1569972082,\"end\":1569972082,\"abandoned\":true,\"children\":[]}");
-      HttpAnswer late = HttpAnswer.post(server, "/sessions/bare/events", message(end("bare")));
+      HttpResult late = HttpResult.post(server, "/sessions/bare/events", message(end("bare")));
       assertThat(late.body()).contains("\"session_complete\"");
       Scrape metrics = Scrape.of(server);
       assertThat(metrics.own("sessions_abandoned_total")).isEqualTo(2);

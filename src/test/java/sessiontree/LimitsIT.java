@@ -150,7 +150,7 @@ class LimitsIT {
       assertProblem(response, 408, "request_timeout");
     }
     Await.until("it is counted", () -> dropped(strict, "slow_body") == dropped + 1);
-    assertThat(HttpAnswer.send(strict, "GET", "/sessions/" + id).status()).isEqualTo(404);
+    assertThat(HttpResult.send(strict, "GET", "/sessions/" + id).status()).isEqualTo(404);
   }
 
   @ParameterizedTest
@@ -213,7 +213,7 @@ class LimitsIT {
         "Transfer-Encoding: chunked\r\n\r\n",
         "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
       })
-  void bodyThatIsTooBig_isAnsweredSo_whileItIsStillSent(String length) throws Exception {
+  void bodyThatIsTooBig_isRefused_whileItIsStillSent(String length) throws Exception {
     boolean chunked = length.contains("chunked");
     String part = " ".repeat(10_000);
     byte[] sent = (chunked ? "2710\r\n" + part + "\r\n" : part).getBytes(StandardCharsets.US_ASCII);
@@ -236,7 +236,7 @@ class LimitsIT {
   }
 
   @Test
-  void frameThatIsTooBig_isAnsweredSo_whileItIsStillSent() throws Exception {
+  void frameThatIsTooBig_isRefused_whileItIsStillSent() throws Exception {
     byte[] frame = RawStream.frame(RawStream.TEXT, true, new byte[20_000_000]);
     try (RawStream stream = RawStream.connect(strict.port(), id)) {
       stream.next("OPEN");
@@ -248,7 +248,7 @@ class LimitsIT {
   }
 
   @Test
-  void messageOfManyFragments_thatIsTooBig_isAnsweredSo() throws Exception {
+  void messageOfManyFragments_thatIsTooBig_isRefused() throws Exception {
     try (RawStream stream = RawStream.connect(strict.port(), id)) {
       stream.next("OPEN");
       stream.send(message(start(id)));
@@ -266,7 +266,7 @@ class LimitsIT {
     assertThat(error.path("code").asText()).isEqualTo("message_too_big");
     assertThat(error.path("message").asLong()).isEqualTo(2);
     assertThat(stream.closeCode()).isEqualTo(1009);
-    assertThat(HttpAnswer.send(strict, "GET", "/sessions/" + id).status()).isEqualTo(409);
+    assertThat(HttpResult.send(strict, "GET", "/sessions/" + id).status()).isEqualTo(409);
   }
 
   // Number

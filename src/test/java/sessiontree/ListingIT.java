@@ -44,8 +44,8 @@ class ListingIT {
   }
 
   private void post(String id, String... entries) throws Exception {
-    HttpAnswer answer = HttpAnswer.post(server, "/sessions/" + id + "/events", message(entries));
-    assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+    HttpResult response = HttpResult.post(server, "/sessions/" + id + "/events", message(entries));
+    assertThat(response.status()).as(response.body()).isEqualTo(200);
   }
 
   private List<String> open(String prefix, int count) throws Exception {
@@ -64,10 +64,10 @@ class ListingIT {
   }
 
   private JsonNode list(String query) throws Exception {
-    HttpAnswer answer = HttpAnswer.send(server, "GET", "/sessions" + query);
-    assertThat(answer.status()).as(answer.body()).isEqualTo(200);
-    assertThat(answer.headers()).containsEntry("content-type", "application/json");
-    return JSON.readTree(answer.body());
+    HttpResult response = HttpResult.send(server, "GET", "/sessions" + query);
+    assertThat(response.status()).as(response.body()).isEqualTo(200);
+    assertThat(response.headers()).containsEntry("content-type", "application/json");
+    return JSON.readTree(response.body());
   }
 
   private static List<String> ids(JsonNode page) {
@@ -94,7 +94,7 @@ class ListingIT {
   void noSessions_areAnEmptyPage() throws Exception {
     try (RawStream stream = RawStream.connect(server.port(), "new")) {
       stream.next("OPEN");
-      assertThat(HttpAnswer.send(server, "GET", "/sessions").body()).isEqualTo("{\"sessions\":[]}");
+      assertThat(HttpResult.send(server, "GET", "/sessions").body()).isEqualTo("{\"sessions\":[]}");
     }
   }
 
@@ -102,13 +102,13 @@ class ListingIT {
   void session_isListedWithWhatIsKnownOfIt_numbersAsTheyWereSent() throws Exception {
     Instant before = Instant.now().minusMillis(1);
     post("s", bound("SESSION_START", "1e9", "s"), event("1", "a"));
-    assertThat(HttpAnswer.send(server, "GET", "/sessions").body())
+    assertThat(HttpResult.send(server, "GET", "/sessions").body())
         .isEqualTo(
             "{\"sessions\":[{\"session_id\":\"s\",\"state\":\"open\",\"begun\":\"%s\",\"start\":1e9,\"entries\":2}]}"
                 .formatted(only().path("begun").asText()));
     post("s", bound("SESSION_END", "100.50", "s"));
-    int bytes = HttpAnswer.send(server, "GET", "/sessions/s").body().length();
-    assertThat(HttpAnswer.send(server, "GET", "/sessions").body())
+    int bytes = HttpResult.send(server, "GET", "/sessions/s").body().length();
+    assertThat(HttpResult.send(server, "GET", "/sessions").body())
         .isEqualTo(
             "{\"sessions\":[{\"session_id\":\"s\",\"state\":\"complete\",\"begun\":\"%s\",\"completed\":\"%s\",\"start\":1e9,\"end\":100.50,\"bytes\":%d}]}"
                 .formatted(
@@ -230,8 +230,8 @@ class ListingIT {
     open("s", 20);
     List<String> all = all("limit=20");
     JsonNode first = list("?limit=10");
-    HttpAnswer.send(server, "DELETE", "/sessions/" + all.get(9));
-    HttpAnswer.send(server, "DELETE", "/sessions/" + all.get(10));
+    HttpResult.send(server, "DELETE", "/sessions/" + all.get(9));
+    HttpResult.send(server, "DELETE", "/sessions/" + all.get(10));
     List<String> left = new ArrayList<>(all);
     left.remove(10);
     assertThat(from("limit=4", first)).isEqualTo(left);
@@ -280,8 +280,8 @@ class ListingIT {
             "cursor=x",
             "cursor=Li4vLi4vZXRjL3Bhc3N3ZA",
             "cursor=%00")) {
-      RawHttp answer = RawHttp.get(server.port(), "/sessions?" + query);
-      ProblemDetails.assertProblem(answer, 400, "invalid_parameter");
+      RawHttp response = RawHttp.get(server.port(), "/sessions?" + query);
+      ProblemDetails.assertProblem(response, 400, "invalid_parameter");
     }
   }
 }

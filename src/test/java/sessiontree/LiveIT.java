@@ -51,8 +51,8 @@ class LiveIT {
   }
 
   private static void postTo(JarServer server, String id, String... entries) throws Exception {
-    HttpAnswer answer = HttpAnswer.post(server, "/sessions/" + id + "/events", message(entries));
-    assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+    HttpResult reply = HttpResult.post(server, "/sessions/" + id + "/events", message(entries));
+    assertThat(reply.status()).as(reply.body()).isEqualTo(200);
   }
 
   private static Event entry(String id, String child) {
@@ -71,7 +71,7 @@ class LiveIT {
   private static final Event RESET = new Event("reset", null, "{}");
 
   @Test
-  void watcher_isToldWhatIsThere_inOrder_thenWhatComes_thenTheEnd() throws Exception {
+  void watcher_getsWhatIsStored_inOrder_thenWhatComes_thenTheEnd() throws Exception {
     post(start(id), event("3", "c"), event("1", "a]}\\\""));
     LiveClient watcher = LiveClient.watch(server, id);
     watcher.await(3);
@@ -93,7 +93,7 @@ class LiveIT {
   }
 
   @Test
-  void completeSession_isToldWhole_andThenNotAgain() throws Exception {
+  void completeSession_isSentWhole_andThenNotAgain() throws Exception {
     post(start(id), event("2", "b"), event("1", "a"), end(id));
     assertThat(LiveClient.watch(server, id).awaitEnd())
         .containsExactly(
@@ -105,7 +105,7 @@ class LiveIT {
   }
 
   @Test
-  void emptySession_isToldTo() throws Exception {
+  void sessionWithoutEvents_getsItsStartAndEnd() throws Exception {
     post(start(id));
     LiveClient watcher = LiveClient.watch(server, id);
     watcher.await(1);
@@ -115,7 +115,7 @@ class LiveIT {
   }
 
   @Test
-  void watcherThatComesBack_isToldWhatItHasNotSeen() throws Exception {
+  void watcherThatComesBack_getsWhatItHasNotSeen() throws Exception {
     post(start(id), event("2", "b"));
     LiveClient watcher = LiveClient.watch(server, id);
     watcher.await(2);
@@ -133,7 +133,7 @@ class LiveIT {
   }
 
   @Test
-  void watcherThatCannotGoOn_isToldAllAgain() throws Exception {
+  void watcherThatCannotGoOn_getsEverythingAgain() throws Exception {
     post(start(id), event("2", "b"), event("1", "a"));
     List<LiveClient> watchers = new ArrayList<>();
     for (String unknown : new String[] {"0", "3", "x", "-1", "999999999999999999999"}) {
@@ -155,16 +155,16 @@ class LiveIT {
     post(start(id));
     LiveClient watcher = LiveClient.watch(server, id);
     watcher.await(1);
-    assertThat(HttpAnswer.send(server, "DELETE", "/sessions/" + id).status()).isEqualTo(204);
+    assertThat(HttpResult.send(server, "DELETE", "/sessions/" + id).status()).isEqualTo(204);
     assertThat(watcher.awaitEnd()).containsExactly(session(1), new Event("deleted", null, "{}"));
     assertProblem(
         RawHttp.get(server.port(), "/sessions/" + id + "/live"), 404, "session_not_found");
   }
 
   @Test
-  void headIsAnswered_andOtherMethodsAreRefused() throws Exception {
+  void headHasItsResponse_andOtherMethodsAreRefused() throws Exception {
     post(start(id));
-    HttpAnswer head = HttpAnswer.send(server, "HEAD", "/sessions/" + id + "/live");
+    HttpResult head = HttpResult.send(server, "HEAD", "/sessions/" + id + "/live");
     assertThat(head.status()).isEqualTo(200);
     assertThat(head.headers().get("content-type")).startsWith("text/event-stream");
     RawHttp posted = RawHttp.post(server.port(), "/sessions/" + id + "/live", "[]");
@@ -282,7 +282,7 @@ class LiveIT {
   }
 
   @Test
-  void longSession_isToldAndFollowed_inLittleMemory() throws Exception {
+  void longSession_isSentAndFollowed_inLittleMemory() throws Exception {
     Path store = folder.resolve("long").resolve("store");
     int messages = 100;
     int eventsEach = 10_000;

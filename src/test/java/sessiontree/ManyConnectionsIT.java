@@ -106,9 +106,9 @@ class ManyConnectionsIT {
 
   private String get(String id) throws Exception {
     HttpRequest request = HttpRequest.newBuilder(server.uri("/sessions/" + id)).build();
-    HttpResponse<String> answer = http.send(request, BodyHandlers.ofString());
-    assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
-    return answer.body();
+    HttpResponse<String> response = http.send(request, BodyHandlers.ofString());
+    assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
+    return response.body();
   }
 
   private static String expectedTree(String id) {

@@ -37,10 +37,11 @@ class MetricsIT {
   }
 
   @Test
+  @FolderOnly
   void metrics_areInPrometheusTextFormat_withHelpAndType() throws Exception {
-    HttpAnswer answer = HttpAnswer.send(server, "GET", "/metrics");
-    assertThat(answer.headers().get("content-type")).startsWith("text/plain; version=0.0.4");
-    Scrape scrape = Scrape.parse(answer.body());
+    HttpResult response = HttpResult.send(server, "GET", "/metrics");
+    assertThat(response.headers().get("content-type")).startsWith("text/plain; version=0.0.4");
+    Scrape scrape = Scrape.parse(response.body());
     assertThat(scrape.types())
         .containsAllEntriesOf(
             Map.of(
@@ -80,6 +81,7 @@ class MetricsIT {
   }
 
   @Test
+  @FolderOnly
   void numbers_areThoseOfWhatHappened() throws Exception {
     assertThat(post("a/events?writer=w&message=1", message(start("a"), event("1", "e"))).status())
         .isEqualTo(200);
@@ -185,6 +187,7 @@ class MetricsIT {
   }
 
   @Test
+  @FolderOnly
   void serverItself_isDescribed() throws Exception {
     String message = message(start("a"), event("1", "é"));
     post("a/events", message);
@@ -222,23 +225,25 @@ class MetricsIT {
     "'\";,;;q=',                          text/plain"
   })
   void metrics_areText_whateverIsAccepted(String accept, String type) throws Exception {
-    RawHttp answer = RawHttp.send(server.port(), "GET /metrics", "Accept: " + accept + "\r\n", "");
-    assertThat(answer.status()).isEqualTo(200);
-    assertThat(answer.headers().get("content-type")).startsWith(type + ";");
-    assertThat(answer.body()).contains("sessiontree_connections");
+    RawHttp response =
+        RawHttp.send(server.port(), "GET /metrics", "Accept: " + accept + "\r\n", "");
+    assertThat(response.status()).isEqualTo(200);
+    assertThat(response.headers().get("content-type")).startsWith(type + ";");
+    assertThat(response.body()).contains("sessiontree_connections");
     assertThat(server.complaints()).isEmpty();
   }
 
   @Test
-  void openMetrics_areToldToWhoAsksForThem() throws Exception {
-    HttpAnswer answer =
-        HttpAnswer.send(
+  void openMetrics_areServedToWhoAsksForThem() throws Exception {
+    HttpResult response =
+        HttpResult.send(
             server, "GET", "/metrics", "Accept", "application/openmetrics-text; version=1.0.0");
-    assertThat(answer.headers().get("content-type")).startsWith("application/openmetrics-text");
-    assertThat(answer.body()).endsWith("# EOF\n");
+    assertThat(response.headers().get("content-type")).startsWith("application/openmetrics-text");
+    assertThat(response.body()).endsWith("# EOF\n");
   }
 
   @Test
+  @FolderOnly
   void spills_areCounted() throws Exception {
     server.close();
     server = JarServer.start(folder.resolve("store"), "--memory-bytes=65536");

@@ -95,9 +95,9 @@ class OpenApiIT {
     Set<String> listed = new TreeSet<>();
     schemas.path("ProblemCode").path("enum").forEach(code -> listed.add(code.asText()));
     assertThat(listed).isEqualTo(known);
-    Set<String> answered = document.codes(document.root());
+    Set<String> result = document.codes(document.root());
     known.removeAll(OF_NO_OPERATION);
-    assertThat(answered).as("of responses").containsExactlyInAnyOrderElementsOf(known);
+    assertThat(result).as("of responses").containsExactlyInAnyOrderElementsOf(known);
   }
 
   @Test
@@ -141,11 +141,11 @@ class OpenApiIT {
             .findFirst()
             .orElseThrow();
     boolean head = operation.method().equals("HEAD");
-    HttpAnswer answer = each.provoke().call();
-    DocumentedResponse.of(operation, answer.status()).assertAllows(answer, head);
-    assertThat(answer.status()).as(answer.toString()).isEqualTo(outcome.status());
+    HttpResult response = each.provoke().call();
+    DocumentedResponse.of(operation, response.status()).assertAllows(response, head);
+    assertThat(response.status()).as(response.toString()).isEqualTo(outcome.status());
     if (!outcome.code().isEmpty() && !head) {
-      assertThat(ApiDocument.JSON.readTree(answer.body()).path("code").asText())
+      assertThat(ApiDocument.JSON.readTree(response.body()).path("code").asText())
           .isEqualTo(outcome.code());
     }
   }
@@ -165,23 +165,23 @@ class OpenApiIT {
       if (documented.contains(method)) {
         continue;
       }
-      HttpAnswer answer =
-          HttpAnswer.send(server, method, path.replace("{sessionId}", Entries.newId()));
-      assertProblem(answer, 405, "method_not_allowed");
-      assertThat(answer.headers().get("allow").split(", *")).containsAll(documented);
+      HttpResult response =
+          HttpResult.send(server, method, path.replace("{sessionId}", Entries.newId()));
+      assertProblem(response, 405, "method_not_allowed");
+      assertThat(response.headers().get("allow").split(", *")).containsAll(documented);
     }
   }
 
   @Test
   void pathThatIsNotDocumented_isNotFound() throws Exception {
-    HttpAnswer answer = HttpAnswer.send(server, "GET", "/sessions/a/nothing");
-    assertProblem(answer, 404, "not_found");
+    HttpResult response = HttpResult.send(server, "GET", "/sessions/a/nothing");
+    assertProblem(response, 404, "not_found");
   }
 
-  private static void assertProblem(HttpAnswer answer, int status, String code) throws Exception {
-    assertThat(answer.status()).as(answer.toString()).isEqualTo(status);
-    assertThat(answer.headers()).containsEntry("content-type", "application/problem+json");
-    JsonNode problem = ApiDocument.JSON.readTree(answer.body());
+  private static void assertProblem(HttpResult response, int status, String code) throws Exception {
+    assertThat(response.status()).as(response.toString()).isEqualTo(status);
+    assertThat(response.headers()).containsEntry("content-type", "application/problem+json");
+    JsonNode problem = ApiDocument.JSON.readTree(response.body());
     JsonNode schema = document.root().path("components").path("schemas").path("Problem");
     assertThat(document.violations(schema, problem)).isEmpty();
     assertThat(problem.path("code").asText()).isEqualTo(code);

@@ -29,7 +29,7 @@ final class OperationCases {
   private static final long DEADLINE_NANOS = TimeUnit.SECONDS.toNanos(30);
 
   /** A documented outcome, and a request that provokes it. */
-  record Case(Outcome outcome, String how, Callable<HttpAnswer> provoke) {
+  record Case(Outcome outcome, String how, Callable<HttpResult> provoke) {
     @Override
     public String toString() {
       return outcome + ", " + how;
@@ -86,7 +86,7 @@ final class OperationCases {
 
   // Cases
 
-  private void add(String operation, int status, String code, String how, Callable<HttpAnswer> c) {
+  private void add(String operation, int status, String code, String how, Callable<HttpResult> c) {
     cases.add(new Case(new Outcome(operation, status, code), how, c));
   }
 
@@ -317,39 +317,39 @@ final class OperationCases {
     String of(String id);
   }
 
-  private HttpAnswer send(String method, String path, String... headers) throws Exception {
-    return HttpAnswer.send(server(), method, path, headers);
+  private HttpResult send(String method, String path, String... headers) throws Exception {
+    return HttpResult.send(server(), method, path, headers);
   }
 
-  private HttpAnswer post(String id, String query, Body body) throws Exception {
-    return HttpAnswer.post(server(), "/sessions/" + id + "/events" + query, body.of(id));
+  private HttpResult post(String id, String query, Body body) throws Exception {
+    return HttpResult.post(server(), "/sessions/" + id + "/events" + query, body.of(id));
   }
 
-  private static HttpAnswer upgrade(JarServer server, String path, String... headers)
+  private static HttpResult upgrade(JarServer server, String path, String... headers)
       throws IOException {
     StringBuilder lines = new StringBuilder(RawHttp.UPGRADE);
     for (int i = 0; i < headers.length; i += 2) {
       lines.append(headers[i]).append(": ").append(headers[i + 1]).append("\r\n");
     }
-    return HttpAnswer.of(RawHttp.send(server.port(), "GET " + path, lines.toString(), ""));
+    return HttpResult.of(RawHttp.send(server.port(), "GET " + path, lines.toString(), ""));
   }
 
   /** Sends a request that is valid for the operation if {@code id} and {@code headers} are. */
-  private static HttpAnswer any(JarServer server, Operation operation, String id, String... headers)
+  private static HttpResult any(JarServer server, Operation operation, String id, String... headers)
       throws Exception {
     String path = operation.pathOf(id);
     if (path.endsWith("/stream")) {
       return upgrade(server, path, headers);
     }
     return operation.method().equals("POST")
-        ? HttpAnswer.post(server, path, message(start(id)), headers)
-        : HttpAnswer.send(server, operation.method(), path, headers);
+        ? HttpResult.post(server, path, message(start(id)), headers)
+        : HttpResult.send(server, operation.method(), path, headers);
   }
 
-  private HttpAnswer byAnotherName(Operation operation) throws Exception {
+  private HttpResult byAnotherName(Operation operation) throws Exception {
     String head = "%s %s HTTP/1.1\r\nHost: elsewhere.example\r\nConnection: close\r\n\r\n";
     String request = head.formatted(operation.method(), operation.pathOf(newId()));
-    return HttpAnswer.of(RawHttp.exchange(server().port(), request));
+    return HttpResult.of(RawHttp.exchange(server().port(), request));
   }
 
   private String open() throws Exception {
@@ -361,31 +361,31 @@ final class OperationCases {
   }
 
   private String stored(String id, Body body) throws Exception {
-    HttpAnswer answer = post(id, "", body);
-    if (answer.status() != 200) {
-      throw new AssertionError("it is not stored: " + answer);
+    HttpResult response = post(id, "", body);
+    if (response.status() != 200) {
+      throw new AssertionError("it is not stored: " + response);
     }
     return id;
   }
 
-  private HttpAnswer again(String method, String id) throws Exception {
+  private HttpResult again(String method, String id) throws Exception {
     String tag = send("GET", "/sessions/" + id).headers().getOrDefault("etag", "none");
     return send(method, "/sessions/" + id, "If-None-Match", tag);
   }
 
-  private HttpAnswer deletedTwice() throws Exception {
+  private HttpResult deletedTwice() throws Exception {
     String path = "/sessions/" + complete();
     send("DELETE", path);
     return send("DELETE", path);
   }
 
-  private HttpAnswer list(String query) throws Exception {
+  private HttpResult list(String query) throws Exception {
     open();
     complete();
     return send("GET", "/sessions" + query);
   }
 
-  private HttpAnswer secondPage() throws Exception {
+  private HttpResult secondPage() throws Exception {
     JsonNode first = ApiDocument.JSON.readTree(list("?limit=1").body());
     return send("GET", "/sessions?limit=1&cursor=" + first.path("next").asText());
   }
@@ -393,49 +393,49 @@ final class OperationCases {
   // Failures
 
   /** Sends one byte of a body of nine, to a server with a short request timeout. */
-  private HttpAnswer withoutItsBody() throws Exception {
+  private HttpResult withoutItsBody() throws Exception {
     JarServer hasty = servers.get("hasty", "--request-timeout=1s");
     String head =
         "POST /sessions/%s/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n["
             .formatted(newId());
-    return HttpAnswer.of(RawHttp.exchange(hasty.port(), head));
+    return HttpResult.of(RawHttp.exchange(hasty.port(), head));
   }
 
-  private HttpAnswer inBrotli() throws Exception {
+  private HttpResult inBrotli() throws Exception {
     String path = "POST /sessions/" + newId() + "/events";
-    return HttpAnswer.of(RawHttp.send(server().port(), path, "Content-Encoding: br\r\n", "x"));
+    return HttpResult.of(RawHttp.send(server().port(), path, "Content-Encoding: br\r\n", "x"));
   }
 
   /** Ends a session while {@link #unwell} keeps its tree from being written. */
-  private HttpAnswer withoutRoomForTheTree() throws Exception {
+  private HttpResult withoutRoomForTheTree() throws Exception {
     unwell("GET");
-    return HttpAnswer.post(
+    return HttpResult.post(
         servers.get("unwell"), "/sessions/t/events", message(start("t"), end("t")));
   }
 
-  private HttpAnswer secondSession() throws Exception {
-    HttpAnswer answer = null;
+  private HttpResult secondSession() throws Exception {
+    HttpResult response = null;
     for (String id : List.of("first", "second")) {
-      answer = HttpAnswer.post(full(), "/sessions/" + id + "/events", message(start(id)));
+      response = HttpResult.post(full(), "/sessions/" + id + "/events", message(start(id)));
     }
-    return answer;
+    return response;
   }
 
   /** Requests a truncated tree. Uses its own server, so that no list has to deal with the tree. */
-  private HttpAnswer cutOff(String method) throws Exception {
+  private HttpResult cutOff(String method) throws Exception {
     JarServer server = servers.get("damaged");
     String id = newId();
-    HttpAnswer.post(server, "/sessions/" + id + "/events", message(start(id), end(id)));
+    HttpResult.post(server, "/sessions/" + id + "/events", message(start(id), end(id)));
     try (Stream<Path> files = Files.walk(servers.store("damaged"))) {
       Path tree = files.filter(file -> file.endsWith(id + ".json")).findFirst().orElseThrow();
       byte[] bytes = Files.readAllBytes(tree);
       Files.write(tree, Arrays.copyOf(bytes, bytes.length - 1));
     }
-    return HttpAnswer.send(server, method, "/sessions/" + id);
+    return HttpResult.send(server, method, "/sessions/" + id);
   }
 
   /** Requests the health of a server whose folder of trees has been replaced by a file. */
-  private HttpAnswer unwell(String method) throws Exception {
+  private HttpResult unwell(String method) throws Exception {
     JarServer server = servers.get("unwell");
     Path trees = servers.store("unwell").resolve("sessions");
     if (Files.isDirectory(trees)) {
@@ -444,19 +444,20 @@ final class OperationCases {
         Files.delete(trees);
         Files.writeString(trees, "in the way");
         client.send(message(start("s"), end("s")));
-        await(() -> HttpAnswer.send(server, "GET", "/health"), answer -> answer.status() == 503);
+        await(
+            () -> HttpResult.send(server, "GET", "/health"), response -> response.status() == 503);
       }
     }
-    return HttpAnswer.send(server, method, "/health");
+    return HttpResult.send(server, method, "/health");
   }
 
-  private static HttpAnswer await(Callable<HttpAnswer> ask, Predicate<HttpAnswer> until)
+  private static HttpResult await(Callable<HttpResult> ask, Predicate<HttpResult> until)
       throws Exception {
     long deadline = System.nanoTime() + DEADLINE_NANOS;
-    HttpAnswer answer = ask.call();
-    while (!until.test(answer) && System.nanoTime() < deadline) {
-      answer = ask.call();
+    HttpResult response = ask.call();
+    while (!until.test(response) && System.nanoTime() < deadline) {
+      response = ask.call();
     }
-    return answer;
+    return response;
   }
 }

@@ -43,7 +43,7 @@ class OutOfMemoryIT {
       RawHttp.post(server.port(), "/sessions/" + id + "/events", message(start(id)));
       String large = message(event("1", "x".repeat(200_000)));
       try (Socket socket = RawHttp.open(server.port())) {
-        discardAnswers(socket);
+        discardReplies(socket);
         for (int i = 0; i < 500; i++) {
           socket.getOutputStream().write(post(id, large));
         }
@@ -124,13 +124,13 @@ class OutOfMemoryIT {
     return (head.formatted(id, message.length()) + message).getBytes(StandardCharsets.US_ASCII);
   }
 
-  private static void discardAnswers(Socket socket) throws IOException {
-    InputStream answers = socket.getInputStream();
+  private static void discardReplies(Socket socket) throws IOException {
+    InputStream responses = socket.getInputStream();
     Thread reader =
         new Thread(
             () -> {
               try {
-                answers.transferTo(OutputStream.nullOutputStream());
+                responses.transferTo(OutputStream.nullOutputStream());
               } catch (IOException e) {
                 // the connection is closed
               }

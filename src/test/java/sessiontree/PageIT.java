@@ -33,8 +33,8 @@ class PageIT {
     server.close();
   }
 
-  private static HttpAnswer get(String path, String... headers) throws Exception {
-    return HttpAnswer.send(server, "GET", path, headers);
+  private static HttpResult get(String path, String... headers) throws Exception {
+    return HttpResult.send(server, "GET", path, headers);
   }
 
   @ParameterizedTest
@@ -49,25 +49,25 @@ class PageIT {
       throws Exception {
     String text = Files.readString(FILES.resolve(file));
     for (String coding : List.of("identity", "gzip")) {
-      HttpAnswer answer = get(path, "Accept-Encoding", coding);
-      assertThat(answer.status()).isEqualTo(200);
-      assertThat(answer.body()).isEqualTo(text);
-      assertThat(answer.headers().get("content-type").replace(" ", ""))
+      HttpResult response = get(path, "Accept-Encoding", coding);
+      assertThat(response.status()).isEqualTo(200);
+      assertThat(response.body()).isEqualTo(text);
+      assertThat(response.headers().get("content-type").replace(" ", ""))
           .isEqualTo(type + ";charset=utf-8");
-      assertThat(answer.headers())
+      assertThat(response.headers())
           .containsEntry("cache-control", "no-cache")
           .containsEntry("x-content-type-options", "nosniff");
-      assertThat(answer.headers().get("vary")).contains("Accept-Encoding");
-      assertThat(answer.headers().containsKey("content-encoding"))
+      assertThat(response.headers().get("vary")).contains("Accept-Encoding");
+      assertThat(response.headers().containsKey("content-encoding"))
           .as("small files are not worth it")
           .isEqualTo(coding.equals("gzip") && text.length() >= 2 << 10);
 
-      HttpAnswer head = HttpAnswer.send(server, "HEAD", path, "Accept-Encoding", coding);
+      HttpResult head = HttpResult.send(server, "HEAD", path, "Accept-Encoding", coding);
       assertThat(head.status()).isEqualTo(200);
       assertThat(head.body()).isEmpty();
       assertThat(head.headers())
-          .containsEntry("etag", answer.headers().get("etag"))
-          .containsEntry("content-length", answer.headers().get("content-length"));
+          .containsEntry("etag", response.headers().get("etag"))
+          .containsEntry("content-length", response.headers().get("content-length"));
     }
   }
 
@@ -78,13 +78,13 @@ class PageIT {
       String tag = get(path, "Accept-Encoding", coding).headers().get("etag");
       assertThat(tag).matches("\"[^\"]+\"");
       for (String known : List.of(tag, "W/" + tag, "\"other\", " + tag, "*")) {
-        HttpAnswer answer = get(path, "Accept-Encoding", coding, "If-None-Match", known);
-        assertThat(answer.status()).as(known).isEqualTo(304);
-        assertThat(answer.body()).isEmpty();
-        assertThat(answer.headers())
+        HttpResult response = get(path, "Accept-Encoding", coding, "If-None-Match", known);
+        assertThat(response.status()).as(known).isEqualTo(304);
+        assertThat(response.body()).isEmpty();
+        assertThat(response.headers())
             .containsEntry("etag", tag)
             .containsEntry("cache-control", "no-cache");
-        assertThat(answer.headers().get("vary")).contains("Accept-Encoding");
+        assertThat(response.headers().get("vary")).contains("Accept-Encoding");
       }
       assertThat(get(path, "Accept-Encoding", coding, "If-None-Match", "\"other\"").status())
           .isEqualTo(200);
@@ -93,20 +93,20 @@ class PageIT {
 
   @Test
   void codings_haveTagsOfTheirOwn() throws Exception {
-    HttpAnswer plain = get("/sessiontree.js", "Accept-Encoding", "identity");
-    HttpAnswer gzip = get("/sessiontree.js", "Accept-Encoding", "gzip");
+    HttpResult plain = get("/sessiontree.js", "Accept-Encoding", "identity");
+    HttpResult gzip = get("/sessiontree.js", "Accept-Encoding", "gzip");
     if (gzip.headers().containsKey("content-encoding")) {
       assertThat(gzip.headers().get("etag")).isNotEqualTo(plain.headers().get("etag"));
     }
   }
 
   @Test
-  void page_runsOnlyTheServersOwnScripts_inNoFrame_andTellsNoReferrer() throws Exception {
-    for (HttpAnswer answer : List.of(get("/"), get("/", "If-None-Match", "*"))) {
-      assertThat(answer.headers().get("content-security-policy"))
+  void page_runsOnlyTheServersOwnScripts_inNoFrame_andSendsNoReferrer() throws Exception {
+    for (HttpResult response : List.of(get("/"), get("/", "If-None-Match", "*"))) {
+      assertThat(response.headers().get("content-security-policy"))
           .contains("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'")
           .doesNotContain("unsafe");
-      assertThat(answer.headers()).containsEntry("referrer-policy", "no-referrer");
+      assertThat(response.headers()).containsEntry("referrer-policy", "no-referrer");
     }
     assertThat(Files.readString(FILES.resolve("index.html")))
         .as("what the policy would block")
@@ -117,10 +117,10 @@ class PageIT {
 
   @Test
   void pageOfAnAllowedOrigin_importsTheClient_andNoOther() throws Exception {
-    HttpAnswer allowed = get("/sessiontree.js", "Origin", ORIGIN);
+    HttpResult allowed = get("/sessiontree.js", "Origin", ORIGIN);
     assertThat(allowed.status()).isEqualTo(200);
     assertThat(allowed.headers()).containsEntry("access-control-allow-origin", ORIGIN);
-    HttpAnswer other = get("/sessiontree.js", "Origin", "https://other.example");
+    HttpResult other = get("/sessiontree.js", "Origin", "https://other.example");
     assertThat(other.status()).isEqualTo(403);
     assertThat(other.body()).contains("origin_not_allowed");
   }
@@ -145,24 +145,25 @@ class PageIT {
         "//"
       })
   void otherPath_isNoFile(String path) throws Exception {
-    RawHttp answer = RawHttp.send(server.port(), "GET " + path, "Authorization: Bearer r\r\n", "");
-    assertThat(answer.status()).as(answer.body()).isIn(400, 404);
-    assertThat(answer.headers()).containsEntry("content-type", "application/problem+json");
+    RawHttp response =
+        RawHttp.send(server.port(), "GET " + path, "Authorization: Bearer r\r\n", "");
+    assertThat(response.status()).as(response.body()).isIn(400, 404);
+    assertThat(response.headers()).containsEntry("content-type", "application/problem+json");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"/page/..%2fmetrics", "/page/..%2f..%2fsessions", "/page/../metrics"})
   void pathOfTheFiles_leadsPastNoToken(String path) throws Exception {
-    RawHttp answer = RawHttp.get(server.port(), path);
-    assertThat(answer.status()).as(answer.body()).isIn(400, 401, 404);
+    RawHttp response = RawHttp.get(server.port(), path);
+    assertThat(response.status()).as(response.body()).isIn(400, 401, 404);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"/", "/page/page.js", "/sessiontree.js", "/sessiontree.d.ts"})
   void otherMethod_isNotAllowed(String path) throws Exception {
-    HttpAnswer answer = HttpAnswer.post(server, path, "x", "Authorization", "Bearer w");
-    assertThat(answer.status()).isEqualTo(405);
-    assertThat(answer.headers()).containsEntry("allow", "GET, HEAD");
-    assertThat(answer.body()).contains("method_not_allowed");
+    HttpResult response = HttpResult.post(server, path, "x", "Authorization", "Bearer w");
+    assertThat(response.status()).isEqualTo(405);
+    assertThat(response.headers()).containsEntry("allow", "GET, HEAD");
+    assertThat(response.body()).contains("method_not_allowed");
   }
 }

@@ -117,8 +117,8 @@ abstract class PageInChromium {
   }
 
   void post(String id, String... entries) throws Exception {
-    RawHttp answer = RawHttp.post(server.port(), "/sessions/" + id + "/events", message(entries));
-    assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+    RawHttp response = RawHttp.post(server.port(), "/sessions/" + id + "/events", message(entries));
+    assertThat(response.status()).as(response.body()).isEqualTo(200);
   }
 
   /** Stores a session of these children from 1569972082 to 1569972090, and returns its id. */

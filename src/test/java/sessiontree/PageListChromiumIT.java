@@ -125,7 +125,7 @@ class PageListChromiumIT extends PageInChromium {
   }
 
   @Test
-  void session_isDeleted_whereItIsConfirmed_andThoseWhoWatchAreTold() throws Exception {
+  void session_isDeleted_whereItIsConfirmed_andItsWatchersAreNotified() throws Exception {
     String id = newId();
     post(id, Entries.start(id));
     show(sessionOf(id));

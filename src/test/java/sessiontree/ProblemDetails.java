@@ -13,22 +13,22 @@ final class ProblemDetails {
 
   private ProblemDetails() {}
 
-  static JsonNode assertProblem(HttpResponse<String> answer, int status, String code)
+  static JsonNode assertProblem(HttpResponse<String> response, int status, String code)
       throws JsonProcessingException {
-    String contentType = answer.headers().firstValue("Content-Type").orElse("none");
-    return assertProblem(answer.statusCode(), contentType, answer.body(), status, code);
+    String contentType = response.headers().firstValue("Content-Type").orElse("none");
+    return assertProblem(response.statusCode(), contentType, response.body(), status, code);
   }
 
-  static JsonNode assertProblem(RawHttp answer, int status, String code)
+  static JsonNode assertProblem(RawHttp response, int status, String code)
       throws JsonProcessingException {
-    String contentType = answer.headers().getOrDefault("content-type", "none");
-    return assertProblem(answer.status(), contentType, answer.body(), status, code);
+    String contentType = response.headers().getOrDefault("content-type", "none");
+    return assertProblem(response.status(), contentType, response.body(), status, code);
   }
 
-  static JsonNode assertProblem(HttpAnswer answer, int status, String code)
+  static JsonNode assertProblem(HttpResult response, int status, String code)
       throws JsonProcessingException {
-    String contentType = answer.headers().getOrDefault("content-type", "none");
-    return assertProblem(answer.status(), contentType, answer.body(), status, code);
+    String contentType = response.headers().getOrDefault("content-type", "none");
+    return assertProblem(response.status(), contentType, response.body(), status, code);
   }
 
   private static JsonNode assertProblem(

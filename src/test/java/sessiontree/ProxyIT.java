@@ -173,19 +173,19 @@ class ProxyIT {
     return to(path).header("Authorization", "Bearer " + READ_TOKEN);
   }
 
-  private record Answer(Response response, byte[] body) {
+  private record Received(Response response, byte[] body) {
     String text() {
       return new String(body, UTF_8);
     }
   }
 
-  private static Answer send(Request.Builder request) throws IOException {
+  private static Received send(Request.Builder request) throws IOException {
     try (Response response = http.newCall(request.build()).execute()) {
-      return new Answer(response, response.body().bytes());
+      return new Received(response, response.body().bytes());
     }
   }
 
-  private static Answer post(String id, String message) throws IOException {
+  private static Received post(String id, String message) throws IOException {
     return send(
         to("/sessions/" + id + "/events")
             .header("Authorization", "Bearer " + WRITE_TOKEN)
@@ -197,7 +197,7 @@ class ProxyIT {
   }
 
   @Test
-  void stream_isAnswered_andGoneOnWith() throws Exception {
+  void stream_isAcknowledged_andContinues() throws Exception {
     String id = newId();
     try (StreamClient stream = StreamClient.connect(http, stream(id).build())) {
       assertThat(stream.next("OPEN").path("messages").asInt()).isZero();
@@ -221,7 +221,7 @@ class ProxyIT {
     int bytes = MAX_MESSAGE_BYTES - frame.length();
     String large = event("2", "x".repeat(bytes));
     assertThat(post(id, message(start(id), large + " ", end(id))).response().code()).isEqualTo(413);
-    Answer posted = post(id, message(start(id), large, end(id)));
+    Received posted = post(id, message(start(id), large, end(id)));
     assertThat(posted.text()).contains("\"state\":\"complete\"");
     assertThat(send(read("/sessions/" + id)).text()).isEqualTo(tree(large));
   }
@@ -236,7 +236,7 @@ class ProxyIT {
     entries[0] = start(id);
     entries[entries.length - 1] = end(id);
     assertThat(post(id, message(entries)).response().code()).isEqualTo(200);
-    Answer gzipped = send(read("/sessions/" + id).header("Accept-Encoding", "gzip"));
+    Received gzipped = send(read("/sessions/" + id).header("Accept-Encoding", "gzip"));
     assertThat(gzipped.response().header("Content-Encoding")).isEqualTo("gzip");
     try (var in = new GZIPInputStream(new ByteArrayInputStream(gzipped.body()))) {
       entries[0] = entries[1];
@@ -245,7 +245,7 @@ class ProxyIT {
     }
     String etag = gzipped.response().header("ETag");
     assertThat(etag).startsWith("\"");
-    Answer again =
+    Received again =
         send(
             read("/sessions/" + id)
                 .header("Accept-Encoding", "gzip")
@@ -254,7 +254,7 @@ class ProxyIT {
   }
 
   @Test
-  void readerWhoPrefersToWait_isAnsweredWhenTheSessionIsComplete_orWhenTheTimeIsOver()
+  void readerWhoPrefersToWait_getsItsResponseWhenTheSessionIsComplete_orWhenTheTimeIsOver()
       throws Exception {
     String id = newId();
     post(id, message(start(id)));

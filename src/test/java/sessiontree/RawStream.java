@@ -15,7 +15,7 @@ import java.nio.charset.StandardCharsets;
  * A stream into a session. The test writes its frames one by one, in any form (RFC 6455, section
  * 5.2). Starts no thread.
  */
-final class RawStream implements Answers, AutoCloseable {
+final class RawStream implements StreamReplies, AutoCloseable {
   static final int CONTINUATION = 0;
   static final int TEXT = 1;
   static final int BINARY = 2;
@@ -61,12 +61,12 @@ final class RawStream implements Answers, AutoCloseable {
     byte[] request =
         (head + RawHttp.UPGRADE + headers + "\r\n").getBytes(StandardCharsets.US_ASCII);
     socket.getOutputStream().write(request);
-    RawHttp answer = RawHttp.read(socket);
-    if (answer.status() != 101) {
+    RawHttp reply = RawHttp.read(socket);
+    if (reply.status() != 101) {
       socket.close();
-      throw new IOException("no stream of session " + id + ": " + answer);
+      throw new IOException("no stream of session " + id + ": " + reply);
     }
-    return new RawStream(socket, answer);
+    return new RawStream(socket, reply);
   }
 
   /** Returns a header of the handshake response, or null. */

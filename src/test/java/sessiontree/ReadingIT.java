@@ -51,8 +51,8 @@ class ReadingIT {
     return "/sessions/" + id;
   }
 
-  private HttpAnswer get(String... headers) throws Exception {
-    return HttpAnswer.send(server, "GET", path(), headers);
+  private HttpResult get(String... headers) throws Exception {
+    return HttpResult.send(server, "GET", path(), headers);
   }
 
   private void post(String... entries) throws Exception {
@@ -60,18 +60,18 @@ class ReadingIT {
   }
 
   private static void postTo(JarServer server, String id, String... entries) throws Exception {
-    HttpAnswer answer = HttpAnswer.post(server, "/sessions/" + id + "/events", message(entries));
-    assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+    HttpResult response = HttpResult.post(server, "/sessions/" + id + "/events", message(entries));
+    assertThat(response.status()).as(response.body()).isEqualTo(200);
   }
 
   private void delete() throws Exception {
-    assertThat(HttpAnswer.send(server, "DELETE", path()).status()).isEqualTo(204);
+    assertThat(HttpResult.send(server, "DELETE", path()).status()).isEqualTo(204);
   }
 
   private String tag(String... headers) throws Exception {
-    HttpAnswer answer = get(headers);
-    assertThat(answer.status()).isEqualTo(200);
-    return answer.headers().get("etag");
+    HttpResult response = get(headers);
+    assertThat(response.status()).isEqualTo(200);
+    return response.headers().get("etag");
   }
 
   // Tags
@@ -126,26 +126,26 @@ class ReadingIT {
   }
 
   private static String tagOf(JarServer server, String... headers) throws Exception {
-    return HttpAnswer.send(server, "GET", "/sessions/s", headers).headers().get("etag");
+    return HttpResult.send(server, "GET", "/sessions/s", headers).headers().get("etag");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"*", "TAG", "W/TAG", "\"other\", TAG", "\"a,b\",W/\"c\" ,  W/TAG"})
-  void knownTag_isAnsweredNotModified_withoutABody(String ifNoneMatch) throws Exception {
+  void knownTag_getsNotModified_withoutABody(String ifNoneMatch) throws Exception {
     post(start(id), end(id));
     for (String accepted : new String[] {"identity", "gzip"}) {
       String tag = tag("Accept-Encoding", accepted);
       for (String method : new String[] {"GET", "HEAD"}) {
-        RawHttp answer =
+        RawHttp response =
             RawHttp.send(
                 server.port(),
                 method + " " + path(),
                 "Accept-Encoding: %s\r\nIf-None-Match: %s\r\n"
                     .formatted(accepted, ifNoneMatch.replace("TAG", tag)),
                 "");
-        assertThat(answer.status()).isEqualTo(304);
-        assertThat(answer.body()).isEmpty();
-        assertThat(answer.headers())
+        assertThat(response.status()).isEqualTo(304);
+        assertThat(response.body()).isEmpty();
+        assertThat(response.headers())
             .containsEntry("etag", tag)
             .containsKey("vary")
             .doesNotContainKey("content-length"); // it would be the tree's length
@@ -164,9 +164,9 @@ class ReadingIT {
   void otherTag_getsTheTree(String ifNoneMatch) throws Exception {
     post(start(id), end(id));
     String unquoted = tag().replace("\"", "");
-    HttpAnswer answer = get("If-None-Match", ifNoneMatch.replace("TAG-unquoted", unquoted + "x"));
-    assertThat(answer.status()).isEqualTo(200);
-    assertThat(answer.body()).isEqualTo(tree());
+    HttpResult response = get("If-None-Match", ifNoneMatch.replace("TAG-unquoted", unquoted + "x"));
+    assertThat(response.status()).isEqualTo(200);
+    assertThat(response.body()).isEqualTo(tree());
   }
 
   @Test
@@ -180,15 +180,15 @@ class ReadingIT {
   @ValueSource(strings = {"identity", "gzip"})
   void head_hasTheHeadersOfGet_andNoBody(String accepted) throws Exception {
     post(start(id), event("1", "e"), end(id));
-    HttpAnswer get = get("Accept-Encoding", accepted);
+    HttpResult get = get("Accept-Encoding", accepted);
     String head =
         "HEAD %s HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: %s\r\n\r\n"
             .formatted(path(), accepted);
     String next = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     try (Socket socket = RawHttp.open(server.port())) {
       socket.getOutputStream().write((head + next).getBytes(StandardCharsets.US_ASCII));
-      String answers = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      String[] parts = answers.split("\r\n\r\n");
+      String responses = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      String[] parts = responses.split("\r\n\r\n");
       assertThat(parts[0]).startsWith("HTTP/1.1 200").containsIgnoringCase("etag: ");
       for (String name : new String[] {"etag", "content-type", "content-length", "vary"}) {
         if (!name.equals("content-length") || accepted.equals("identity")) {
@@ -212,7 +212,7 @@ class ReadingIT {
         "HEAD Accept-Encoding: gzip",
         "GET If-None-Match: *"
       })
-  void treeThatWasRead_isAnsweredAsItWasAtFirst(String request) throws Exception {
+  void treeThatWasRead_isServedAsItWasAtFirst(String request) throws Exception {
     post(start(id), event("1", "e"), end(id));
     String method = request.split(" ")[0];
     String headers = request.contains(":") ? request.substring(method.length() + 1) + "\r\n" : "";
@@ -225,7 +225,7 @@ class ReadingIT {
   }
 
   @Test
-  void requestsThatAreSentAtOnce_areAnsweredInTheirOrder_whoeverAnswersThem() throws Exception {
+  void requestsThatAreSentAtOnce_getResponsesInTheirOrder_whoeverServesThem() throws Exception {
     post(start(id), event("1", "e"), end(id));
     String tree = get().body();
     String known = "If-None-Match: *\r\n";
@@ -244,13 +244,13 @@ class ReadingIT {
       socket.getOutputStream().write(sent.toString().getBytes(StandardCharsets.US_ASCII));
       for (int i = 0; i < rounds; i++) {
         for (String request : requests) {
-          RawHttp answer = RawHttp.read(socket);
+          RawHttp response = RawHttp.read(socket);
           if (request.equals(path())) {
-            assertThat(answer.body()).isEqualTo(tree);
+            assertThat(response.body()).isEqualTo(tree);
           } else if (request.equals(known)) {
-            assertThat(answer.status()).isEqualTo(304);
+            assertThat(response.status()).isEqualTo(304);
           } else {
-            assertThat(answer.status()).isEqualTo(request.equals("/health") ? 200 : 404);
+            assertThat(response.status()).isEqualTo(request.equals("/health") ? 200 : 404);
           }
         }
       }
@@ -273,9 +273,9 @@ class ReadingIT {
       })
   void gzipThatIsAccepted_isSent(String accepted) throws Exception {
     post(start(id), event("1", "é"), end(id));
-    HttpAnswer answer = get("Accept-Encoding", accepted);
-    assertThat(answer.headers()).containsEntry("content-encoding", "gzip");
-    assertThat(answer.body()).isEqualTo(tree(event("1", "é")));
+    HttpResult response = get("Accept-Encoding", accepted);
+    assertThat(response.headers()).containsEntry("content-encoding", "gzip");
+    assertThat(response.body()).isEqualTo(tree(event("1", "é")));
   }
 
   @ParameterizedTest
@@ -296,9 +296,9 @@ class ReadingIT {
   void gzipThatIsNotAccepted_isNotSent(String accepted) throws Exception {
     post(start(id), event("1", "é"), end(id));
     String header = accepted == null ? "" : "Accept-Encoding: " + accepted + "\r\n";
-    RawHttp answer = RawHttp.send(server.port(), "GET " + path(), header, "");
-    assertThat(answer.headers()).doesNotContainKey("content-encoding");
-    assertThat(answer.body()).isEqualTo(tree(event("1", "é")));
+    RawHttp response = RawHttp.send(server.port(), "GET " + path(), header, "");
+    assertThat(response.headers()).doesNotContainKey("content-encoding");
+    assertThat(response.body()).isEqualTo(tree(event("1", "é")));
   }
 
   // Waiting
@@ -338,9 +338,9 @@ class ReadingIT {
         Socket head = ask("HEAD", preferences)) {
       post(event("1", "e")); // by then, both requests have most likely been read
       post(end(id));
-      RawHttp answer = RawHttp.read(get);
-      assertThat(answer.status()).as(answer.body()).isEqualTo(200);
-      assertThat(answer.body()).isEqualTo(tree(event("1", "e")));
+      RawHttp response = RawHttp.read(get);
+      assertThat(response.status()).as(response.body()).isEqualTo(200);
+      assertThat(response.body()).isEqualTo(tree(event("1", "e")));
       assertThat(new String(head.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))
           .startsWith("HTTP/1.1 200")
           .endsWith("\r\n\r\n");
@@ -363,7 +363,7 @@ class ReadingIT {
   }
 
   @Test
-  void waitingGet_whoseClientSendsNoMore_isAnsweredWithWhatIsThere() throws Exception {
+  void waitingGet_whoseClientSendsNoMore_getsItsResponseWithWhatIsThere() throws Exception {
     post(start(id));
     try (Socket get = ask("GET", "Prefer: wait=60")) {
       get.shutdownOutput();
@@ -372,7 +372,7 @@ class ReadingIT {
   }
 
   @Test
-  void requestBehindAWaitingGet_isAnsweredAfterIt() throws Exception {
+  void requestBehindAWaitingGet_getsItsResponseAfterIt() throws Exception {
     post(start(id));
     try (Socket socket = RawHttp.open(server.port())) {
       String get = "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n";
@@ -387,14 +387,14 @@ class ReadingIT {
 
   @ParameterizedTest
   @ValueSource(ints = {1, 3})
-  void waitingGet_isAnsweredInProgress_whenItsTimeIsUp_howeverQuickRequestsMustBe(int seconds)
+  void waitingGet_getsInProgress_whenItsTimeIsUp_howeverQuickRequestsMustBe(int seconds)
       throws Exception {
     post(start(id));
     long began = System.nanoTime();
-    HttpAnswer answer = get("Prefer", "wait=" + seconds);
+    HttpResult response = get("Prefer", "wait=" + seconds);
     assertThat(System.nanoTime() - began).isGreaterThanOrEqualTo(seconds * 1_000_000_000L);
-    assertThat(answer.status()).isEqualTo(409);
-    assertThat(answer.body()).contains("\"session_in_progress\"", "\"entries\":1");
+    assertThat(response.status()).isEqualTo(409);
+    assertThat(response.body()).contains("\"session_in_progress\"", "\"entries\":1");
   }
 
   @ParameterizedTest
@@ -412,15 +412,15 @@ class ReadingIT {
       })
   void preferenceThatIsNone_isIgnored(String preferences) throws Exception {
     post(start(id));
-    RawHttp answer =
+    RawHttp response =
         RawHttp.send(server.port(), "GET " + path(), "Prefer: " + preferences + "\r\n", "");
-    assertProblem(answer, 409, "session_in_progress");
+    assertProblem(response, 409, "session_in_progress");
   }
 
   @Test
   void waitForASessionOfWhichNothingIsStored_isNotFoundAtOnce() throws Exception {
-    RawHttp answer = RawHttp.send(server.port(), "GET " + path(), "Prefer: wait=60\r\n", "");
-    assertProblem(answer, 404, "session_not_found");
+    RawHttp response = RawHttp.send(server.port(), "GET " + path(), "Prefer: wait=60\r\n", "");
+    assertProblem(response, 404, "session_not_found");
   }
 
   @Test
@@ -434,7 +434,7 @@ class ReadingIT {
   }
 
   @Test
-  void threeThousandThatWait_holdNoThreads_andAreAllAnswered() throws Exception {
+  void threeThousandThatWait_holdNoThreads_andAllGetTheirResponses() throws Exception {
     Socket[] waiting = new Socket[WAITING];
     try (JarServer server = JarServer.start(folder.resolve("waiting").resolve("store"));
         Crowd crowd = new Crowd(WAITING);
@@ -446,9 +446,9 @@ class ReadingIT {
       sessions.each(i -> postTo(server, id + i, event("1", id + i), end(id + i)));
       crowd.each(
           i -> {
-            RawHttp answer = RawHttp.read(waiting[i]);
-            assertThat(answer.status()).as(answer.body()).isEqualTo(200);
-            assertThat(answer.body()).isEqualTo(tree(event("1", id + i % SESSIONS)));
+            RawHttp response = RawHttp.read(waiting[i]);
+            assertThat(response.status()).as(response.body()).isEqualTo(200);
+            assertThat(response.body()).isEqualTo(tree(event("1", id + i % SESSIONS)));
           });
     } finally {
       for (Socket socket : waiting) {
@@ -493,16 +493,16 @@ class ReadingIT {
     String tag = RawHttp.get(server.port(), path).headers().get("etag");
     String header = "If-Match: " + tags(template, tag) + "\r\n";
     for (String line : List.of("GET " + path, "HEAD " + path)) {
-      RawHttp answer = RawHttp.send(server.port(), line, header, "");
-      assertThat(answer.status()).isEqualTo(status);
+      RawHttp response = RawHttp.send(server.port(), line, header, "");
+      assertThat(response.status()).isEqualTo(status);
       RawHttp both =
           RawHttp.send(server.port(), line, header + "If-None-Match: " + tag + "\r\n", "");
       assertThat(both.status()).as("If-Match comes first").isEqualTo(status == 200 ? 304 : 412);
     }
     if (status == 412) {
-      RawHttp answer = RawHttp.send(server.port(), "GET " + path, header, "");
-      assertProblem(answer, 412, "precondition_failed");
-      assertThat(answer.headers()).containsEntry("cache-control", "no-store");
+      RawHttp response = RawHttp.send(server.port(), "GET " + path, header, "");
+      assertProblem(response, 412, "precondition_failed");
+      assertThat(response.headers()).containsEntry("cache-control", "no-store");
     }
   }
 
@@ -552,14 +552,14 @@ class ReadingIT {
 
   // Partial trees
 
-  private HttpAnswer getPartial(String... headers) throws Exception {
-    return HttpAnswer.send(server, "GET", path() + "?partial=true", headers);
+  private HttpResult getPartial(String... headers) throws Exception {
+    return HttpResult.send(server, "GET", path() + "?partial=true", headers);
   }
 
   @Test
   void partialTree_isOfAnOpenSession_andIsNotKept() throws Exception {
     post(start(id), event("2", "b"), event("1", "a"));
-    HttpAnswer plain = getPartial();
+    HttpResult plain = getPartial();
     String tree =
         "{\"type\":\"SESSION\",\"start\":%s,\"open\":true,\"children\":[%s,%s]}"
             .formatted(Entries.START, event("1", "a"), event("2", "b"));
@@ -570,7 +570,7 @@ class ReadingIT {
         .doesNotContainKey("etag");
     assertThat(getPartial("Accept-Encoding", "gzip").body()).isEqualTo(tree);
     assertThat(getPartial("Prefer", "wait=60").body()).isEqualTo(tree);
-    HttpAnswer head = HttpAnswer.send(server, "HEAD", path() + "?partial=true");
+    HttpResult head = HttpResult.send(server, "HEAD", path() + "?partial=true");
     assertThat(head.headers()).containsEntry("content-length", "" + tree.length());
     assertProblem(
         RawHttp.get(server.port(), path() + "?partial=false"), 409, "session_in_progress");

@@ -108,7 +108,7 @@ class RealClientsIT {
     Page() throws IOException {
       http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
       http.setExecutor(threads);
-      http.createContext("/", this::answer);
+      http.createContext("/", this::response);
       http.start();
     }
 
@@ -116,7 +116,7 @@ class RealClientsIT {
       return "http://127.0.0.1:" + http.getAddress().getPort();
     }
 
-    private void answer(HttpExchange exchange) throws IOException {
+    private void response(HttpExchange exchange) throws IOException {
       String body = "";
       switch (exchange.getRequestURI().getPath()) {
         case "/page" -> body = html;
@@ -162,8 +162,8 @@ class RealClientsIT {
       String dom = Programs.run(folder, browser(chromium, "--dump-dom")).orFail();
       int from = dom.indexOf("<pre id=\"told\">");
       assertThat(from).as("the page: " + dom).isNotNegative();
-      String told = dom.substring(dom.indexOf('>', from) + 1, dom.indexOf("</pre>", from));
-      return told.lines().toList();
+      String shown = dom.substring(dom.indexOf('>', from) + 1, dom.indexOf("</pre>", from));
+      return shown.lines().toList();
     }
 
     /** Returns the command that opens the page in a new browser. */
@@ -240,7 +240,7 @@ class RealClientsIT {
 
   /** Sends the messages of the original requirements, including their trailing commas. */
   @Test
-  void wscat_typesTheTwoMessages_andIsToldThatTheSessionIsComplete() throws Exception {
+  void wscat_typesTheTwoMessages_andGetsComplete() throws Exception {
     String wscat = Programs.find("wscat", "npm install -g wscat");
     String id = "e6fa79ca-d142-4046-a134-5134f16a0b5e";
     try (JarServer server = start()) {

@@ -23,11 +23,11 @@ record Scrape(Map<String, String> types, Map<String, Double> samples) {
       Pattern.compile("(" + NAME + ")(\\{" + LABEL + "(?:," + LABEL + ")*,?\\})? (\\S+)( -?\\d+)?");
 
   static Scrape of(JarServer server, String... headers) throws IOException, InterruptedException {
-    HttpAnswer answer = HttpAnswer.send(server, "GET", "/metrics", headers);
-    if (answer.status() != 200) {
-      throw new AssertionError("no metrics: " + answer);
+    HttpResult response = HttpResult.send(server, "GET", "/metrics", headers);
+    if (response.status() != 200) {
+      throw new AssertionError("no metrics: " + response);
     }
-    return parse(answer.body());
+    return parse(response.body());
   }
 
   static Scrape parse(String text) {

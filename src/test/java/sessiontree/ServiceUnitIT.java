@@ -60,9 +60,9 @@ class ServiceUnitIT {
             .onlyFlags(flags)
             .variable("SESSIONTREE_PORT", "0")
             .start()) {
-      assertThat(HttpAnswer.send(server, "GET", "/sessions").status()).isEqualTo(401);
+      assertThat(HttpResult.send(server, "GET", "/sessions").status()).isEqualTo(401);
       String[] token = {"Authorization", "Bearer reading"};
-      assertThat(HttpAnswer.send(server, "GET", "/sessions", token).status()).isEqualTo(200);
+      assertThat(HttpResult.send(server, "GET", "/sessions", token).status()).isEqualTo(200);
       assertThat(server.terminate()).isZero(); // SIGTERM is a stop, not a failure
     }
   }

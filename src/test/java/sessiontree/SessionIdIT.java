@@ -123,15 +123,15 @@ class SessionIdIT {
     assertThat(files()).isEqualTo(before);
   }
 
-  private static void assertRefused(RawHttp answer) throws IOException {
+  private static void assertRefused(RawHttp response) throws IOException {
     String code =
-        switch (answer.status()) {
+        switch (response.status()) {
           case 404 -> "not_found";
           case 405 -> "method_not_allowed";
           default ->
-              answer.body().contains("session_id") ? "invalid_session_id" : "invalid_parameter";
+              response.body().contains("session_id") ? "invalid_session_id" : "invalid_parameter";
         };
-    assertProblem(answer, code.startsWith("invalid") ? 400 : answer.status(), code);
+    assertProblem(response, code.startsWith("invalid") ? 400 : response.status(), code);
   }
 
   /** Returns all files in the folder of the store and in its parent. */

@@ -45,12 +45,12 @@ class ShutdownIT {
   }
 
   private static void assertEntries(JarServer server, int stream, long entries) throws Exception {
-    RawHttp answer = RawHttp.get(server.port(), "/sessions/" + id(stream));
-    assertThat(answer.body()).contains("\"entries\":" + entries + "}");
+    RawHttp reply = RawHttp.get(server.port(), "/sessions/" + id(stream));
+    assertThat(reply.body()).contains("\"entries\":" + entries + "}");
   }
 
   @Test
-  void fiveThousandStreams_areAnsweredAndClosed_andNothingAcknowledgedIsLost() throws Exception {
+  void fiveThousandStreams_areAcknowledgedAndClosed_andNothingAcknowledgedIsLost() throws Exception {
     RawStream[] streams = new RawStream[STREAMS];
     AtomicIntegerArray acknowledged = new AtomicIntegerArray(STREAMS);
     try (Crowd crowd = new Crowd(STREAMS);
@@ -142,7 +142,7 @@ class ShutdownIT {
   }
 
   @Test
-  void requestsThatWaitForASession_areAnsweredOrClosed() throws Exception {
+  void requestsThatWaitForASession_getResponsesOrAreClosed() throws Exception {
     List<Socket> waiting = new ArrayList<>();
     try (JarServer server = startServer()) {
       RawHttp.post(server.port(), "/sessions/open/events", message(start("open")));
@@ -156,8 +156,8 @@ class ShutdownIT {
       long asked = System.nanoTime();
       server.askToEnd();
       for (Socket socket : waiting) {
-        String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(answer).matches("(?s)|HTTP/1\\.1 (409|503) .*");
+        String reply = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(reply).matches("(?s)|HTTP/1\\.1 (409|503) .*");
       }
       assertEnds(server, asked);
     } finally {
@@ -168,7 +168,7 @@ class ShutdownIT {
   }
 
   @Test
-  void posts_areStoredIfTheyAreAnswered() throws Exception {
+  void posts_areStoredIfTheyAreAcknowledged() throws Exception {
     int clients = 8;
     AtomicIntegerArray stored = new AtomicIntegerArray(clients);
     AtomicIntegerArray sent = new AtomicIntegerArray(clients);
@@ -180,13 +180,13 @@ class ShutdownIT {
                 while (true) {
                   String entry = sent.get(i) == 0 ? start(id(i)) : event("1", "e");
                   sent.incrementAndGet(i);
-                  RawHttp answer =
+                  RawHttp reply =
                       RawHttp.post(server.port(), "/sessions/" + id(i) + "/events", message(entry));
-                  if (answer.status() == 503) { // so it was not stored
+                  if (reply.status() == 503) { // so it was not stored
                     sent.decrementAndGet(i);
                     return;
                   }
-                  assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+                  assertThat(reply.status()).as(reply.body()).isEqualTo(200);
                   if (stored.incrementAndGet(i) == 50 && i == 0) {
                     server.askToEnd();
                   }
@@ -199,9 +199,9 @@ class ShutdownIT {
       }
       try (JarServer server = startServer()) {
         for (int i = 0; i < clients; i++) {
-          RawHttp answer = RawHttp.get(server.port(), "/sessions/" + id(i));
+          RawHttp reply = RawHttp.get(server.port(), "/sessions/" + id(i));
           if (stored.get(i) > 0) {
-            long entries = JSON.readTree(answer.body()).path("entries").asLong();
+            long entries = JSON.readTree(reply.body()).path("entries").asLong();
             assertThat(entries).isBetween((long) stored.get(i), (long) sent.get(i));
           }
         }

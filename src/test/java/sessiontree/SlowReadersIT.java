@@ -112,7 +112,7 @@ class SlowReadersIT {
   }
 
   @Test
-  void answersThatNobodyTakes_holdNoThreads() throws Exception {
+  void responsesThatNobodyTakes_holdNoThreads() throws Exception {
     try (JarServer server =
         JarServer.of(folder.resolve("store"))
             .java("-Xmx64m")

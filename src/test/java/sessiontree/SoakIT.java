@@ -50,7 +50,7 @@ class SoakIT {
   }
 
   @Test
-  void randomClients_findWhatTheyWereTold_overKills() throws Exception {
+  void randomClients_findWhatWasAcknowledged_overKills() throws Exception {
     server.set(start());
     ExecutorService threads = Executors.newFixedThreadPool(CLIENTS);
     Random random = new Random(SEED);

@@ -18,7 +18,7 @@ import okhttp3.WebSocketListener;
 import okio.ByteString;
 
 /** A stream into a session, over a WebSocket client that is independent of the server. */
-final class StreamClient implements Answers, AutoCloseable {
+final class StreamClient implements StreamReplies, AutoCloseable {
   private static final long DEADLINE_SECONDS = 30;
   private static final OkHttpClient HTTP = new OkHttpClient();
   private static final ObjectMapper JSON = new ObjectMapper();

@@ -124,10 +124,10 @@ class StreamIT {
       assertComplete(client.complete(), id, 3, 4);
       assertThat(client.closeCode()).isEqualTo(1000);
     }
-    RawHttp answer = RawHttp.get(server.port(), "/sessions/" + id);
-    assertThat(answer.status()).isEqualTo(200);
-    assertThat(answer.headers()).containsEntry("content-type", "application/json");
-    assertThat(answer.body())
+    RawHttp reply = RawHttp.get(server.port(), "/sessions/" + id);
+    assertThat(reply.status()).isEqualTo(200);
+    assertThat(reply.headers()).containsEntry("content-type", "application/json");
+    assertThat(reply.body())
         .isEqualTo(
             "{\"type\":\"SESSION\",\"start\":1569972082,\"end\":1569972090,\"children\":["
                 + "{\"type\":\"EVENT\",\"timestamp\":1569972083,\"name\":\"cart_loaded\"},"
@@ -286,7 +286,7 @@ class StreamIT {
 
   @ParameterizedTest
   @MethodSource("refused")
-  void refusedMessage_isToldWithCodeAndPointer_andLeavesNoTrace(
+  void refusedMessage_getsCodeAndPointer_andLeavesNoTrace(
       String refused, String code, String pointer) throws Exception {
     try (StreamClient client = connect()) {
       client.next("OPEN");
@@ -308,7 +308,7 @@ class StreamIT {
 
   @ParameterizedTest
   @ValueSource(strings = {"100000000000", "1569972083000", "1.569972083e12"})
-  void timestampInMilliseconds_isToldSo(String timestamp) throws Exception {
+  void timestampInMilliseconds_isNamedAsSuch(String timestamp) throws Exception {
     try (StreamClient client = connect()) {
       client.next("OPEN");
       client.send(message(start(id), event(timestamp, "a")));
@@ -433,7 +433,7 @@ class StreamIT {
   }
 
   @Test
-  void getOfTheLocation_answers200_asSoonAsCompleteCame() throws Exception {
+  void getOfTheLocation_gets200_asSoonAsCompleteCame() throws Exception {
     try (StreamClient client = connect()) {
       client.next("OPEN");
       client.send(message(start(id), event("1", "a"), end(id)));
@@ -450,16 +450,16 @@ class StreamIT {
       client.send(message(end(id)));
       client.send(message(event("1", "late")));
       client.send(message(event("2", "later")));
-      JsonNode answer = client.next();
-      while (!answer.path("type").asText().equals("COMPLETE")) {
-        if (answer.path("type").asText().equals("ERROR")) {
-          assertThat(answer.path("code").asText()).isEqualTo("session_complete");
-          assertThat(answer.path("message").asLong()).isGreaterThan(2);
+      JsonNode reply = client.next();
+      while (!reply.path("type").asText().equals("COMPLETE")) {
+        if (reply.path("type").asText().equals("ERROR")) {
+          assertThat(reply.path("code").asText()).isEqualTo("session_complete");
+          assertThat(reply.path("message").asLong()).isGreaterThan(2);
         }
-        answer = client.next();
+        reply = client.next();
       }
-      assertThat(answer.path("entries").asLong()).isEqualTo(2);
-      assertThat(answer.path("messages").asLong()).isGreaterThanOrEqualTo(2);
+      assertThat(reply.path("entries").asLong()).isEqualTo(2);
+      assertThat(reply.path("messages").asLong()).isGreaterThanOrEqualTo(2);
       assertThat(client.closeCode()).isEqualTo(1000);
     }
     assertTree();
@@ -531,7 +531,7 @@ class StreamIT {
   }
 
   @Test
-  void messageWhoseNumberIsStored_isAnsweredAndNotStoredAgain() throws Exception {
+  void messageWhoseNumberIsStored_isAcknowledgedAndNotStoredAgain() throws Exception {
     try (StreamClient first = connect("w");
         StreamClient second = connect("w")) {
       assertOpen(first.next(), id, 0, 0);
@@ -593,8 +593,8 @@ class StreamIT {
   @ParameterizedTest
   @ValueSource(strings = {"", ".", "..", "a%20b", "a%2fb", "%C3%A9", "%c3%28", "%zz", "%"})
   void invalidWriter_isRefusedBeforeTheUpgrade(String writer) throws Exception {
-    RawHttp answer = RawHttp.upgrade(server.port(), "/sessions/" + id + "/stream?writer=" + writer);
-    ProblemDetails.assertProblem(answer, 400, "invalid_parameter");
+    RawHttp reply = RawHttp.upgrade(server.port(), "/sessions/" + id + "/stream?writer=" + writer);
+    ProblemDetails.assertProblem(reply, 400, "invalid_parameter");
   }
 
   @Test
@@ -634,7 +634,7 @@ class StreamIT {
   }
 
   @Test
-  void clientThatCloses_getsAllItSentAnsweredAndStored() throws Exception {
+  void clientThatCloses_getsAllItSentStoredAndAcknowledged() throws Exception {
     try (RawStream client = connectRaw()) {
       client.next("OPEN");
       client.send(message(start(id)));
@@ -670,7 +670,7 @@ class StreamIT {
   }
 
   @Test
-  void clientThatDoesNotWait_getsEveryMessageAnswered() throws Exception {
+  void clientThatDoesNotWait_getsEveryMessageAcknowledged() throws Exception {
     int messages = 20_000;
     try (StreamClient client = connect()) {
       client.next("OPEN");
@@ -685,7 +685,7 @@ class StreamIT {
   }
 
   @Test
-  void clientThatReadsLate_getsEveryAnswerInOrder() throws Exception {
+  void clientThatReadsLate_getsEveryAckInOrder() throws Exception {
     int messages = 5_000;
     try (RawStream client = connectRaw()) {
       client.next("OPEN");
@@ -693,14 +693,14 @@ class StreamIT {
       for (int i = 2; i <= messages; i++) {
         client.send(i % 2 == 0 ? "[{}]" : message(event("1", "a")));
       }
-      long answered = 0;
-      while (answered < messages) {
-        JsonNode answer = client.next();
-        boolean refused = answer.path("type").asText().equals("ERROR");
-        long message = answer.path(refused ? "message" : "messages").asLong();
-        assertThat(message).as(answer.toString()).isEqualTo(answered + 1);
-        assertThat(refused).as(answer.toString()).isEqualTo(message % 2 == 0);
-        answered = message;
+      long acked = 0;
+      while (acked < messages) {
+        JsonNode reply = client.next();
+        boolean refused = reply.path("type").asText().equals("ERROR");
+        long message = reply.path(refused ? "message" : "messages").asLong();
+        assertThat(message).as(reply.toString()).isEqualTo(acked + 1);
+        assertThat(refused).as(reply.toString()).isEqualTo(message % 2 == 0);
+        acked = message;
       }
       client.send(message(end(id)));
       assertComplete(client.complete(), id, messages + 1, messages / 2 + 1);
@@ -708,7 +708,7 @@ class StreamIT {
   }
 
   @Test
-  void refusalsThatCompleteCounts_areAllToldBeforeIt() throws Exception {
+  void refusalsThatCompleteCounts_areAllSentBeforeIt() throws Exception {
     int sessions = 200;
     int messages = 100;
     for (int s = 0; s < sessions; s++) {
@@ -723,12 +723,12 @@ class StreamIT {
           refused.send("[{}]");
         }
         long errors = 0;
-        JsonNode answer = refused.next();
-        for (; answer.path("type").asText().equals("ERROR"); answer = refused.next()) {
+        JsonNode reply = refused.next();
+        for (; reply.path("type").asText().equals("ERROR"); reply = refused.next()) {
           errors++;
-          assertThat(answer.path("message").asLong()).isEqualTo(errors);
+          assertThat(reply.path("message").asLong()).isEqualTo(errors);
         }
-        assertComplete(answer, id, errors, 2);
+        assertComplete(reply, id, errors, 2);
         assertThat(refused.closeCode()).isEqualTo(1000);
       }
     }
@@ -763,7 +763,7 @@ class StreamIT {
   }
 
   @Test
-  void pingBetweenFragments_isAnsweredWithItsPayload() throws Exception {
+  void pingBetweenFragments_getsAPongWithItsPayload() throws Exception {
     byte[] message = message(start(id), end(id)).getBytes(UTF_8);
     byte[] first = Arrays.copyOfRange(message, 0, 10);
     byte[] second = Arrays.copyOfRange(message, 10, message.length);
@@ -901,7 +901,7 @@ class StreamIT {
   }
 
   @Test
-  void serverThatIsAskedToEnd_answersWhatItReceived_closesWith1001_andExitsWith0()
+  void serverThatIsAskedToEnd_acknowledgesWhatItReceived_closesWith1001_andExitsWith0()
       throws Exception {
     int messages = 300;
     Path store = folder.resolve("ended");

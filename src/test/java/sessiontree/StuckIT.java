@@ -48,13 +48,13 @@ class StuckIT {
   }
 
   @Test
-  void endIsAnswered_saysWhatIsStored_andCanBeSentAgain() throws Exception {
+  void endHasItsResponse_saysWhatIsStored_andCanBeSentAgain() throws Exception {
     String end = "/sessions/a/events?writer=w&message=1";
-    RawHttp answer = RawHttp.post(server.port(), end, message(end("a")));
-    assertThat(assertProblem(answer, 503, "storage_unavailable").path("detail").asText())
+    RawHttp response = RawHttp.post(server.port(), end, message(end("a")));
+    assertThat(assertProblem(response, 503, "storage_unavailable").path("detail").asText())
         .contains("SESSION_END is stored");
-    answer = RawHttp.post(server.port(), end, message(end("a")));
-    assertThat(assertProblem(answer, 503, "storage_unavailable").path("detail").asText())
+    response = RawHttp.post(server.port(), end, message(end("a")));
+    assertThat(assertProblem(response, 503, "storage_unavailable").path("detail").asText())
         .contains("SESSION_END is");
     assertThat(status("GET /health")).isEqualTo(503);
     assertThat(status("GET /sessions/a")).isEqualTo(409);
@@ -62,9 +62,9 @@ class StuckIT {
 
     Files.delete(temporary);
     Await.until("its tree is made", () -> status("GET /sessions/a") == 200);
-    answer = RawHttp.post(server.port(), end, message(end("a")));
-    assertThat(answer.status()).isEqualTo(200);
-    assertThat(answer.body()).contains("\"state\":\"complete\"", "\"entries\":3");
+    response = RawHttp.post(server.port(), end, message(end("a")));
+    assertThat(response.status()).isEqualTo(200);
+    assertThat(response.body()).contains("\"state\":\"complete\"", "\"entries\":3");
     Await.until("it is healthy", () -> status("GET /health") == 200);
   }
 

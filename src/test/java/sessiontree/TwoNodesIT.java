@@ -111,17 +111,17 @@ class TwoNodesIT {
       assertThat(names(get(node, "s").body())).containsExactly("z", "y", "x", "v");
     }
     assertThat(get(a, "s").headers().get("etag")).isEqualTo(get(b, "s").headers().get("etag"));
-    assertThat(HttpAnswer.send(a, "DELETE", "/sessions/s").status()).isEqualTo(204);
+    assertThat(HttpResult.send(a, "DELETE", "/sessions/s").status()).isEqualTo(204);
     assertThat(get(b, "s").status()).isEqualTo(404);
   }
 
   @Test
   @Order(2)
-  void streamAtOneNode_isToldOfADeletionAtTheOther() throws Exception {
+  void streamAtOneNode_isNotifiedOfADeletionAtTheOther() throws Exception {
     assertThat(post(nodes.get(0), "s", message(start("s"))).status()).isEqualTo(200);
     try (StreamClient stream = StreamClient.connect(nodes.get(1).port(), "s")) {
       stream.next();
-      assertThat(HttpAnswer.send(nodes.get(0), "DELETE", "/sessions/s").status()).isEqualTo(204);
+      assertThat(HttpResult.send(nodes.get(0), "DELETE", "/sessions/s").status()).isEqualTo(204);
       assertThat(stream.next().path("code").asText()).isEqualTo("session_deleted");
     }
     assertThat(post(nodes.get(1), "s", message(start("s"))).status()).isEqualTo(200);
@@ -154,7 +154,7 @@ class TwoNodesIT {
     nodes.get(0).resume();
     awaitProgress();
     checkAll();
-    assertThat(HttpAnswer.send(nodes.get(0), "GET", "/health").status()).isEqualTo(200);
+    assertThat(HttpResult.send(nodes.get(0), "GET", "/health").status()).isEqualTo(200);
   }
 
   @Test
@@ -173,7 +173,7 @@ class TwoNodesIT {
       }
       Await.until(
           "all is stored",
-          () -> HttpAnswer.send(a, "GET", "/sessions?limit=1").body().contains(":" + (events + 1)));
+          () -> HttpResult.send(a, "GET", "/sessions?limit=1").body().contains(":" + (events + 1)));
       stream.send(message(end("large")));
       Await.until(
           "it has ended",
@@ -197,11 +197,11 @@ class TwoNodesIT {
     servers.suspend(1);
     servers.suspend(2);
     try {
-      HttpAnswer answer = post(node, "s?writer=w&message=1", message(event("1", "x")));
-      assertThat(answer.status()).as(answer.body()).isEqualTo(503);
-      assertThat(answer.body()).contains("not known");
-      assertThat(HttpAnswer.send(node, "GET", "/health").status()).isEqualTo(503);
-      HttpAnswer other = post(node, "other", message(start("other")));
+      HttpResult response = post(node, "s?writer=w&message=1", message(event("1", "x")));
+      assertThat(response.status()).as(response.body()).isEqualTo(503);
+      assertThat(response.body()).contains("not known");
+      assertThat(HttpResult.send(node, "GET", "/health").status()).isEqualTo(503);
+      HttpResult other = post(node, "other", message(start("other")));
       assertThat(other.status()).as(other.body()).isEqualTo(503);
       try (StreamClient stream = StreamClient.connect(nodes.get(1).port(), "s")) {
         stream.send(message(event("2", "y")));
@@ -212,7 +212,7 @@ class TwoNodesIT {
       servers.resume(2);
     }
     nodes.set(1, startNode());
-    Await.until("healthy", () -> HttpAnswer.send(node, "GET", "/health").status() == 200);
+    Await.until("healthy", () -> HttpResult.send(node, "GET", "/health").status() == 200);
     assertThat(post(node, "s?writer=w&message=1", message(event("1", "x"))).body())
         .contains("\"entries\":2");
     assertThat(post(node, "s", message(end("s"))).status()).isEqualTo(200);
@@ -390,12 +390,12 @@ class TwoNodesIT {
       while (!ending) {
         int number = acknowledged + 1;
         String path = session + "?writer=" + name + "&message=" + number;
-        HttpResponse<String> answer = send(at, path, message(number));
-        if (answer.statusCode() >= 502) { // 502 and 504 come from a proxy
+        HttpResponse<String> response = send(at, path, message(number));
+        if (response.statusCode() >= 502) { // 502 and 504 come from a proxy
           TimeUnit.MILLISECONDS.sleep(100);
           return;
         }
-        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+        assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
         acknowledged = number;
       }
     }
@@ -432,17 +432,17 @@ class TwoNodesIT {
     }
   }
 
-  private static HttpAnswer post(JarServer node, String session, String body)
+  private static HttpResult post(JarServer node, String session, String body)
       throws IOException, InterruptedException {
     int query = session.indexOf('?');
     String id = query < 0 ? session : session.substring(0, query);
     String rest = query < 0 ? "" : session.substring(query);
-    return HttpAnswer.post(node, "/sessions/" + id + "/events" + rest, body);
+    return HttpResult.post(node, "/sessions/" + id + "/events" + rest, body);
   }
 
-  private static HttpAnswer get(JarServer node, String session)
+  private static HttpResult get(JarServer node, String session)
       throws IOException, InterruptedException {
-    return HttpAnswer.send(node, "GET", "/sessions/" + session);
+    return HttpResult.send(node, "GET", "/sessions/" + session);
   }
 
   private static List<String> names(String tree) throws IOException {

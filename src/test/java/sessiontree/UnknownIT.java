@@ -14,9 +14,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import sessiontree.metrics.Metrics;
 import sessiontree.session.Sessions;
-import sessiontree.store.Answered;
 import sessiontree.store.Append;
 import sessiontree.store.MemoryStore;
+import sessiontree.store.RecordedResult;
 import sessiontree.store.SessionStore;
 import sessiontree.store.SessionStore.StoredSession;
 import sessiontree.web.Jwts;
@@ -86,13 +86,13 @@ class UnknownIT {
             append.keepsStart(),
             append.writer(),
             append.number(),
-            new Answered()));
+            new RecordedResult()));
     append.callback().unknown();
     append.callback().flush();
   }
 
   @Test
-  void stream_isClosedWith1011_andTheNextOpenTellsTheTruth() throws Exception {
+  void stream_isClosedWith1011_andTheNextOpenCountsTheMessage() throws Exception {
     try (StreamClient client = StreamClient.connect(server.port(), "s", "w")) {
       client.next();
       client.send(message(start("s")));

@@ -121,7 +121,7 @@ class WebSocketIT {
 
   @ParameterizedTest
   @ValueSource(ints = {0, 1, 125})
-  void ping_isAnsweredWithItsPayload(int bytes) throws Exception {
+  void ping_getsAPongWithItsPayload(int bytes) throws Exception {
     byte[] payload = new byte[bytes];
     new Random(bytes).nextBytes(payload);
     try (RawStream stream = begin()) {
@@ -134,7 +134,7 @@ class WebSocketIT {
   }
 
   @Test
-  void lastOfManyPings_isAnswered_andPongsThatNobodyAskedForAreNot() throws Exception {
+  void lastOfManyPings_getsAPong_andPongsThatNobodyAskedForGetNothing() throws Exception {
     try (RawStream stream = begin()) {
       stream.send(RawStream.PONG, true, new byte[] {7});
       for (int i = 0; i <= 100; i++) {
@@ -266,7 +266,7 @@ class WebSocketIT {
   @ParameterizedTest
   @ValueSource(
       ints = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999})
-  void validCloseCode_isAnsweredWithItself_behindAllAcks(int code) throws Exception {
+  void validCloseCode_isEchoed_afterAllAcks(int code) throws Exception {
     try (RawStream stream = connect("")) {
       stream.send(message(start(id)));
       stream.send(message(event("1", "x")));
@@ -287,7 +287,7 @@ class WebSocketIT {
 
   /** Jetty may omit its own close frame, which is acceptable as the client broke the protocol. */
   @Test
-  void framesBehindAClose_areNotAnswered_andNotStored() throws Exception {
+  void framesAfterAClose_getNoAck_andAreNotStored() throws Exception {
     try (RawStream stream = begin()) {
       byte[] behind =
           both(
@@ -302,7 +302,7 @@ class WebSocketIT {
   }
 
   @Test
-  void closeWithoutACode_isAnswered() throws Exception {
+  void closeWithoutACode_isEchoed() throws Exception {
     try (RawStream stream = begin()) {
       stream.send(RawStream.CLOSE, true, new byte[0]);
       RawStream.Frame close = stream.readPastPings();

@@ -96,7 +96,7 @@ final class Load {
   private final class Session extends Stream {
     private final String id;
     private int sent; // number of frames, SESSION_START included
-    private long answered;
+    private long acked;
     private boolean mayEnd = beforeEnd == null;
     private long sentNanos;
 
@@ -107,9 +107,7 @@ final class Load {
 
     @Override
     ByteBuffer frame() {
-      if (sent > messages + 1
-          || (awaited && answered < sent)
-          || (sent == messages + 1 && !mayEnd)) {
+      if (sent > messages + 1 || (awaited && acked < sent) || (sent == messages + 1 && !mayEnd)) {
         return null;
       }
       int message = sent++;
@@ -120,8 +118,8 @@ final class Load {
     }
 
     @Override
-    void answered(long count) throws IOException {
-      answered = count;
+    void acked(long count) throws IOException {
+      acked = count;
       if (awaited) {
         if (count > 1 && count <= messages + 1) {
           latencies[measured++] = System.nanoTime() - sentNanos;

@@ -18,7 +18,7 @@ final class Requests {
   private final long untilNanos;
   private Loop loop;
   private long begun;
-  private long answered;
+  private long acked;
   private int ended;
   private IOException failure;
 
@@ -65,7 +65,7 @@ final class Requests {
     if (failure != null) {
       throw failure;
     }
-    return answered;
+    return acked;
   }
 
   private final class Connection extends Peer {
@@ -107,7 +107,7 @@ final class Requests {
           }
           in.position(i + 4 + body);
           waiting = false;
-          answered++;
+          acked++;
           wake();
           return;
         }

@@ -108,7 +108,7 @@ final class Sink implements FrameHandler {
       received += part.remaining();
       part.get(beginning, kept, Math.min(part.remaining(), MAX_END_BYTES - kept));
       if (frame.isFin()) {
-        answer();
+        reply();
         received = 0;
       }
     }
@@ -116,7 +116,7 @@ final class Sink implements FrameHandler {
     session.demand();
   }
 
-  private void answer() {
+  private void reply() {
     session.sendFrame(new Frame(OpCode.TEXT, ACK_BYTES.slice()), Callback.NOOP, false);
     if (received <= MAX_END_BYTES
         && new String(beginning, 0, (int) received, StandardCharsets.US_ASCII).contains(END)) {

@@ -29,12 +29,12 @@ final class Steady implements AutoCloseable {
   private final Connection[] connections;
   private int begun;
   private int opened;
-  private int answeredStarts;
+  private int ackedStarts;
   private IOException failure;
 
   private Frames frames;
   private long beganNanos;
-  private long answered;
+  private long acked;
   private int[] micros = new int[0]; // latency of each ack
   private long maxLateNanos;
 
@@ -57,7 +57,7 @@ final class Steady implements AutoCloseable {
         steady.begin();
       }
       steady.await(
-          () -> steady.opened == connections && (!starts || steady.answeredStarts == connections));
+          () -> steady.opened == connections && (!starts || steady.ackedStarts == connections));
       return steady;
     } catch (IOException e) {
       steady.close();
@@ -82,7 +82,7 @@ final class Steady implements AutoCloseable {
     this.frames = frames;
     long messages = Math.max(1, (long) connections.length * seconds / PERIOD_SECONDS);
     micros = new int[Math.toIntExact(messages)];
-    answered = maxLateNanos = 0;
+    acked = maxLateNanos = 0;
     for (Connection connection : connections) {
       connection.timed = 0;
     }
@@ -95,7 +95,7 @@ final class Steady implements AutoCloseable {
       }
       loop.turn(1);
     }
-    await(() -> answered == messages);
+    await(() -> acked == messages);
     double took = (System.nanoTime() - beganNanos) / 1e9;
     Arrays.sort(micros);
     return new Result(took, micros, maxLateNanos / 1e6);
@@ -134,7 +134,7 @@ final class Steady implements AutoCloseable {
     private boolean started = !starts;
     private int toSend;
     private int sent;
-    private long answers;
+    private long responses;
     private int timed; // messages of this run whose latency was recorded
 
     Connection(int number) throws IOException {
@@ -168,15 +168,15 @@ final class Steady implements AutoCloseable {
     }
 
     @Override
-    void answered(long count) {
-      if (answers == 0) {
-        answeredStarts++;
-        answers = 1;
+    void acked(long count) {
+      if (responses == 0) {
+        ackedStarts++;
+        responses = 1;
       }
       long now = System.nanoTime();
-      for (; answers < count; answers++) {
+      for (; responses < count; responses++) {
         long due = due((long) timed++ * connections.length + number);
-        micros[(int) answered++] = (int) ((now - due) / 1000);
+        micros[(int) acked++] = (int) ((now - due) / 1000);
       }
     }
 

@@ -24,7 +24,7 @@ abstract class Stream extends Peer {
   private boolean upgraded;
   private boolean closing;
   private boolean complete;
-  private long answered;
+  private long acked;
 
   Stream(Loop loop, int port, String id) throws IOException {
     super(loop, port);
@@ -48,7 +48,7 @@ abstract class Stream extends Peer {
   void opened() throws IOException {}
 
   /** Called when {@code messages} of the connection's messages are acknowledged in total. */
-  void answered(long messages) throws IOException {}
+  void acked(long messages) throws IOException {}
 
   /** Called when the session has its tree. */
   void completed() {}
@@ -73,7 +73,7 @@ abstract class Stream extends Peer {
     if (!upgraded && !upgrade(in)) {
       return;
     }
-    long before = answered;
+    long before = acked;
     while (in.remaining() >= 2) {
       int start = in.position();
       int length = in.get(start + 1);
@@ -93,8 +93,8 @@ abstract class Stream extends Peer {
       take(in, in.get(start) & 0xf, start + head, length);
       in.position(start + head + length);
     }
-    if (answered > before) {
-      answered(answered);
+    if (acked > before) {
+      acked(acked);
     }
   }
 
@@ -119,7 +119,7 @@ abstract class Stream extends Peer {
     switch (opcode) {
       case TEXT -> {
         switch (in.get(at + TYPE_AT)) {
-          case 'A' -> answered = length == SINGLE_ACK_BYTES ? answered + 1 : number(in, at);
+          case 'A' -> acked = length == SINGLE_ACK_BYTES ? acked + 1 : number(in, at);
           case 'C' -> {
             complete = true;
             completed();

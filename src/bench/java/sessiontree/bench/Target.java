@@ -59,7 +59,7 @@ final class Target implements AutoCloseable {
   }
 
   private static boolean isHealthy(int port) {
-    byte[] answer = new byte["HTTP/1.1 200".length()];
+    byte[] response = new byte["HTTP/1.1 200".length()];
     try (Socket socket = new Socket()) {
       socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
       socket
@@ -68,8 +68,8 @@ final class Target implements AutoCloseable {
               "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
                   .getBytes(StandardCharsets.US_ASCII));
       InputStream in = socket.getInputStream();
-      return in.readNBytes(answer, 0, answer.length) == answer.length
-          && new String(answer, StandardCharsets.US_ASCII).endsWith(" 200");
+      return in.readNBytes(response, 0, response.length) == response.length
+          && new String(response, StandardCharsets.US_ASCII).endsWith(" 200");
     } catch (IOException e) {
       return false; // not up yet
     }

@@ -376,7 +376,7 @@ final class MessageParserTest {
 
   @ParameterizedTest(name = "{0}")
   @MethodSource
-  void parse_ofBounds_tellsThemAndTheirPlaces(
+  void parse_ofBounds_returnsThemAndTheirPlaces(
       String claim,
       String message,
       int startIndex,
@@ -392,7 +392,7 @@ final class MessageParserTest {
     assertThat(batch.end() == null ? null : batch.end().text()).isEqualTo(endText);
   }
 
-  static Stream<Arguments> parse_ofBounds_tellsThemAndTheirPlaces() {
+  static Stream<Arguments> parse_ofBounds_returnsThemAndTheirPlaces() {
     String sameStart = START.replace(":1", ":10e-1");
     String otherStart = START.replace(":1", ":1.5");
     return Stream.of(

@@ -8,10 +8,10 @@ import java.util.Optional;
 import java.util.Random;
 import sessiontree.event.Batch;
 import sessiontree.sort.Cursor;
-import sessiontree.store.Answered;
 import sessiontree.store.Append;
 import sessiontree.store.MemoryStore;
 import sessiontree.store.PartialTree;
+import sessiontree.store.RecordedResult;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionStore;
 import sessiontree.store.Tree;
@@ -168,7 +168,7 @@ final class ConflictingStore {
           append.keepsStart(),
           append.writer(),
           append.number(),
-          new Answered());
+          new RecordedResult());
     }
 
     @Override

@@ -78,7 +78,7 @@ final class FakeStored implements StoredSession {
   void storeNext() {
     Append append = queue.remove();
     if (append.expected() != sequence) {
-      answerFailed(append);
+      giveFailed(append);
       return;
     }
     if (append.kind() == Append.Kind.DELETION) {
@@ -111,11 +111,11 @@ final class FakeStored implements StoredSession {
   }
 
   /** Gives the oldest append, which is held, its result: the session will never have a tree. */
-  void answerNoTree(Phase now) {
+  void giveNoTree(Phase now) {
     phase = now;
-    Append.Callback answer = queue.remove().callback();
-    answer.noTree();
-    answer.flush();
+    Append.Callback response = queue.remove().callback();
+    response.noTree();
+    response.flush();
   }
 
   void storeAll() {
@@ -126,10 +126,10 @@ final class FakeStored implements StoredSession {
 
   /** Gives the oldest append the result of a failed write. */
   void failNext() {
-    answerFailed(queue.remove());
+    giveFailed(queue.remove());
   }
 
-  private static void answerFailed(Append append) {
+  private static void giveFailed(Append append) {
     append.callback().failed();
     append.callback().flush();
   }

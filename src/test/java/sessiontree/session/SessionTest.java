@@ -30,22 +30,22 @@ class SessionTest {
   private final Session session = new Session("s", stored, SESSIONS);
 
   /** What replies and watchers were told, and which of them, in order; without the flushes. */
-  private final List<String> told = new ArrayList<>();
+  private final List<String> results = new ArrayList<>();
 
   private int flushes;
 
   /** A reply that records what it is told. */
-  private class Told implements Reply {
+  private class RecordedReply implements Reply {
     private final String label;
 
-    Told(String label) {
+    RecordedReply(String label) {
       this.label = label;
     }
 
     @Override
     public void stored(int messages, long entries, boolean complete) {
       String several = messages == 1 ? "" : messages + " messages, ";
-      told.add(label + ": " + (complete ? "complete " : "stored ") + several + entries);
+      results.add(label + ": " + (complete ? "complete " : "stored ") + several + entries);
     }
 
     @Override
@@ -53,7 +53,7 @@ class SessionTest {
       String pointer = problem.pointer() == null ? "" : " " + problem.pointer();
       String fact =
           problem.factName() == null ? "" : " " + problem.factName() + " " + problem.fact();
-      told.add(label + ": " + problem.problem().code() + pointer + fact);
+      results.add(label + ": " + problem.problem().code() + pointer + fact);
     }
 
     @Override
@@ -63,20 +63,22 @@ class SessionTest {
   }
 
   private void submit(String label, Batch batch) {
-    session.submit(null, false, List.of(new Message(0, batch, null)), new Told(label));
+    session.submit(null, false, List.of(new Message(0, batch, null)), new RecordedReply(label));
   }
 
   private void submit(String label, String writer, long number, Batch batch) {
-    session.submit(writer, false, List.of(new Message(number, batch, null)), new Told(label));
+    session.submit(
+        writer, false, List.of(new Message(number, batch, null)), new RecordedReply(label));
   }
 
   private void submitConsecutive(String label, String writer, long number, Batch batch) {
-    session.submit(writer, true, List.of(new Message(number, batch, null)), new Told(label));
+    session.submit(
+        writer, true, List.of(new Message(number, batch, null)), new RecordedReply(label));
   }
 
   private void sync(String writer) {
     session.sync(
-        writer, (entries, messages) -> told.add("synced " + entries + " entries, " + messages));
+        writer, (entries, messages) -> results.add("synced " + entries + " entries, " + messages));
   }
 
   /** Submits and stores batches, and clears what was told. */
@@ -85,20 +87,20 @@ class SessionTest {
       submit("given", batch);
     }
     stored.storeAll();
-    told.clear();
+    results.clear();
   }
 
   @Test
-  void event_behindAQueuedStart_isTaken_andAnsweredWhenItIsDurable() {
+  void event_behindAQueuedStart_isTaken_andHasItsResultWhenItIsDurable() {
     submit("start", START);
     submit("event", EVENT);
     assertThat(stored.queuedBatches()).isEqualTo(2);
-    assertThat(told).isEmpty();
+    assertThat(results).isEmpty();
 
     stored.storeNext();
-    assertThat(told).containsExactly("start: stored 1");
+    assertThat(results).containsExactly("start: stored 1");
     stored.storeNext();
-    assertThat(told).containsExactly("start: stored 1", "event: stored 2");
+    assertThat(results).containsExactly("start: stored 1", "event: stored 2");
   }
 
   @Test
@@ -115,7 +117,7 @@ class SessionTest {
     submit("event", EVENT);
     submit("end", END);
     submit("late", message(event(1, "x"), start(100)));
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "event: session_not_started /0",
             "end: session_not_started /0",
@@ -127,37 +129,38 @@ class SessionTest {
   void wholeSession_mayBeOneMessage() {
     submit("all", message(start(100), event(101, "x"), end(102)));
     stored.storeAll();
-    assertThat(told).containsExactly("all: complete 3");
+    assertThat(results).containsExactly("all: complete 3");
   }
 
   @Test
-  void duplicate_ofAQueuedMessage_isAnsweredWhenThatIsDurable_andNotStored() {
+  void duplicate_ofAQueuedMessage_hasItsResultWhenThatIsDurable_andNotStored() {
     given(START);
     submit("first", "w", 1, EVENT);
     submit("again", "w", 1, EVENT);
     assertThat(stored.queuedBatches()).isEqualTo(1);
-    assertThat(told).isEmpty();
+    assertThat(results).isEmpty();
 
     stored.storeAll();
-    assertThat(told).containsExactly("first: stored 2", "again: stored 2");
+    assertThat(results).containsExactly("first: stored 2", "again: stored 2");
   }
 
   @Test
-  void duplicate_ofAStoredMessage_isAnsweredAtOnce() {
+  void duplicate_ofAStoredMessage_hasItsResultAtOnce() {
     submit("first", "w", 1, START);
     stored.storeAll();
     submit("again", "w", 1, START);
-    assertThat(told).containsExactly("first: stored 1", "again: stored 1");
+    assertThat(results).containsExactly("first: stored 1", "again: stored 1");
     assertThat(stored.queued()).isZero();
   }
 
   @Test
-  void duplicate_ofTheStoredEnd_isAnsweredThatTheSessionIsComplete() {
+  void duplicate_ofTheStoredEnd_saysThatTheSessionIsComplete() {
     submit("all", "w", 1, message(start(100), end(102)));
     submit("queued", "w", 1, message(start(100), end(102)));
     stored.storeAll();
     submit("again", "w", 1, message(start(100), end(102)));
-    assertThat(told).containsExactly("all: complete 2", "queued: complete 2", "again: complete 2");
+    assertThat(results)
+        .containsExactly("all: complete 2", "queued: complete 2", "again: complete 2");
   }
 
   @Test
@@ -170,7 +173,7 @@ class SessionTest {
     stored.storeAll();
     submit("anew", "w", 1, EVENT);
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "first: storage_unavailable", "again: storage_unavailable", "anew: stored 2");
   }
@@ -181,7 +184,7 @@ class SessionTest {
     submit("one", "w", 1, EVENT);
     submit("other", "W", 1, EVENT);
     stored.storeAll();
-    assertThat(told).containsExactly("one: stored 2", "other: stored 3");
+    assertThat(results).containsExactly("one: stored 2", "other: stored 3");
   }
 
   @Test
@@ -190,7 +193,7 @@ class SessionTest {
     submit("one", null, 1, EVENT);
     submit("other", null, 1, EVENT);
     stored.storeAll();
-    assertThat(told).containsExactly("one: stored 2", "other: stored 3");
+    assertThat(results).containsExactly("one: stored 2", "other: stored 3");
     assertThat(session.lastNumber(null)).isZero();
   }
 
@@ -206,9 +209,9 @@ class SessionTest {
     submit("start", START);
     submit("other start", message(start(99)));
     submit("event", EVENT);
-    assertThat(told).isEmpty();
+    assertThat(results).isEmpty();
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "start: stored 1", "other start: session_already_started /0", "event: stored 2");
   }
@@ -218,7 +221,7 @@ class SessionTest {
   void refusal_isNotGiven_whileAnEarlierReplyIsBeingGiven() {
     given(START);
     Reply slow =
-        new Told("event") {
+        new RecordedReply("event") {
           @Override
           public void stored(int messages, long entries, boolean complete) {
             submit("other start", message(start(99)));
@@ -227,14 +230,15 @@ class SessionTest {
         };
     session.submit(null, false, List.of(new Message(0, EVENT, null)), slow);
     stored.storeAll();
-    assertThat(told).containsExactly("event: stored 2", "other start: session_already_started /0");
+    assertThat(results)
+        .containsExactly("event: stored 2", "other start: session_already_started /0");
   }
 
   @Test
-  void refusal_isNotGiven_whileAnEarlierFailureIsBeingTold() {
+  void refusal_isNotGiven_whileAnEarlierFailureIsBeingGiven() {
     given(START);
     Reply slow =
-        new Told("event") {
+        new RecordedReply("event") {
           @Override
           public void refused(ProblemException problem) {
             submit("other start", message(start(99)));
@@ -244,7 +248,7 @@ class SessionTest {
     session.submit(null, false, List.of(new Message(0, EVENT, null)), slow);
     stored.failNext();
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly("event: storage_unavailable", "other start: session_already_started /0");
   }
 
@@ -252,9 +256,10 @@ class SessionTest {
   void unreadableMessage_isRefusedInItsPlace_forItsOwnReason() {
     submit("start", "w", 1, START);
     ProblemException unreadable = new ProblemException(Problem.INVALID_ENTRY, "/2/name", "no");
-    session.submit("w", true, List.of(new Message(2, null, unreadable)), new Told("unreadable"));
+    session.submit(
+        "w", true, List.of(new Message(2, null, unreadable)), new RecordedReply("unreadable"));
     stored.storeAll();
-    assertThat(told).containsExactly("start: stored 1", "unreadable: invalid_entry /2/name");
+    assertThat(results).containsExactly("start: stored 1", "unreadable: invalid_entry /2/name");
     assertThat(session.lastNumber("w")).isEqualTo(1);
   }
 
@@ -262,22 +267,22 @@ class SessionTest {
   void startOfTheSameTimestamp_isARetry_andNotCounted() {
     given(START);
     submit("retry", message(start("1.00e2")));
-    assertThat(told).containsExactly("retry: stored 1");
+    assertThat(results).containsExactly("retry: stored 1");
     assertThat(stored.queued()).isZero();
 
     submit("with more", message(start("100.0"), event(101, "x"), start(100), event(102, "y")));
     stored.storeAll();
-    assertThat(told).containsExactly("retry: stored 1", "with more: stored 3");
+    assertThat(results).containsExactly("retry: stored 1", "with more: stored 3");
     assertThat(stored.state().entries()).isEqualTo(3);
   }
 
   @Test
-  void startOfTheSameTimestampAsAQueuedOne_isARetry_answeredWhenThatIsDurable() {
+  void startOfTheSameTimestampAsAQueuedOne_isARetry_hasItsResultWhenThatIsDurable() {
     submit("start", START);
     submit("retry", START);
-    assertThat(told).isEmpty();
+    assertThat(results).isEmpty();
     stored.storeAll();
-    assertThat(told).containsExactly("start: stored 1", "retry: stored 1");
+    assertThat(results).containsExactly("start: stored 1", "retry: stored 1");
   }
 
   @Test
@@ -285,7 +290,7 @@ class SessionTest {
     given(START);
     submit("retry", "w", 1, START);
     stored.storeAll();
-    assertThat(told).containsExactly("retry: stored 1");
+    assertThat(results).containsExactly("retry: stored 1");
     assertThat(stored.lastNumber("w")).isEqualTo(1);
   }
 
@@ -300,9 +305,9 @@ class SessionTest {
     assertThat(stored.askedFor()).isEmpty();
     Message retried = new Message(1, EVENT, null);
     Message next = new Message(2, EVENT, null);
-    loaded.submit("w", false, List.of(retried, next), new Told("again"));
+    loaded.submit("w", false, List.of(retried, next), new RecordedReply("again"));
     stored.storeAll();
-    assertThat(told).containsExactly("first: stored 2", "again: stored 2", "again: stored 3");
+    assertThat(results).containsExactly("first: stored 2", "again: stored 2", "again: stored 3");
     assertThat(stored.askedFor()).containsOnly("w");
   }
 
@@ -312,7 +317,7 @@ class SessionTest {
     submit("first", message(start(99)));
     submit("third", message(event(101, "x"), event(101, "x"), start(101)));
     submit("behind a retry", message(start(100), start(101)));
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "first: session_already_started /0",
             "third: session_already_started /2",
@@ -323,22 +328,22 @@ class SessionTest {
   @Test
   void twoStartsOfDifferentTimestamps_areRefusedInANewSession() {
     submit("two in one", message(start(100), event(101, "x"), start("100.000000001")));
-    assertThat(told).containsExactly("two in one: session_already_started /2");
+    assertThat(results).containsExactly("two in one: session_already_started /2");
     submit("start", START);
     stored.storeAll();
-    assertThat(told).last().isEqualTo("start: stored 1");
+    assertThat(results).last().isEqualTo("start: stored 1");
   }
 
   @Test
-  void message_behindTheEnd_isRefused_afterTheEndIsAnswered() {
+  void message_behindTheEnd_isRefused_afterTheEndHasItsResult() {
     given(START);
     submit("end", END);
     submit("event", EVENT);
     submit("end again", END);
-    assertThat(told).isEmpty();
+    assertThat(results).isEmpty();
     stored.storeAll();
     submit("later", EVENT);
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "end: complete 2",
             "event: session_complete",
@@ -350,47 +355,47 @@ class SessionTest {
   void message_toASessionThatWasCompleteBefore_isRefused() {
     given(START, END);
     Session later = new Session("s", stored, SESSIONS);
-    later.submit(null, false, List.of(new Message(0, EVENT, null)), new Told("event"));
-    assertThat(told).containsExactly("event: session_complete");
+    later.submit(null, false, List.of(new Message(0, EVENT, null)), new RecordedReply("event"));
+    assertThat(results).containsExactly("event: session_complete");
   }
 
   @Test
-  void watchers_areToldOnce_afterTheReplyToTheEnd() {
+  void watchers_areNotifiedOnce_afterTheReplyToTheEnd() {
     given(START);
-    Session.Watcher gone = Watching.completion(entries -> told.add("gone: " + entries));
-    session.watch(Watching.completion(entries -> told.add("one: " + entries)));
+    Session.Watcher gone = Watching.completion(entries -> results.add("gone: " + entries));
+    session.watch(Watching.completion(entries -> results.add("one: " + entries)));
     session.watch(gone);
-    session.watch(Watching.completion(entries -> told.add("other: " + entries)));
+    session.watch(Watching.completion(entries -> results.add("other: " + entries)));
     session.unwatch(gone);
     submit("end", END);
     submit("behind", EVENT);
-    assertThat(told).isEmpty();
+    assertThat(results).isEmpty();
 
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly("end: complete 2", "one: 2", "other: 2", "behind: session_complete");
   }
 
   @Test
-  void watcher_ofACompleteSession_isToldAtOnce() {
+  void watcher_ofACompleteSession_isNotifiedAtOnce() {
     given(START, END);
-    session.watch(Watching.completion(entries -> told.add("late: " + entries)));
+    session.watch(Watching.completion(entries -> results.add("late: " + entries)));
     new Session("s", stored, SESSIONS)
-        .watch(Watching.completion(entries -> told.add("later: " + entries)));
-    assertThat(told).containsExactly("late: 2", "later: 2");
+        .watch(Watching.completion(entries -> results.add("later: " + entries)));
+    assertThat(results).containsExactly("late: 2", "later: 2");
   }
 
   @Test
-  void watcher_isNotTold_whenTheEndCouldNotBeStored_butWhenItIs() {
+  void watcher_isNotNotified_whenTheEndCouldNotBeStored_butWhenItIs() {
     given(START);
-    session.watch(Watching.completion(entries -> told.add("watcher: " + entries)));
+    session.watch(Watching.completion(entries -> results.add("watcher: " + entries)));
     submit("end", END);
     submit("behind", EVENT);
     stored.failNext();
     submit("event", EVENT);
     submit("end again", END);
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "end: storage_unavailable",
             "behind: storage_unavailable",
@@ -410,7 +415,7 @@ class SessionTest {
     stored.storeNext(); // the old era's, which is refused
     submit("next", "w", 2, EVENT); // follows the new era's: the old era's caused no fallback
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "failing: storage_unavailable",
             "old era: storage_unavailable",
@@ -427,7 +432,7 @@ class SessionTest {
     submit("no start", EVENT);
     submit("other start", message(start(99)));
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "start: storage_unavailable",
             "event: storage_unavailable",
@@ -446,11 +451,11 @@ class SessionTest {
     }
     submit("event", EVENT);
     stored.storeAll();
-    assertThat(told).hasSize(7).last().isEqualTo("event: stored 2");
+    assertThat(results).hasSize(7).last().isEqualTo("event: stored 2");
   }
 
   @Test
-  void sync_tellsWhatIsStored_whenWhatWasQueuedIsDurable() {
+  void sync_returnsWhatIsStored_whenWhatWasQueuedIsDurable() {
     sync("w");
     submit("start", "w", 1, START);
     submit("event", "w", 2, EVENT);
@@ -458,10 +463,10 @@ class SessionTest {
     sync("other");
     sync(null);
     submit("later", "w", 3, EVENT);
-    assertThat(told).containsExactly("synced 0 entries, 0");
+    assertThat(results).containsExactly("synced 0 entries, 0");
 
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "synced 0 entries, 0",
             "start: stored 1",
@@ -473,66 +478,66 @@ class SessionTest {
   }
 
   @Test
-  void sync_triesAgain_afterAFailure_andTellsWhatIsStoredThen() {
+  void sync_triesAgain_afterAFailure_andReturnsWhatIsStoredThen() {
     given(START);
     submit("failing", "w", 1, EVENT);
     sync("w");
     stored.failNext();
     submit("new era", "w", 1, message(event(1, "a"), event(2, "b")));
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "failing: storage_unavailable", "new era: stored 3", "synced 3 entries, 1");
   }
 
   @Test
-  void sync_behindAnEndThatFails_tellsWhatIsStored() {
+  void sync_behindAnEndThatFails_returnsWhatIsStored() {
     given(START);
     submit("end", END);
     sync(null);
     stored.failNext();
     stored.storeAll();
-    assertThat(told).containsExactly("end: storage_unavailable", "synced 1 entries, 0");
+    assertThat(results).containsExactly("end: storage_unavailable", "synced 1 entries, 0");
   }
 
   @Test
-  void sync_afterAFailureOfAllThatWasQueued_tellsWhatIsLeft() {
+  void sync_afterAFailureOfAllThatWasQueued_returnsWhatIsLeft() {
     given(START);
     submit("failing", "w", 1, EVENT);
     sync("w");
     stored.failNext();
     stored.failNext();
     stored.storeAll();
-    assertThat(told).containsExactly("failing: storage_unavailable", "synced 1 entries, 0");
+    assertThat(results).containsExactly("failing: storage_unavailable", "synced 1 entries, 0");
   }
 
   @Test
-  void sync_ofASessionThatHasEnded_tellsNothing_asItsWatchersAreTold() {
+  void sync_ofASessionThatHasEnded_hasNoResult_asItsWatchersAreNotified() {
     given(START);
-    session.watch(Watching.completion(entries -> told.add("watcher: " + entries)));
+    session.watch(Watching.completion(entries -> results.add("watcher: " + entries)));
     submit("end", END);
     sync(null);
     stored.storeAll();
     sync(null);
-    assertThat(told).containsExactly("end: complete 2", "watcher: 2");
+    assertThat(results).containsExactly("end: complete 2", "watcher: 2");
   }
 
   @Test
-  void damagedSession_isRefused_toldToItsWatchers_andCanBeDeleted() {
+  void damagedSession_isRefused_notifiesItsWatchers_andCanBeDeleted() {
     given(START);
-    session.watch(Watching.damage(() -> told.add("watcher: damaged")));
+    session.watch(Watching.damage(() -> results.add("watcher: damaged")));
     submit("end", "w", 1, END);
     submit("behind", EVENT);
     stored.holdNext();
-    stored.answerNoTree(Phase.DAMAGED);
+    stored.giveNoTree(Phase.DAMAGED);
     stored.storeAll();
     for (Session one : List.of(session, new Session("s", stored, SESSIONS))) {
-      one.watch(Watching.damage(() -> told.add("late: damaged")));
-      one.submit("w", true, List.of(new Message(1, END, null)), new Told("again"));
-      one.submit(null, false, List.of(new Message(0, EVENT, null)), new Told("event"));
-      one.sync(null, (entries, messages) -> told.add("synced"));
+      one.watch(Watching.damage(() -> results.add("late: damaged")));
+      one.submit("w", true, List.of(new Message(1, END, null)), new RecordedReply("again"));
+      one.submit(null, false, List.of(new Message(0, EVENT, null)), new RecordedReply("event"));
+      one.sync(null, (entries, messages) -> results.add("synced"));
     }
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "end: storage_unavailable",
             "watcher: damaged",
@@ -543,10 +548,10 @@ class SessionTest {
             "late: damaged",
             "again: storage_unavailable",
             "event: storage_unavailable");
-    told.clear();
-    session.delete(null, new Told("deletion"));
+    results.clear();
+    session.delete(null, new RecordedReply("deletion"));
     stored.storeAll();
-    assertThat(told).containsExactly("deletion: stored 2");
+    assertThat(results).containsExactly("deletion: stored 2");
   }
 
   @Test
@@ -554,13 +559,13 @@ class SessionTest {
     given(START);
     submit("end", END);
     stored.holdNext();
-    session.watch(Watching.of(entries -> told.add("completed"), () -> told.add("deleted")));
+    session.watch(Watching.of(entries -> results.add("completed"), () -> results.add("deleted")));
     sync(null);
-    session.delete(null, new Told("deletion"));
+    session.delete(null, new RecordedReply("deletion"));
     assertThat(stored.queued()).as("the end and the deletion").isEqualTo(2);
-    stored.answerNoTree(Phase.ENDED);
+    stored.giveNoTree(Phase.ENDED);
     stored.storeAll();
-    assertThat(told).containsExactly("end: session_deleted", "deletion: stored 2", "deleted");
+    assertThat(results).containsExactly("end: session_deleted", "deletion: stored 2", "deleted");
   }
 
   @Test
@@ -568,7 +573,7 @@ class SessionTest {
     given(START);
     session.delete(
         null,
-        new Told("deletion") {
+        new RecordedReply("deletion") {
           @Override
           public void stored(int messages, long entries, boolean complete) {
             sync(null);
@@ -577,7 +582,7 @@ class SessionTest {
         });
     stored.storeNext();
     assertThat(stored.queued()).isZero();
-    assertThat(told).containsExactly("deletion: stored 1");
+    assertThat(results).containsExactly("deletion: stored 1");
   }
 
   @Test
@@ -587,14 +592,14 @@ class SessionTest {
       submit("writer", "w" + i, 1, EVENT);
     }
     stored.storeAll();
-    assertThat(told).hasSize(10_000).allMatch(line -> line.startsWith("writer: stored"));
+    assertThat(results).hasSize(10_000).allMatch(line -> line.startsWith("writer: stored"));
 
-    told.clear();
+    results.clear();
     submit("10,001st", "one more", 1, EVENT);
     submit("there already", "w7", 2, EVENT);
     submit("nameless", EVENT);
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "10,001st: too_many_writers", "there already: stored 10002", "nameless: stored 10003");
     assertThat(session.lastNumber("one more")).isZero();
@@ -608,7 +613,7 @@ class SessionTest {
     submitConsecutive("second", "w", 2, EVENT);
     submitConsecutive("other's second", "v", 2, EVENT);
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "second: message_out_of_order expected 1",
             "first: stored 1",
@@ -622,7 +627,7 @@ class SessionTest {
     submit("second", "w", 2, START);
     submit("fifth", "w", 5, EVENT);
     stored.storeAll();
-    assertThat(told).containsExactly("second: stored 1", "fifth: stored 2");
+    assertThat(results).containsExactly("second: stored 1", "fifth: stored 2");
     assertThat(session.lastNumber("w")).isEqualTo(5);
   }
 
@@ -634,7 +639,7 @@ class SessionTest {
     submitConsecutive("refused while queued", "w", 2, message(start(99)));
     submitConsecutive("again", "w", 2, EVENT);
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "too early: session_not_started /0",
             "again: stored 1",
@@ -649,33 +654,33 @@ class SessionTest {
           batches[i] == null ? new ProblemException(Problem.INVALID_JSON, "unreadable") : null;
       messages.add(new Message(first + i, batches[i], unreadable));
     }
-    session.submit(writer, false, messages, new Told("m"));
+    session.submit(writer, false, messages, new RecordedReply("m"));
   }
 
   @Test
-  void messagesThatCameTogether_areOneAppend_andAnsweredAtOnce() {
+  void messagesThatCameTogether_areOneAppend_andHaveTheirResultsAtOnce() {
     submitTogether(null, 1, START, EVENT, EVENT);
     assertThat(stored.queuedBatches()).isEqualTo(1);
     stored.storeAll();
-    assertThat(told).containsExactly("m: stored 3 messages, 3");
+    assertThat(results).containsExactly("m: stored 3 messages, 3");
     assertThat(flushes).isEqualTo(1);
   }
 
   @Test
-  void refusalAmongMessagesThatCameTogether_isToldInItsPlace_andTheOthersAreStored() {
+  void refusalAmongMessagesThatCameTogether_isGivenInItsPlace_andTheOthersAreStored() {
     submitTogether("w", 1, START, EVENT, null, EVENT, EVENT);
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly("m: stored 2 messages, 2", "m: invalid_json", "m: stored 2 messages, 4");
     assertThat(session.lastNumber("w")).isEqualTo(5);
   }
 
   @Test
-  void refusalBeforeMessagesThatCameTogether_isToldFirst() {
+  void refusalBeforeMessagesThatCameTogether_isSentFirst() {
     submitTogether(null, 1, EVENT, START, EVENT);
-    assertThat(told).containsExactly("m: session_not_started /0");
+    assertThat(results).containsExactly("m: session_not_started /0");
     stored.storeAll();
-    assertThat(told).containsExactly("m: session_not_started /0", "m: stored 2 messages, 2");
+    assertThat(results).containsExactly("m: session_not_started /0", "m: stored 2 messages, 2");
   }
 
   @Test
@@ -683,7 +688,7 @@ class SessionTest {
     submitTogether("w", 1, START, EVENT);
     submitTogether("w", 1, START, EVENT, EVENT);
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly("m: stored 2 messages, 2", "m: stored 2", "m: stored 2", "m: stored 3");
   }
 
@@ -691,14 +696,14 @@ class SessionTest {
   void messagesBehindTheEnd_ofThoseThatCameTogether_areRefused() {
     submitTogether(null, 1, START, EVENT, END, EVENT);
     stored.storeAll();
-    assertThat(told).containsExactly("m: complete 3 messages, 3", "m: session_complete");
+    assertThat(results).containsExactly("m: complete 3 messages, 3", "m: session_complete");
   }
 
   @Test
   void startThatIsRepeated_amongMessagesThatCameTogether_isNotCounted() {
     submitTogether("w", 1, START, START, EVENT);
     stored.storeAll();
-    assertThat(told).containsExactly("m: stored 3 messages, 2");
+    assertThat(results).containsExactly("m: stored 3 messages, 2");
   }
 
   @Test
@@ -706,22 +711,22 @@ class SessionTest {
     given(START);
     submitTogether("w", 1, EVENT, EVENT);
     stored.failNext();
-    assertThat(told).containsExactly("m: storage_unavailable", "m: storage_unavailable");
+    assertThat(results).containsExactly("m: storage_unavailable", "m: storage_unavailable");
     assertThat(session.lastNumber("w")).isZero();
   }
 
   @Test
   void deletion_ofAnotherTag_isRefused_andWhileThereIsNone() {
     given(START);
-    session.delete("COMPLETE-2", new Told("open"));
+    session.delete("COMPLETE-2", new RecordedReply("open"));
     submit("end", END);
-    session.delete("COMPLETE-2", new Told("ended"));
+    session.delete("COMPLETE-2", new RecordedReply("ended"));
     stored.storeAll();
-    session.delete("COMPLETE-1", new Told("other"));
-    session.delete("COMPLETE-2", new Told("same"));
-    session.delete("COMPLETE-2", new Told("again"));
+    session.delete("COMPLETE-1", new RecordedReply("other"));
+    session.delete("COMPLETE-2", new RecordedReply("same"));
+    session.delete("COMPLETE-2", new RecordedReply("again"));
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "open: precondition_failed",
             "ended: precondition_failed",
@@ -737,12 +742,12 @@ class SessionTest {
     given(START);
     String seen = stored.version();
     submit("event", EVENT);
-    session.abandon(seen, new Told("abandonment"));
+    session.abandon(seen, new RecordedReply("abandonment"));
     stored.storeAll();
-    session.abandon(seen, new Told("late"));
-    session.abandon(stored.version(), new Told("now"));
+    session.abandon(seen, new RecordedReply("late"));
+    session.abandon(stored.version(), new RecordedReply("now"));
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "abandonment: session_in_progress",
             "event: stored 2",
@@ -754,15 +759,18 @@ class SessionTest {
   void session_goesOnWithWhatIsStored() {
     submit("start", "w", 3, START);
     stored.storeAll();
-    told.clear();
+    results.clear();
     Session later = new Session("s", stored, SESSIONS);
     assertThat(later.lastNumber("w")).isEqualTo(3);
-    later.submit("w", false, List.of(new Message(3, EVENT, null)), new Told("duplicate"));
+    later.submit("w", false, List.of(new Message(3, EVENT, null)), new RecordedReply("duplicate"));
     later.submit(
-        null, false, List.of(new Message(0, message(start(99)), null)), new Told("other start"));
-    later.submit("w", false, List.of(new Message(4, EVENT, null)), new Told("event"));
+        null,
+        false,
+        List.of(new Message(0, message(start(99)), null)),
+        new RecordedReply("other start"));
+    later.submit("w", false, List.of(new Message(4, EVENT, null)), new RecordedReply("event"));
     stored.storeAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "duplicate: stored 1", "other start: session_already_started /0", "event: stored 2");
   }

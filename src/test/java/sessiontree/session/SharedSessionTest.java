@@ -24,7 +24,7 @@ class SharedSessionTest {
   private static final Batch START = message(start(100));
   private static final Batch END = message(end(900));
 
-  private final List<String> told = new ArrayList<>();
+  private final List<String> results = new ArrayList<>();
   private ConflictingStore store = new ConflictingStore(new Random(1), false);
   private Sessions here = sessions();
   private Sessions there = sessions();
@@ -38,21 +38,21 @@ class SharedSessionTest {
     store.truth().close();
   }
 
-  private final class Told implements Reply {
+  private final class RecordedReply implements Reply {
     private final String label;
 
-    Told(String label) {
+    RecordedReply(String label) {
       this.label = label;
     }
 
     @Override
     public void stored(int messages, long entries, boolean complete) {
-      told.add(label + ": " + (complete ? "complete " : "stored ") + messages + ", " + entries);
+      results.add(label + ": " + (complete ? "complete " : "stored ") + messages + ", " + entries);
     }
 
     @Override
     public void refused(ProblemException problem) {
-      told.add(label + ": " + problem.problem().code());
+      results.add(label + ": " + problem.problem().code());
     }
 
     @Override
@@ -64,7 +64,7 @@ class SharedSessionTest {
     for (Batch batch : batches) {
       messages.add(new Message(number + messages.size(), batch, null));
     }
-    session.submit(writer, true, messages, new Told(label));
+    session.submit(writer, true, messages, new RecordedReply(label));
   }
 
   private void runAll() {
@@ -76,7 +76,7 @@ class SharedSessionTest {
     Session one = here.acquire("s");
     submit(there.acquire("s"), "there", "w", 1, START, message(event(101, "a")));
     runAll();
-    told.clear();
+    results.clear();
     submit(one, "known", "w", 1, START, message(event(101, "a")));
     submit(one, "next", "w", 3, message(event(102, "b")));
     submit(one, "start again", null, 0, START);
@@ -85,7 +85,7 @@ class SharedSessionTest {
     submit(one, "end", "v", 1, END);
     submit(one, "late", null, 0, message(event(103, "d")));
     runAll();
-    assertThat(told)
+    assertThat(results)
         .containsExactly(
             "known: stored 1, 2",
             "known: stored 1, 2",
@@ -99,51 +99,54 @@ class SharedSessionTest {
   }
 
   @Test
-  void sync_tellsWhatAnotherNodeHasStored() throws Exception {
+  void sync_returnsWhatAnotherNodeHasStored() throws Exception {
     Session one = here.acquire("s");
     submit(there.acquire("s"), "there", "w", 1, START);
     runAll();
-    told.clear();
-    one.sync("w", (entries, messages) -> told.add("synced " + entries + ", " + messages));
-    assertThat(told).isEmpty();
+    results.clear();
+    one.sync("w", (entries, messages) -> results.add("synced " + entries + ", " + messages));
+    assertThat(results).isEmpty();
     runAll();
-    assertThat(told).containsExactly("synced 1, 1");
+    assertThat(results).containsExactly("synced 1, 1");
   }
 
   @Test
-  void endAndDeletion_byAnotherNode_areToldWhenTheSessionIsSaidToHaveChanged() throws Exception {
+  void endAndDeletion_byAnotherNode_areNotifiedWhenTheSessionIsSaidToHaveChanged()
+      throws Exception {
     Session one = here.acquire("s");
     Session other = there.acquire("s");
     submit(other, "start", null, 0, START);
     runAll();
-    one.watch(Watching.of(entries -> told.add("completed " + entries), () -> told.add("deleted")));
+    one.watch(
+        Watching.of(entries -> results.add("completed " + entries), () -> results.add("deleted")));
     submit(other, "end", null, 0, END);
     runAll();
-    told.clear();
+    results.clear();
     here.changed("s");
     here.changed("unused");
     runAll();
-    assertThat(told).containsExactly("completed 2");
-    told.clear();
+    assertThat(results).containsExactly("completed 2");
+    results.clear();
 
     one = here.acquire("s2");
     other = there.acquire("s2");
     submit(other, "start", null, 0, START);
-    one.watch(Watching.of(entries -> told.add("completed " + entries), () -> told.add("deleted")));
+    one.watch(
+        Watching.of(entries -> results.add("completed " + entries), () -> results.add("deleted")));
     runAll();
     here.changed("s2");
     runAll();
-    other.delete(null, new Told("deletion"));
+    other.delete(null, new RecordedReply("deletion"));
     runAll();
-    told.clear();
+    results.clear();
     here.changed("s2");
     runAll();
-    assertThat(told).containsExactly("deleted");
+    assertThat(results).containsExactly("deleted");
     submit(one, "behind", null, 0, START);
-    assertThat(told).containsExactly("deleted", "behind: session_deleted");
+    assertThat(results).containsExactly("deleted", "behind: session_deleted");
     submit(here.acquire("s2"), "anew", null, 0, START);
     runAll();
-    assertThat(told).last().isEqualTo("anew: stored 1, 1");
+    assertThat(results).last().isEqualTo("anew: stored 1, 1");
   }
 
   @Test
@@ -151,9 +154,9 @@ class SharedSessionTest {
     Session one = here.acquire("s");
     submit(there.acquire("s"), "start", null, 0, START);
     runAll();
-    one.delete(null, new Told("deletion"));
+    one.delete(null, new RecordedReply("deletion"));
     runAll();
-    assertThat(told).last().asString().startsWith("deletion: stored");
+    assertThat(results).last().asString().startsWith("deletion: stored");
     assertThat(store.truth().state("s").entries()).isZero();
   }
 
@@ -266,9 +269,10 @@ class SharedSessionTest {
 
   private void submitUntilStored(Batch batch) throws Exception {
     do {
-      told.clear();
+      results.clear();
       submit(here.acquire("s"), "it", "bounds", batch == START ? 1 : 2, batch);
       runAll();
-    } while (!told.get(0).startsWith("it: stored") && !told.get(0).startsWith("it: complete"));
+    } while (!results.get(0).startsWith("it: stored")
+        && !results.get(0).startsWith("it: complete"));
   }
 }

@@ -18,46 +18,47 @@ public final class Appender {
     return session;
   }
 
-  public Answered append(Batch batch) {
+  public RecordedResult append(Batch batch) {
     return append(batch, null, 0);
   }
 
-  public Answered append(Batch batch, String writer, long number) {
-    Answered answered = new Answered();
-    append(batch, writer, number, answered);
-    return answered;
+  public RecordedResult append(Batch batch, String writer, long number) {
+    RecordedResult result = new RecordedResult();
+    append(batch, writer, number, result);
+    return result;
   }
 
-  public void append(Batch batch, String writer, long number, Append.Callback answer) {
+  public void append(Batch batch, String writer, long number, Append.Callback result) {
     session.append(
         batch == null
-            ? Append.nothing(sequence, answer)
-            : Append.entries(sequence, batch, sequence == 0, writer, number, answer));
+            ? Append.nothing(sequence, result)
+            : Append.entries(sequence, batch, sequence == 0, writer, number, result));
     if (batch != null) {
       sequence++;
     }
   }
 
-  public Answered delete() {
-    Answered answered = new Answered();
-    session.append(Append.deletion(sequence++, answered));
-    return answered;
+  public RecordedResult delete() {
+    RecordedResult result = new RecordedResult();
+    session.append(Append.deletion(sequence++, result));
+    return result;
   }
 
   /** Ends the session on its client's behalf. */
-  public Answered abandon() throws IOException {
-    Answered answered = new Answered();
-    session.append(Append.abandonment(sequence++, session.latest(), answered));
-    return answered;
+  public RecordedResult abandon() throws IOException {
+    RecordedResult result = new RecordedResult();
+    session.append(Append.abandonment(sequence++, session.latest(), result));
+    return result;
   }
 
   /** Appends as a sender that is mistaken about the sequence. */
-  public Answered appendExpecting(long expected, Batch batch) {
-    Answered answered = new Answered(session::resume); // the sender goes on with what is stored
+  public RecordedResult appendExpecting(long expected, Batch batch) {
+    RecordedResult result =
+        new RecordedResult(session::resume); // the sender goes on with what is stored
     session.append(
         batch == null
-            ? Append.nothing(expected, answered)
-            : Append.entries(expected, batch, false, null, 0, answered));
-    return answered;
+            ? Append.nothing(expected, result)
+            : Append.entries(expected, batch, false, null, 0, result));
+    return result;
   }
 }

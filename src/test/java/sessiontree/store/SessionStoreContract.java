@@ -77,7 +77,7 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
   }
 
   @Test
-  void append_isInTheState_whenItIsAnswered() throws Exception {
+  void append_isInTheState_whenItHasItsResult() throws Exception {
     Appender session = appender("a");
     session.append(message(start(100), event(101, "x"), event(102, "y"))).assertStored();
     assertState("a", Phase.OPEN, 1, 3, Map.of());
@@ -89,15 +89,15 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
   }
 
   @Test
-  void append_isAnsweredOnce() throws Exception {
+  void append_getsOneResult() throws Exception {
     Appender session = appender("a");
-    List<Answered> answers = new ArrayList<>();
-    answers.add(session.append(message(start(100))));
-    answers.add(session.append(null));
-    answers.add(session.appendExpecting(7, message(event(101, "x"))));
-    answers.add(session.append(message(end(102))));
+    List<RecordedResult> results = new ArrayList<>();
+    results.add(session.append(message(start(100))));
+    results.add(session.append(null));
+    results.add(session.appendExpecting(7, message(event(101, "x"))));
+    results.add(session.append(message(end(102))));
     store.close();
-    assertThat(answers).extracting(Answered::times).containsOnly(1);
+    assertThat(results).extracting(RecordedResult::times).containsOnly(1);
   }
 
   @Test
@@ -106,7 +106,8 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
     session.append(message(start(100))).assertStored();
     SessionState before = store.state("a");
     for (long expected : new long[] {0, 2, -1, Long.MAX_VALUE}) {
-      Answered refused = session.appendExpecting(expected, message(event(101, "no"), end(102)));
+      RecordedResult refused =
+          session.appendExpecting(expected, message(event(101, "no"), end(102)));
       refused.assertRefused();
       assertThat(refused.isOutdated()).isEqualTo(session.session().shared());
     }
@@ -117,10 +118,10 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
   }
 
   @Test
-  void append_ofNothing_isAnsweredAfterThoseBeforeIt() throws Exception {
+  void append_ofNothing_hasItsResultAfterThoseBeforeIt() throws Exception {
     Appender session = appender("a");
-    Answered first = session.append(message(start(100)));
-    Answered second = session.append(message(event(101, "x")));
+    RecordedResult first = session.append(message(start(100)));
+    RecordedResult second = session.append(message(event(101, "x")));
     CompletableFuture<Integer> before = new CompletableFuture<>();
     session.append(null, null, 0, onStored(() -> before.complete(first.times() + second.times())));
     assertThat(before.get(30, TimeUnit.SECONDS)).isEqualTo(2);
@@ -134,19 +135,19 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
   }
 
   @Test
-  void append_ofNothing_toACompleteSession_isAnswered() throws Exception {
+  void append_ofNothing_toACompleteSession_hasItsResult() throws Exception {
     complete("a", message(start(100), end(101)));
     appender("a").append(null).assertStored();
   }
 
   @Test
-  void append_behindTheEnd_isAnsweredAfterIt() throws Exception {
+  void append_behindTheEnd_hasItsResultAfterIt() throws Exception {
     Appender session = appender("a");
     List<String> large = new ArrayList<>(List.of(start(0)));
     IntStream.range(0, 20_000).forEach(i -> large.add(event(20_000 - i, "x")));
     session.append(message(large)).assertStored();
 
-    Answered ending = session.append(message(end(1)));
+    RecordedResult ending = session.append(message(end(1)));
     CompletableFuture<Integer> before = new CompletableFuture<>();
     session.append(null, null, 0, onStored(() -> before.complete(ending.times())));
     assertThat(before.get(30, TimeUnit.SECONDS)).isEqualTo(1);
@@ -199,7 +200,7 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
   }
 
   @Test
-  void appendThatEndsTheSession_isAnsweredWhenTheTreeCanBeRead() throws Exception {
+  void appendThatEndsTheSession_hasItsResultWhenTheTreeCanBeRead() throws Exception {
     Appender session = appender("a");
     session.append(message(start(100)));
     CompletableFuture<String> tree = new CompletableFuture<>();
@@ -302,10 +303,10 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
           "{\"type\":\"SESSION\",\"start\":0,\"open\":true,\"children\":["
               + byTime.values().stream().flatMap(List::stream).collect(Collectors.joining(","))
               + "]}");
-      int told = random.nextInt(asStored.size() + 1);
-      List<String> since = since(session, told);
+      int results = random.nextInt(asStored.size() + 1);
+      List<String> since = since(session, results);
       if (since != null) { // the order is known
-        assertThat(since).as("seed %d", seed).isEqualTo(asStored.subList(told, asStored.size()));
+        assertThat(since).as("seed %d", seed).isEqualTo(asStored.subList(results, asStored.size()));
       }
     }
     session.append(message(end(100))).assertStored();
@@ -383,7 +384,7 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
   }
 
   @Test
-  void answers_comeOneAtATime_andInOrder() throws Exception {
+  void results_comeOneAtATime_andInOrder() throws Exception {
     int appends = 300;
     AtomicInteger inside = new AtomicInteger();
     AtomicBoolean overlapped = new AtomicBoolean();
@@ -452,19 +453,19 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
   }
 
   @Test
-  void close_answersEverything() throws Exception {
-    List<Answered> answers = new ArrayList<>();
+  void close_givesAllResults() throws Exception {
+    List<RecordedResult> results = new ArrayList<>();
     for (int s = 0; s < 50; s++) {
       Appender session = appender("s" + s);
-      answers.add(session.append(message(start(0))));
-      answers.add(session.append(message(event(1, "x"))));
-      answers.add(session.append(null));
-      answers.add(session.append(message(end(2))));
+      results.add(session.append(message(start(0))));
+      results.add(session.append(message(event(1, "x"))));
+      results.add(session.append(null));
+      results.add(session.append(message(end(2))));
     }
     store.close();
-    assertThat(answers).extracting(Answered::times).containsOnly(1);
-    for (Answered answered : answers) {
-      answered.assertStored();
+    assertThat(results).extracting(RecordedResult::times).containsOnly(1);
+    for (RecordedResult result : results) {
+      result.assertStored();
     }
   }
 
@@ -484,8 +485,8 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
         session.append(message(end(102))).assertStored();
         session = appender(id);
       }
-      Answered deleted = session.delete();
-      Answered behind = session.append(null);
+      RecordedResult deleted = session.delete();
+      RecordedResult behind = session.append(null);
       deleted.assertStored();
       behind.assertStored();
       assertThat(store.state(id)).as(id).isEqualTo(SessionState.NEW);
@@ -506,8 +507,8 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
       String id = "s" + i % 2;
       Appender session = appender(id);
       session.append(message(start(100), event(101, "x".repeat(1 + i * 10)), end(102)));
-      Answered deleted = session.delete();
-      Answered behind = session.append(null);
+      RecordedResult deleted = session.delete();
+      RecordedResult behind = session.append(null);
       deleted.assertStored();
       behind.assertStored();
       assertThat(store.state(id)).as(id).isEqualTo(SessionState.NEW);
@@ -522,7 +523,7 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
     Appender session = appender("a");
     session.append(message(start(100))).assertStored();
     SessionState before = store.state("a");
-    Answered refused = new Answered();
+    RecordedResult refused = new RecordedResult();
     session.session().append(Append.deletion(7, refused));
     refused.assertRefused();
     assertThat(store.state("a")).isEqualTo(before);
@@ -560,7 +561,7 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
   }
 
   @Test
-  void completeSessions_areTold_withTheirTags_untilTheyAreDeleted() throws Exception {
+  void completeSessions_areVisited_withTheirTags_untilTheyAreDeleted() throws Exception {
     appender("open").append(message(start(1))).assertStored();
     complete("a", message(start(1), end(2)));
     assertThat(store.completeFor(Duration.ofHours(1), 10)).isEmpty();
@@ -581,24 +582,24 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
   /** Acts on a session as clients do, through a {@link Session}; returns the refusal, or null. */
   private Problem refusal(String id, BiConsumer<Session, Reply> action) throws Exception {
     Sessions sessions = new Sessions(store, Integer.MAX_VALUE, new Metrics());
-    CompletableFuture<Problem> told = new CompletableFuture<>();
+    CompletableFuture<Problem> results = new CompletableFuture<>();
     action.accept(
         sessions.acquire(id),
         new Reply() {
           @Override
           public void stored(int messages, long entries, boolean complete) {
-            told.complete(null);
+            results.complete(null);
           }
 
           @Override
           public void refused(ProblemException problem) {
-            told.complete(problem.problem());
+            results.complete(problem.problem());
           }
 
           @Override
           public void flush() {}
         });
-    return told.get(30, TimeUnit.SECONDS);
+    return results.get(30, TimeUnit.SECONDS);
   }
 
   @Test
@@ -675,7 +676,7 @@ public abstract class SessionStoreContract<S extends SessionStore & Listable & E
   }
 
   @Test
-  void page_tellsOfEachSession() throws Exception {
+  void page_listsEachSession() throws Exception {
     Instant before = Instant.now();
     appender("a").append(message(start("1.50"), event(5, "x"))).assertStored();
     complete("b", message(start("1e0"), end("2.0")));

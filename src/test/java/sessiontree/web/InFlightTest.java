@@ -9,8 +9,8 @@ import sessiontree.store.RunningClock;
 
 /** Which streams may read, and which is next, when in-flight bytes have reached their bound. */
 class InFlightTest {
-  private static final boolean AMIDST = true;
-  private static final boolean BETWEEN = false;
+  private static final boolean MID_MESSAGE = true;
+  private static final boolean BETWEEN_MESSAGES = false;
 
   private final InFlight inFlight = new InFlight(100, new RunningClock(System::nanoTime));
   private final List<String> admitted = new ArrayList<>();
@@ -47,29 +47,29 @@ class InFlightTest {
   @Test
   void belowTheBound_allRead() {
     inFlight.add(99);
-    assertThat(inFlight.mayRead(a, BETWEEN)).isTrue();
-    assertThat(inFlight.mayRead(b, AMIDST)).isTrue();
+    assertThat(inFlight.mayRead(a, BETWEEN_MESSAGES)).isTrue();
+    assertThat(inFlight.mayRead(b, MID_MESSAGE)).isTrue();
   }
 
   @Test
   void whoWaits_isAdmittedInTurn_oneAfterAnother() {
     inFlight.add(100);
-    assertThat(inFlight.mayRead(a, BETWEEN)).isFalse();
-    assertThat(inFlight.mayRead(b, BETWEEN)).isFalse();
+    assertThat(inFlight.mayRead(a, BETWEEN_MESSAGES)).isFalse();
+    assertThat(inFlight.mayRead(b, BETWEEN_MESSAGES)).isFalse();
     inFlight.subtract(50);
     assertThat(admitted).containsExactly("a");
-    assertThat(inFlight.mayRead(c, BETWEEN)).as("it does not overtake").isFalse();
+    assertThat(inFlight.mayRead(c, BETWEEN_MESSAGES)).as("it does not overtake").isFalse();
     inFlight.admitNext();
     inFlight.admitNext();
     assertThat(admitted).containsExactly("a", "b", "c");
-    assertThat(inFlight.mayRead(a, BETWEEN)).isTrue();
+    assertThat(inFlight.mayRead(a, BETWEEN_MESSAGES)).isTrue();
   }
 
   @Test
   void aTurn_thatLeavesNoRoom_endsTheRound() {
     inFlight.add(100);
-    inFlight.mayRead(a, BETWEEN);
-    inFlight.mayRead(b, BETWEEN);
+    inFlight.mayRead(a, BETWEEN_MESSAGES);
+    inFlight.mayRead(b, BETWEEN_MESSAGES);
     inFlight.subtract(1);
     inFlight.add(1); // bytes that a has read
     inFlight.admitNext();
@@ -81,21 +81,21 @@ class InFlightTest {
   @Test
   void atTheBound_oneAmidstAMessageReads_andThenTheNextOfThem() {
     inFlight.add(100);
-    assertThat(inFlight.mayRead(a, BETWEEN)).isFalse();
-    assertThat(inFlight.mayRead(b, AMIDST)).isTrue();
-    assertThat(inFlight.mayRead(c, AMIDST)).isFalse();
-    assertThat(inFlight.mayRead(b, AMIDST)).as("until its message is whole").isTrue();
+    assertThat(inFlight.mayRead(a, BETWEEN_MESSAGES)).isFalse();
+    assertThat(inFlight.mayRead(b, MID_MESSAGE)).isTrue();
+    assertThat(inFlight.mayRead(c, MID_MESSAGE)).isFalse();
+    assertThat(inFlight.mayRead(b, MID_MESSAGE)).as("until its message is whole").isTrue();
     inFlight.endExemption(b);
     assertThat(admitted).containsExactly("c");
-    assertThat(inFlight.mayRead(b, AMIDST)).as("its next one waits").isFalse();
+    assertThat(inFlight.mayRead(b, MID_MESSAGE)).as("its next one waits").isFalse();
   }
 
   @Test
-  void whereWholeMessagesAloneReachTheBound_nobodyReads_untilOneIsAnswered() {
+  void whereWholeMessagesAloneReachTheBound_nobodyReads_untilOneHasItsResult() {
     inFlight.addMessage(99);
     inFlight.add(1);
-    assertThat(inFlight.mayRead(a, AMIDST)).isTrue();
-    assertThat(inFlight.mayRead(b, AMIDST)).isFalse();
+    assertThat(inFlight.mayRead(a, MID_MESSAGE)).isTrue();
+    assertThat(inFlight.mayRead(b, MID_MESSAGE)).isFalse();
     inFlight.addMessage(50); // the message of a
     inFlight.endExemption(a);
     assertThat(admitted).isEmpty();
@@ -107,9 +107,9 @@ class InFlightTest {
   @Test
   void whoDoesNotTakeItsTurn_holdsUpNobody() {
     inFlight.add(100);
-    inFlight.mayRead(a, AMIDST);
-    inFlight.mayRead(gone, AMIDST);
-    inFlight.mayRead(b, AMIDST);
+    inFlight.mayRead(a, MID_MESSAGE);
+    inFlight.mayRead(gone, MID_MESSAGE);
+    inFlight.mayRead(b, MID_MESSAGE);
     inFlight.endExemption(a);
     assertThat(admitted).containsExactly("b");
     inFlight.tick(60_000_000_000L);
@@ -119,8 +119,8 @@ class InFlightTest {
   @Test
   void whoIsForgotten_isNotAdmitted() {
     inFlight.add(100);
-    inFlight.mayRead(a, BETWEEN);
-    inFlight.mayRead(b, BETWEEN);
+    inFlight.mayRead(a, BETWEEN_MESSAGES);
+    inFlight.mayRead(b, BETWEEN_MESSAGES);
     inFlight.forget(a);
     inFlight.subtract(100);
     assertThat(admitted).containsExactly("b");

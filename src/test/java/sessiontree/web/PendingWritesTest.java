@@ -108,13 +108,13 @@ class PendingWritesTest {
   }
 
   private void stored() {
-    Append.Callback answer = appends.remove().callback();
-    answer.stored();
-    answer.flush();
+    Append.Callback response = appends.remove().callback();
+    response.stored();
+    response.flush();
   }
 
   @Test
-  void postThatIsStored_isToldSo_howeverOftenTimePasses() throws Exception {
+  void postThatIsStored_isReportedAsStored_howeverOftenTimePasses() throws Exception {
     CompletableFuture<PendingWrites.Outcome> posted = post(WHOLE);
     pending.tick(0);
     assertThat(posted).isNotDone();
@@ -124,14 +124,14 @@ class PendingWritesTest {
   }
 
   @Test
-  void postWithoutAReply_isToldThatNothingIsKnown() throws Exception {
+  void postWithoutAReply_saysThatNothingIsKnown() throws Exception {
     CompletableFuture<PendingWrites.Outcome> posted = post(WHOLE);
     passTenSeconds();
     assertUnavailable(posted, "not known whether the message is stored");
   }
 
   @Test
-  void endWhoseTreeIsBeingMade_isToldThatItIsStored() throws Exception {
+  void endWhoseTreeIsBeingMade_isReportedAsStored() throws Exception {
     CompletableFuture<PendingWrites.Outcome> posted = post(WHOLE);
     CompletableFuture<PendingWrites.Outcome> behind = post(BEGIN);
     appends.forEach(append -> append.callback().storedAwaitingTree());
@@ -159,7 +159,7 @@ class PendingWritesTest {
   }
 
   @Test
-  void deletionThatWaits_isTold_andLetsPostsWait() throws Exception {
+  void deletionThatWaits_isReported_andLetsPostsWait() throws Exception {
     CompletableFuture<PendingWrites.Outcome> begun = post(BEGIN);
     CompletableFuture<PendingWrites.Outcome> unknown = pending.delete("a", null);
     CompletableFuture<PendingWrites.Outcome> behind = post(WHOLE);
@@ -171,8 +171,7 @@ class PendingWritesTest {
   }
 
   @Test
-  void messageBehindADeletion_isNotStoredLater_whenItsSenderWasToldThatNothingIs()
-      throws Exception {
+  void messageBehindADeletion_isNotStoredLater_whenItsResponseSaidThatNothingIs() throws Exception {
     CompletableFuture<PendingWrites.Outcome> begun = post(BEGIN);
     stored();
     assertThat(begun).isCompleted();

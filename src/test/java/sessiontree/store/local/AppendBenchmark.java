@@ -66,14 +66,14 @@ public class AppendBenchmark {
     @Param({"true", "false"})
     boolean awaited;
 
-    private int unanswered;
+    private int unacked;
     private Semaphore room; // permits for appends in flight
     private Appender session;
 
     @Setup
     public void start(Store store) throws Exception {
-      unanswered = awaited ? 1 : MAX_UNANSWERED;
-      room = new Semaphore(unanswered);
+      unacked = awaited ? 1 : MAX_UNANSWERED;
+      room = new Semaphore(unacked);
       session = new Appender(store.store.open("s" + store.writers.incrementAndGet()));
       session.append(Messages.message(Messages.start(1_700_000_000))).assertStored();
     }
@@ -117,7 +117,7 @@ public class AppendBenchmark {
 
     @TearDown
     public void await(Store store) throws InterruptedException {
-      room.acquire(unanswered);
+      room.acquire(unacked);
     }
   }
 

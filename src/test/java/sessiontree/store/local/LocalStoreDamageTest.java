@@ -34,9 +34,9 @@ import sessiontree.session.Message;
 import sessiontree.session.Reply;
 import sessiontree.session.Session;
 import sessiontree.session.Sessions;
-import sessiontree.store.Answered;
 import sessiontree.store.Appender;
 import sessiontree.store.Listing;
+import sessiontree.store.RecordedResult;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.log.Checksum;
@@ -88,7 +88,7 @@ class LocalStoreDamageTest {
   }
 
   @Test
-  void fileOfAnotherFormat_stopsTheStart_andIsToldAsSuch() throws Exception {
+  void fileOfAnotherFormat_stopsTheStart_andIsNamedAsSuch() throws Exception {
     assertOtherFormatIsRefused(spilled(), RunFile.HEADER_BYTES - 4);
     try (var segments = Files.list(folder.resolve("log"))) {
       Path segment =
@@ -101,7 +101,7 @@ class LocalStoreDamageTest {
   }
 
   @Test
-  void runFileOfAnEarlierVersion_whoseHeaderWasLonger_isToldAsSuch() throws Exception {
+  void runFileOfAnEarlierVersion_whoseHeaderWasLonger_isNamedAsSuch() throws Exception {
     Path run = spilled();
     byte[] old = Files.readAllBytes(run);
     ByteBuffer.wrap(old).put("sessiontree.run2".getBytes(StandardCharsets.US_ASCII));
@@ -254,12 +254,12 @@ class LocalStoreDamageTest {
   }
 
   @Test
-  void endOfASessionWhoseRunsAreDamaged_isAnswered_andTheSessionCanBeDeleted() throws Exception {
+  void endOfASessionWhoseRunsAreDamaged_hasItsResult_andTheSessionCanBeDeleted() throws Exception {
     leaveDamagedRuns();
     try (LocalStore store = LocalStore.open(folder, SMALL, new Metrics())) {
       Appender session = new Appender(store.open("a"));
-      Answered ending = session.append(message(end(9)));
-      Answered behind = session.append(null);
+      RecordedResult ending = session.append(message(end(9)));
+      RecordedResult behind = session.append(null);
       ending.assertHeld();
       ending.assertNoTree();
       // The append behind it gets noTree if it waited for the tree. If it came after the damage was
@@ -376,19 +376,19 @@ class LocalStoreDamageTest {
     byte[] message = ("[" + entry.replace('\'', '"') + "]").getBytes(StandardCharsets.UTF_8);
     Batch batch = MessageParser.parse(message, 0, message.length, session.id());
     CompletableFuture<Long> stored = new CompletableFuture<>();
-    session.submit(null, false, List.of(new Message(0, batch, null)), new Answer(stored));
+    session.submit(null, false, List.of(new Message(0, batch, null)), new Received(stored));
     stored.get(1, TimeUnit.MINUTES);
   }
 
-  private record Answer(CompletableFuture<Long> told) implements Reply {
+  private record Received(CompletableFuture<Long> results) implements Reply {
     @Override
     public void stored(int messages, long entries, boolean complete) {
-      told.complete(entries);
+      results.complete(entries);
     }
 
     @Override
     public void refused(ProblemException problem) {
-      told.completeExceptionally(problem);
+      results.completeExceptionally(problem);
     }
 
     @Override

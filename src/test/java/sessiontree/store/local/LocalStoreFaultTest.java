@@ -59,7 +59,7 @@ class LocalStoreFaultTest {
     private final long number;
     private final boolean ends;
     private final List<Child> children;
-    private final CompletableFuture<Outcome> told = new CompletableFuture<>();
+    private final CompletableFuture<Outcome> results = new CompletableFuture<>();
     private volatile Outcome outcome = Outcome.UNKNOWN;
     private volatile boolean forgotten;
 
@@ -81,7 +81,7 @@ class LocalStoreFaultTest {
 
     @Override
     public void flush() {
-      told.complete(forgotten ? Outcome.UNKNOWN : outcome);
+      results.complete(forgotten ? Outcome.UNKNOWN : outcome);
     }
 
     /** Discards results from now on: the process is about to end, and they reach nobody. */
@@ -90,7 +90,7 @@ class LocalStoreFaultTest {
     }
 
     Outcome outcome() {
-      return told.getNow(Outcome.UNKNOWN);
+      return results.getNow(Outcome.UNKNOWN);
     }
   }
 
@@ -321,7 +321,7 @@ class LocalStoreFaultTest {
       if (random.nextInt(30) == 0) {
         client.delete(acquired.get(which));
         if (random.nextInt(3) > 0) {
-          Outcome outcome = client.deletion.told.get(1, TimeUnit.MINUTES);
+          Outcome outcome = client.deletion.results.get(1, TimeUnit.MINUTES);
           client.resolveDeletion(outcome == Outcome.STORED, "while it runs");
           sessions.release(acquired.get(which));
           acquired.set(which, sessions.acquire(client.id));
@@ -330,7 +330,7 @@ class LocalStoreFaultTest {
           || client.sent.stream().noneMatch(one -> one.ends && one.outcome() != Outcome.REFUSED)) {
         Sent one = client.send(acquired.get(which), random, random.nextInt(25) == 0);
         if (random.nextInt(3) == 0) {
-          one.told.get(1, TimeUnit.MINUTES);
+          one.results.get(1, TimeUnit.MINUTES);
         }
       }
     }
@@ -361,7 +361,7 @@ class LocalStoreFaultTest {
           client.next = session.lastNumber(WRITER) + 1;
           client.sent.removeIf(one -> one.number >= client.next);
           Sent last = client.send(session, random, true);
-          assertThat(last.told.get(1, TimeUnit.MINUTES)).as(where).isEqualTo(Outcome.STORED);
+          assertThat(last.results.get(1, TimeUnit.MINUTES)).as(where).isEqualTo(Outcome.STORED);
           client.check(store, where);
         }
         assertThat(store.state(client.id).phase()).as(where).isEqualTo(Phase.COMPLETE);

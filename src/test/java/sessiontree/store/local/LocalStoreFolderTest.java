@@ -23,10 +23,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 import sessiontree.Await;
 import sessiontree.TreeText;
 import sessiontree.metrics.Metrics;
-import sessiontree.store.Answered;
 import sessiontree.store.Appender;
 import sessiontree.store.Expirable;
 import sessiontree.store.Listing;
+import sessiontree.store.RecordedResult;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.log.Disk;
 
@@ -164,7 +164,7 @@ class LocalStoreFolderTest {
   void storeWhoseFolderIsRemoved_takesNothing_andIsNotHealthy(String removed) throws Exception {
     Appender session = begin("a");
     remove(folder.resolve(removed));
-    Answered refused = session.append(message(event(2, "x")));
+    RecordedResult refused = session.append(message(event(2, "x")));
     refused.assertRefused();
     assertThat(store.healthy()).isFalse();
     new Appender(store.open("b")).append(message(start(1), end(2))).assertRefused();
@@ -188,7 +188,7 @@ class LocalStoreFolderTest {
     begun("b").assertStored();
   }
 
-  private Answered begun(String id) throws IOException {
+  private RecordedResult begun(String id) throws IOException {
     return new Appender(store.open(id)).append(message(start(1)));
   }
 }

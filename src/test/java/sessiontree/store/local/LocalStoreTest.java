@@ -47,10 +47,10 @@ import sessiontree.Watching;
 import sessiontree.event.Batch;
 import sessiontree.metrics.Metrics;
 import sessiontree.session.Sessions;
-import sessiontree.store.Answered;
 import sessiontree.store.Appender;
 import sessiontree.store.Expirable;
 import sessiontree.store.Listing;
+import sessiontree.store.RecordedResult;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStoreContract;
@@ -347,7 +347,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
   /** A kill loses journal lines, which are made again from the log and from runs. */
   @ParameterizedTest
   @MethodSource("seeds")
-  void completeSessions_areToldOnce_afterKills_andUntilTheyAreDeleted(long seed) throws Exception {
+  void completeSessions_areVisitedOnce_afterKills_andUntilTheyAreDeleted(long seed) throws Exception {
     store.close();
     Random random = new Random(seed);
     LocalStoreOptions small =
@@ -578,12 +578,12 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
   }
 
   @Test
-  void end_whoseTreeCannotBePublished_isAnsweredWhenItCan() throws Exception {
+  void end_whoseTreeCannotBePublished_hasItsResultWhenItCan() throws Exception {
     store.close();
     BreakableDisk breakable = new BreakableDisk();
     store = LocalStore.open(breakable.disk, folder, options(), new Metrics());
     Appender session = appender("a");
-    Answered ending = session.append(message(start(100), end(101)));
+    RecordedResult ending = session.append(message(start(100), end(101)));
     assertThat(breakable.refused.await(30, TimeUnit.SECONDS)).isTrue();
     assertThat(ending.times()).isZero();
     assertThat(store.state("a").phase()).isEqualTo(Phase.ENDED);
@@ -600,14 +600,14 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
     store.close();
     BreakableDisk breakable = new BreakableDisk();
     store = LocalStore.open(breakable.disk, folder, options(), new Metrics());
-    Answered ending = appender("a").append(message(start(100), end(101)));
+    RecordedResult ending = appender("a").append(message(start(100), end(101)));
     assertThat(breakable.refused.await(30, TimeUnit.SECONDS)).isTrue();
     if (started) { // the next start cannot publish it either
       store.close();
       store = LocalStore.open(breakable.disk, folder, options(), new Metrics());
     }
     Appender session = appender("a");
-    Answered behind = session.append(null);
+    RecordedResult behind = session.append(null);
     behind.assertHeld();
     Await.until("the failure is noted", () -> !store.healthy());
     session.delete().assertStored();
@@ -625,7 +625,7 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
   }
 
   @Test
-  void endedSession_whoseTreeCannotBePublishedAtTheStart_isToldToWatchersWhenItCan()
+  void endedSession_whoseTreeCannotBePublishedAtTheStart_notifiesWatchersWhenItCan()
       throws Exception {
     endWithoutATree();
     BreakableDisk breakable = new BreakableDisk();

@@ -178,9 +178,9 @@ class LaneFaultTest {
           @Override
           public void flush() {}
         });
-    Fate told = fate.get(60, TimeUnit.SECONDS);
+    Fate results = fate.get(60, TimeUnit.SECONDS);
     node.release(session);
-    return told;
+    return results;
   }
 
   private static List<String> names(String tree) {

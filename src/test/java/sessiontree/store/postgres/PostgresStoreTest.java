@@ -24,8 +24,8 @@ import sessiontree.Await;
 import sessiontree.Messages;
 import sessiontree.PostgresServers;
 import sessiontree.metrics.Metrics;
-import sessiontree.store.Answered;
 import sessiontree.store.Appender;
+import sessiontree.store.RecordedResult;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStoreContract;
@@ -90,13 +90,13 @@ class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
     Appender damaged = appender("damaged");
     damaged.append(message(start(1), event(2, "x"))).assertStored();
     servers.sql(0, "contract", "UPDATE sessiontree.entry SET children = '\\x00'");
-    Answered ending = damaged.append(message(end(3)));
+    RecordedResult ending = damaged.append(message(end(3)));
 
-    List<Answered> others = new ArrayList<>();
+    List<RecordedResult> others = new ArrayList<>();
     for (int i = 0; i < 50; i++) {
       others.add(appender("s" + i).append(message(start(1), event(2, "x"), end(3))));
     }
-    for (Answered other : others) {
+    for (RecordedResult other : others) {
       other.assertStored();
     }
     assertThat(store.state("damaged").phase()).isEqualTo(Phase.ENDED);
@@ -113,7 +113,7 @@ class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
     damaged.append(message(start(1), event(2, "x"))).assertStored();
     servers.sql(0, "contract", "ALTER TABLE sessiontree.entry RENAME TO hidden");
     servers.sql(0, "contract", "CREATE TABLE sessiontree.entry (LIKE sessiontree.hidden)");
-    Answered ending = damaged.append(message(end(3)));
+    RecordedResult ending = damaged.append(message(end(3)));
     appender("other").append(message(start(1), event(2, "x"), end(3))).assertStored();
     assertThat(store.state("damaged").phase()).isEqualTo(Phase.ENDED);
 

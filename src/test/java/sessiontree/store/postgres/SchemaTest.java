@@ -90,7 +90,7 @@ class SchemaTest {
   }
 
   @Test
-  void failures_doNotTellThePassword() throws SQLException {
+  void failures_doNotShowThePassword() throws SQLException {
     String secret = "s3cret";
     String given = "postgresql://app:" + secret + "@127.0.0.1:1/db?connectTimeout=1";
     assertThatIOException()

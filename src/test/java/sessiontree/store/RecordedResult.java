@@ -9,7 +9,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** A callback that records the result of an append. */
-public final class Answered implements Append.Callback {
+public final class RecordedResult implements Append.Callback {
   private final CompletableFuture<Boolean> outcome = new CompletableFuture<>();
   private final CompletableFuture<Void> flushed = new CompletableFuture<>();
   private final CompletableFuture<Void> held = new CompletableFuture<>();
@@ -18,12 +18,12 @@ public final class Answered implements Append.Callback {
   private final AtomicInteger times = new AtomicInteger();
   private final Runnable onRefusal;
 
-  public Answered() {
+  public RecordedResult() {
     this(() -> {});
   }
 
   /** Runs {@code onRefusal} when nothing was stored, as the append's sender would. */
-  Answered(Runnable onRefusal) {
+  RecordedResult(Runnable onRefusal) {
     this.onRefusal = onRefusal;
   }
 

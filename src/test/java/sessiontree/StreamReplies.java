@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 
 /** The JSON objects that the server sends on a stream, in order. */
-interface Answers {
+interface StreamReplies {
   /**
    * Returns the next object.
    *
@@ -14,11 +14,11 @@ interface Answers {
 
   /** Returns the next object, which must have that type. */
   default JsonNode next(String type) throws IOException, InterruptedException {
-    JsonNode answer = next();
-    if (!answer.path("type").asText().equals(type)) {
-      throw new AssertionError("expected " + type + ", got " + answer);
+    JsonNode reply = next();
+    if (!reply.path("type").asText().equals(type)) {
+      throw new AssertionError("expected " + type + ", got " + reply);
     }
-    return answer;
+    return reply;
   }
 
   /** Skips ACKs of earlier messages, and returns the one that covers {@code message}. */
@@ -33,13 +33,13 @@ interface Answers {
 
   /** Skips ACKs, and returns COMPLETE. */
   default JsonNode complete() throws IOException, InterruptedException {
-    JsonNode answer = next();
-    while (answer.path("type").asText().equals("ACK")) {
-      answer = next();
+    JsonNode reply = next();
+    while (reply.path("type").asText().equals("ACK")) {
+      reply = next();
     }
-    if (!answer.path("type").asText().equals("COMPLETE")) {
-      throw new AssertionError("expected COMPLETE, got " + answer);
+    if (!reply.path("type").asText().equals("COMPLETE")) {
+      throw new AssertionError("expected COMPLETE, got " + reply);
     }
-    return answer;
+    return reply;
   }
 }

@@ -20,12 +20,12 @@ import java.util.zip.GZIPInputStream;
  * @param headers values by lower-case name
  * @param body with its content coding removed
  */
-record HttpAnswer(int status, Map<String, String> headers, String body) {
+record HttpResult(int status, Map<String, String> headers, String body) {
   private static final HttpClient HTTP =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
-  static HttpAnswer of(RawHttp answer) {
-    return new HttpAnswer(answer.status(), answer.headers(), answer.body());
+  static HttpResult of(RawHttp response) {
+    return new HttpResult(response.status(), response.headers(), response.body());
   }
 
   /**
@@ -33,29 +33,29 @@ record HttpAnswer(int status, Map<String, String> headers, String body) {
    *
    * @param headers alternating names and values
    */
-  static HttpAnswer send(JarServer server, String method, String path, String... headers)
+  static HttpResult send(JarServer server, String method, String path, String... headers)
       throws IOException, InterruptedException {
     return send(server, method, path, BodyPublishers.noBody(), headers);
   }
 
-  static HttpAnswer post(JarServer server, String path, String body, String... headers)
+  static HttpResult post(JarServer server, String path, String body, String... headers)
       throws IOException, InterruptedException {
     return send(server, "POST", path, BodyPublishers.ofString(body), headers);
   }
 
-  private static HttpAnswer send(
+  private static HttpResult send(
       JarServer server, String method, String path, BodyPublisher body, String... headers)
       throws IOException, InterruptedException {
     HttpRequest.Builder request = HttpRequest.newBuilder(server.uri(path)).method(method, body);
     if (headers.length > 0) {
       request.headers(headers);
     }
-    HttpResponse<byte[]> answer = HTTP.send(request.build(), BodyHandlers.ofByteArray());
+    HttpResponse<byte[]> response = HTTP.send(request.build(), BodyHandlers.ofByteArray());
     Map<String, String> named = new TreeMap<>();
-    answer.headers().map().forEach((name, values) -> named.put(name, String.join(", ", values)));
+    response.headers().map().forEach((name, values) -> named.put(name, String.join(", ", values)));
     boolean gzip = "gzip".equals(named.get("content-encoding"));
-    return new HttpAnswer(
-        answer.statusCode(), named, gzip ? gunzip(answer.body()) : utf8(answer.body()));
+    return new HttpResult(
+        response.statusCode(), named, gzip ? gunzip(response.body()) : utf8(response.body()));
   }
 
   private static String gunzip(byte[] bytes) {
