@@ -50,7 +50,8 @@ class ShutdownIT {
   }
 
   @Test
-  void fiveThousandStreams_areAcknowledgedAndClosed_andNothingAcknowledgedIsLost() throws Exception {
+  void fiveThousandStreams_areAcknowledgedAndClosed_andNothingAcknowledgedIsLost()
+      throws Exception {
     RawStream[] streams = new RawStream[STREAMS];
     AtomicIntegerArray acknowledged = new AtomicIntegerArray(STREAMS);
     try (Crowd crowd = new Crowd(STREAMS);

@@ -41,6 +41,7 @@ final class Appends {
   final Parking parking = new Parking(this);
   private final List<Session.Watcher> watchers = new ArrayList<>(1);
   int inFlight; // appends without a result
+  private int endsInFlight; // likewise, of those whose results complete the session
   private int fallbacks; // how often the expected state was loaded anew
   private boolean endStored; // the session's end cannot fail any more, but its tree may take long
 
@@ -139,10 +140,15 @@ final class Appends {
 
   // --- Appends in flight. All guarded by this.
 
-  /** Asks the store for the session's state, which another server may have changed. */
+  /**
+   * Asks the store for the session's state, which another server may have changed. If the session
+   * has ended and no result in flight completes it, as the result of its end was lost, waits for
+   * its tree.
+   */
   void refresh() {
     if (!expected.deletionQueued && !parking.hasQueued()) {
-      appendNothing(result(IGNORED, null, false, () -> {}));
+      boolean ends = expected.phase == Phase.ENDED && endsInFlight == 0;
+      appendNothing(result(IGNORED, null, ends, () -> {}));
     }
   }
 
@@ -166,6 +172,7 @@ final class Appends {
     result.entries = expected.entries;
     result.fallbacks = fallbacks;
     inFlight++;
+    endsInFlight += result.ends ? 1 : 0;
     stored.append(append);
   }
 
@@ -391,6 +398,7 @@ final class Appends {
       boolean last;
       synchronized (Appends.this) {
         inFlight--;
+        endsInFlight -= ends ? 1 : 0;
         last = inFlight == 0 && parking.hasOutdated();
       }
       if (last) {

@@ -110,6 +110,16 @@ final class FakeStored implements StoredSession {
     queue.element().callback().storedAwaitingTree();
   }
 
+  /** Makes the oldest append durable, which ends the session, and loses its result. */
+  void loseNext() {
+    phase = Phase.ENDED;
+    entries += queue.element().entries();
+    sequence++;
+    Append.Callback callback = queue.remove().callback();
+    callback.unknown();
+    callback.flush();
+  }
+
   /** Gives the oldest append, which is held, its result: the session will never have a tree. */
   void giveNoTree(Phase now) {
     phase = now;

@@ -554,6 +554,20 @@ class SessionTest {
     assertThat(results).containsExactly("deletion: stored 2");
   }
 
+  /** The result of the end is lost, so nobody waits for the tree until the store says more. */
+  @Test
+  void watcher_isNotifiedOfAnEndWhoseResultWasLost_onceTheSessionIsSaidToHaveChanged() {
+    given(START);
+    session.watch(Watching.of(entries -> results.add("completed " + entries), () -> {}));
+    submit("end", END);
+    stored.loseNext();
+    results.clear();
+    session.changed();
+    session.changed();
+    stored.storeAll();
+    assertThat(results).containsExactly("completed 2");
+  }
+
   @Test
   void deletion_doesNotWaitForATree() {
     given(START);

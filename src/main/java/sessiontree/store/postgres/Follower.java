@@ -127,7 +127,11 @@ final class Follower {
         (id, session) -> {
           Row row = rows.getOrDefault(id, Row.NONE);
           Row seen = session.seen();
-          if (!seen.isDeleted() && (row.born() != seen.born() || row.seq() > seen.seq())) {
+          boolean isNews =
+              row.born() != seen.born()
+                  || row.seq() > seen.seq()
+                  || (row.phase() == Row.COMPLETE && seen.phase() == Row.ENDED);
+          if (isNews && !seen.isDeleted()) {
             changed.accept(id);
           }
         });

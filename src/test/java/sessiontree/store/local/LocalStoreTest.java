@@ -347,7 +347,8 @@ class LocalStoreTest extends SessionStoreContract<LocalStore> {
   /** A kill loses journal lines, which are made again from the log and from runs. */
   @ParameterizedTest
   @MethodSource("seeds")
-  void completeSessions_areVisitedOnce_afterKills_andUntilTheyAreDeleted(long seed) throws Exception {
+  void completeSessions_areVisitedOnce_afterKills_andUntilTheyAreDeleted(long seed)
+      throws Exception {
     store.close();
     Random random = new Random(seed);
     LocalStoreOptions small =
