@@ -30,7 +30,7 @@ record ApiDocument(JsonNode root) {
       String reference = resolved.path("$ref").asText();
       resolved = at(reference);
       if (resolved.isMissingNode()) {
-        throw new AssertionError("the document refers to what is not in it: " + reference);
+        throw new AssertionError("unresolved reference: " + reference);
       }
     }
     return resolved;

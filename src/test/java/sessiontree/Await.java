@@ -16,7 +16,7 @@ public final class Await {
     long deadline = System.nanoTime() + DEADLINE_NANOS;
     while (!holds.call()) {
       if (System.nanoTime() - deadline > 0) {
-        throw new AssertionError("still not so: " + claim);
+        throw new AssertionError("timed out waiting until: " + claim);
       }
       LockSupport.parkNanos(PAUSE_NANOS);
     }

@@ -85,9 +85,9 @@ class BackpressureIT {
           // the server may close the stream before it has read the second message
         }
       }
-      Await.until("nothing is in flight", () -> Scrape.of(server).own("streams") == 0);
+      Await.until("no stream is open", () -> Scrape.of(server).own("streams") == 0);
       Await.until(
-          "nothing counts, nor less than nothing",
+          "in-flight bytes are 0",
           () -> Scrape.of(server).own("inflow_bytes") == 0);
     }
   }

@@ -400,7 +400,7 @@ class ClientChromiumIT {
     endSession();
     closeTab(late);
     browser.executeScript("session.event('late')");
-    Await.until("it is told", () -> problems().equals("[\"session_complete late\"]"));
+    Await.until("the problem is shown", () -> problems().equals("[\"session_complete late\"]"));
     browser.executeScript("session.event('later')");
     assertThat(problems()).isEqualTo("[\"session_complete late\",\"session_complete later\"]");
   }
@@ -412,7 +412,7 @@ class ClientChromiumIT {
     awaitEntries(2);
     RawHttp.send(server.port(), "DELETE /sessions/" + id, "", "");
     browser.executeScript("session.event('late')");
-    Await.until("it is told", () -> problems().equals("[\"session_deleted late\"]"));
+    Await.until("the problem is shown", () -> problems().equals("[\"session_deleted late\"]"));
   }
 
   @Test

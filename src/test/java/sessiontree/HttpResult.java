@@ -65,7 +65,7 @@ record HttpResult(int status, Map<String, String> headers, String body) {
     try (GZIPInputStream in = new GZIPInputStream(new ByteArrayInputStream(bytes))) {
       return utf8(in.readAllBytes());
     } catch (IOException e) {
-      throw new UncheckedIOException("the body is not what its Content-Encoding says", e);
+      throw new UncheckedIOException("invalid gzip body", e);
     }
   }
 

@@ -105,7 +105,7 @@ class LimitsIT {
         return; // reset
       }
     }
-    throw new AssertionError("it was let finish");
+    throw new AssertionError("the server took every byte");
   }
 
   private static double dropped(JarServer server, String reason) throws Exception {

@@ -363,7 +363,7 @@ final class OperationCases {
   private String stored(String id, Body body) throws Exception {
     HttpResult response = post(id, "", body);
     if (response.status() != 200) {
-      throw new AssertionError("it is not stored: " + response);
+      throw new AssertionError("POST was not accepted: " + response);
     }
     return id;
   }

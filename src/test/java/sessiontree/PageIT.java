@@ -59,7 +59,7 @@ class PageIT {
           .containsEntry("x-content-type-options", "nosniff");
       assertThat(response.headers().get("vary")).contains("Accept-Encoding");
       assertThat(response.headers().containsKey("content-encoding"))
-          .as("small files are not worth it")
+          .as("compressed only from 2 KiB")
           .isEqualTo(coding.equals("gzip") && text.length() >= 2 << 10);
 
       HttpResult head = HttpResult.send(server, "HEAD", path, "Accept-Encoding", coding);

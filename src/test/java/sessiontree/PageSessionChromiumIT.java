@@ -52,7 +52,7 @@ class PageSessionChromiumIT extends PageInChromium {
     awaitText("session-id", id);
 
     show(sessionOf("not-there"));
-    Await.until("it is told", () -> element("session-error").isDisplayed());
+    Await.until("the problem is shown", () -> element("session-error").isDisplayed());
     String problem = RawHttp.get(server.port(), "/sessions/not-there").body();
     assertThat(text("session-error"))
         .as("in the server's words")
@@ -261,7 +261,7 @@ class PageSessionChromiumIT extends PageInChromium {
     int height = canvas.getSize().getHeight();
     int y = 46 + 28 + 14 - height / 2; // the middle of the second lane
     new Actions(browser).moveToElement(canvas, 0, y).perform(); // halfway: 1569972086
-    Await.until("it is told", () -> element("hover").isDisplayed());
+    Await.until("the problem is shown", () -> element("hover").isDisplayed());
     assertThat(text("hover")).startsWith("b\n");
     new Actions(browser).moveToElement(canvas, 0, y).click().perform();
     awaitText("details-name", "b");

@@ -88,7 +88,7 @@ record RawHttp(int status, Map<String, String> headers, String body) {
     if (length != null && hasBody) {
       body = socket.getInputStream().readNBytes(Integer.parseInt(length));
       if (body.length < Integer.parseInt(length)) {
-        throw new IOException("the answer is cut off after " + body.length + " bytes");
+        throw new IOException("response truncated after " + body.length + " bytes");
       }
     } else if (status >= 200 && status != 204 && status != 304) {
       body = socket.getInputStream().readAllBytes();
@@ -100,7 +100,7 @@ record RawHttp(int status, Map<String, String> headers, String body) {
     StringBuilder line = new StringBuilder();
     for (int b; (b = socket.getInputStream().read()) != '\n'; ) {
       if (b < 0) {
-        throw new IOException("the answer's head is cut off: " + line);
+        throw new IOException("response headers truncated: " + line);
       }
       line.append((char) b);
     }

@@ -32,7 +32,7 @@ record Scrape(Map<String, String> types, Map<String, Double> samples) {
 
   static Scrape parse(String text) {
     if (!text.endsWith("\n")) {
-      throw new AssertionError("the last line has no end");
+      throw new AssertionError("no newline at the end");
     }
     Map<String, String> helps = new HashMap<>();
     Map<String, String> types = new LinkedHashMap<>();
@@ -49,15 +49,15 @@ record Scrape(Map<String, String> types, Map<String, Double> samples) {
       } else if (sample.matches()) {
         String family = family(sample.group(1), types);
         if (!helps.containsKey(family)) {
-          throw new AssertionError("it has no TYPE and HELP before it: " + line);
+          throw new AssertionError("no HELP and TYPE before sample: " + line);
         }
         String labels = sample.group(2) == null ? "" : sample.group(2);
         before = samples.put(sample.group(1) + labels, number(sample.group(3)));
       } else {
-        throw new AssertionError("no line of the format: " + line);
+        throw new AssertionError("invalid line: " + line);
       }
       if (before != null) {
-        throw new AssertionError("it is told twice: " + line);
+        throw new AssertionError("duplicate line: " + line);
       }
     }
     return new Scrape(types, samples);

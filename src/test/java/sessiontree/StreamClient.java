@@ -123,7 +123,7 @@ final class StreamClient implements StreamReplies, AutoCloseable {
   private Object take() throws InterruptedException {
     Object next = received.poll(DEADLINE_SECONDS, TimeUnit.SECONDS);
     if (next == null) {
-      throw new AssertionError("the server says nothing");
+      throw new AssertionError("no message from the server within 30 s");
     }
     return next;
   }

@@ -42,30 +42,30 @@ final class Bench {
 
   private static final Options OPTIONS =
       new Options()
-          .addOption(null, "runs", true, "of each workload; the median is shown. Default: 3")
+          .addOption(null, "runs", true, "number of runs of each workload; the median is shown. Default: 3")
           .addOption(null, "warm", true, "seconds of warm-up of each server. Default: 10")
           .addOption(
               null,
               "cpu",
               true,
-              "a streamed run repeats its load until the server took so many CPU seconds. Default: 1")
-          .addOption(null, "extra", true, "bytes of one more member of each event. Default: 0")
-          .addOption(null, "unicode", false, "names in many scripts")
+              "CPU seconds that the server must use in a streamed run, which repeats its load until then. Default: 1")
+          .addOption(null, "extra", true, "size of an additional member of each event, in bytes. Default: 0")
+          .addOption(null, "unicode", false, "event names in many scripts")
           .addOption(null, "in-order", false, "timestamps that ascend")
           .addOption(
-              null, "seconds", true, "for which the connections of connections send. Default: 60")
+              null, "seconds", true, "seconds for which the connections workload sends. Default: 60")
           .addOption(
               null,
               "session-events",
               true,
-              "of the largest session of growth, 10000000 at most. Default: 1000000")
-          .addOption(null, "stored", true, "many stored sessions, of growth. Default: 10000")
+              "events of the largest session of growth, 10000000 at most. Default: 1000000")
+          .addOption(null, "stored", true, "sessions that one server of growth stores beforehand. Default: 10000")
           .addOption(
               null,
               "scale",
               true,
               "multiplies counts and times, for a quick try that measures nothing. Default: 1")
-          .addOption(null, "folder", true, "where the stores are made. Default: target/")
+          .addOption(null, "folder", true, "where the stores are created. Default: target/")
           .addOption("h", "help", false, "show this");
 
   private final List<String> workloads;

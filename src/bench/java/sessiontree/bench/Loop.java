@@ -35,7 +35,7 @@ final class Loop implements AutoCloseable {
     while (!done.getAsBoolean()) {
       turn(100);
       if (System.nanoTime() > until) {
-        throw new IOException("not done within " + limit);
+        throw new IOException("timed out after " + limit);
       }
     }
   }

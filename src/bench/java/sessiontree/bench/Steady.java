@@ -183,7 +183,7 @@ final class Steady implements AutoCloseable {
     @Override
     void done(IOException cause) {
       failure =
-          cause != null ? cause : new IOException("the session was completed by somebody else");
+          cause != null ? cause : new IOException("connection closed: session completed during the run");
     }
   }
 }

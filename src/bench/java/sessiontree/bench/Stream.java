@@ -85,7 +85,7 @@ abstract class Stream extends Peer {
         length = in.getShort(start + 2) & 0xffff;
         head = 4;
       } else if (length > 126 || length < 0) {
-        throw new IOException("an answer of a length that none should have");
+        throw new IOException("frame from the server is longer than expected");
       }
       if (in.remaining() < head + length) {
         break;
@@ -103,7 +103,7 @@ abstract class Stream extends Peer {
       if (in.getInt(i) == 0x0d0a0d0a) {
         String head = text(in, in.position(), i - in.position());
         if (!head.startsWith("HTTP/1.1 101 ")) {
-          throw new IOException("no upgrade: " + head.lines().findFirst().orElse(""));
+          throw new IOException("WebSocket upgrade refused: " + head.lines().findFirst().orElse(""));
         }
         in.position(i + 4);
         upgraded = true;
@@ -137,7 +137,7 @@ abstract class Stream extends Peer {
         send(CLOSE, in, at, length); // then the server ends the connection
         closing = true;
       }
-      default -> throw new IOException("a frame of opcode " + opcode);
+      default -> throw new IOException("unexpected frame with opcode " + opcode);
     }
   }
 

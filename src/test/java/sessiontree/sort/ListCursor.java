@@ -28,7 +28,7 @@ final class ListCursor implements Cursor {
       drained.add(new Child(cursor.key(), text));
     }
     if (cursor.next() || cursor.next()) {
-      throw new AssertionError("the cursor went on behind its end");
+      throw new AssertionError("next() returned true after the end");
     }
     return drained;
   }
