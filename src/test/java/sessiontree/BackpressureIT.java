@@ -86,9 +86,7 @@ class BackpressureIT {
         }
       }
       Await.until("no stream is open", () -> Scrape.of(server).own("streams") == 0);
-      Await.until(
-          "in-flight bytes are 0",
-          () -> Scrape.of(server).own("inflow_bytes") == 0);
+      Await.until("in-flight bytes are 0", () -> Scrape.of(server).own("inflow_bytes") == 0);
     }
   }
 

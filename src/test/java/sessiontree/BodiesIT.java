@@ -91,7 +91,8 @@ class BodiesIT {
         socket.close();
       }
     }
-    Await.until("their in-flight bytes are released", () -> Scrape.of(narrow).own("inflow_bytes") == 0);
+    Await.until(
+        "their in-flight bytes are released", () -> Scrape.of(narrow).own("inflow_bytes") == 0);
   }
 
   @Test
@@ -175,7 +176,8 @@ class BodiesIT {
     } finally {
       threads.shutdownNow();
     }
-    Await.until("their in-flight bytes are released", () -> Scrape.of(narrow).own("inflow_bytes") == 0);
+    Await.until(
+        "their in-flight bytes are released", () -> Scrape.of(narrow).own("inflow_bytes") == 0);
   }
 
   /** The rest of these messages never comes, and they hold in-flight bytes that others need. */
@@ -191,7 +193,8 @@ class BodiesIT {
       }
       assertThat(Scrape.of(server).own("inflow_bytes")).isGreaterThan(40_000);
       Await.until(
-          "in-flight bytes are below half the limit", () -> Scrape.of(server).own("inflow_bytes") <= 32_768);
+          "in-flight bytes are below half the limit",
+          () -> Scrape.of(server).own("inflow_bytes") <= 32_768);
       assertThat(Scrape.of(server).own("connections_dropped_total{reason=\"slow_message\"}"))
           .isPositive();
     } finally {

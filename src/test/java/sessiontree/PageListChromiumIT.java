@@ -134,7 +134,8 @@ class PageListChromiumIT extends PageInChromium {
     press(Keys.ENTER); // keeps the session
     assertThat(RawHttp.get(server.port(), "/sessions/" + id).status()).isEqualTo(409);
     RawHttp.send(server.port(), "DELETE /sessions/" + id, "", "");
-    Await.until("the problem is shown", () -> text("session-error").startsWith("This session was deleted"));
+    Await.until(
+        "the problem is shown", () -> text("session-error").startsWith("This session was deleted"));
 
     String other = stored();
     show(sessionOf(other));

@@ -194,7 +194,9 @@ class ReadingIT {
         if (!name.equals("content-length") || accepted.equals("identity")) {
           assertThat(parts[0]).containsIgnoringCase(name + ": " + get.headers().get(name));
         } else {
-          assertThat(parts[0]).as("length of gzip form is unknown").doesNotContainIgnoringCase(name + ":");
+          assertThat(parts[0])
+              .as("length of gzip form is unknown")
+              .doesNotContainIgnoringCase(name + ":");
         }
       }
       assertThat(parts[1]).as("right behind the head").startsWith("HTTP/1.1 200");

@@ -42,24 +42,39 @@ final class Bench {
 
   private static final Options OPTIONS =
       new Options()
-          .addOption(null, "runs", true, "number of runs of each workload; the median is shown. Default: 3")
+          .addOption(
+              null,
+              "runs",
+              true,
+              "number of runs of each workload; the median is shown. Default: 3")
           .addOption(null, "warm", true, "seconds of warm-up of each server. Default: 10")
           .addOption(
               null,
               "cpu",
               true,
               "CPU seconds that the server must use in a streamed run, which repeats its load until then. Default: 1")
-          .addOption(null, "extra", true, "size of an additional member of each event, in bytes. Default: 0")
+          .addOption(
+              null,
+              "extra",
+              true,
+              "size of an additional member of each event, in bytes. Default: 0")
           .addOption(null, "unicode", false, "event names in many scripts")
           .addOption(null, "in-order", false, "timestamps that ascend")
           .addOption(
-              null, "seconds", true, "seconds for which the connections workload sends. Default: 60")
+              null,
+              "seconds",
+              true,
+              "seconds for which the connections workload sends. Default: 60")
           .addOption(
               null,
               "session-events",
               true,
               "events of the largest session of growth, 10000000 at most. Default: 1000000")
-          .addOption(null, "stored", true, "sessions that one server of growth stores beforehand. Default: 10000")
+          .addOption(
+              null,
+              "stored",
+              true,
+              "sessions that one server of growth stores beforehand. Default: 10000")
           .addOption(
               null,
               "scale",

@@ -119,7 +119,8 @@ final class Requests {
       in.get(start, head);
       int status = 100 * (head[9] - '0') + 10 * (head[10] - '0') + head[11] - '0';
       if (status != 200) {
-        throw new IOException("unexpected response: " + new String(head, StandardCharsets.US_ASCII));
+        throw new IOException(
+            "unexpected response: " + new String(head, StandardCharsets.US_ASCII));
       }
       for (int i = 12; i + LENGTH.length < head.length; i++) {
         int k = 0;

@@ -183,7 +183,9 @@ final class Steady implements AutoCloseable {
     @Override
     void done(IOException cause) {
       failure =
-          cause != null ? cause : new IOException("connection closed: session completed during the run");
+          cause != null
+              ? cause
+              : new IOException("connection closed: session completed during the run");
     }
   }
 }

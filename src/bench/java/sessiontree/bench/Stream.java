@@ -103,7 +103,8 @@ abstract class Stream extends Peer {
       if (in.getInt(i) == 0x0d0a0d0a) {
         String head = text(in, in.position(), i - in.position());
         if (!head.startsWith("HTTP/1.1 101 ")) {
-          throw new IOException("WebSocket upgrade refused: " + head.lines().findFirst().orElse(""));
+          throw new IOException(
+              "WebSocket upgrade refused: " + head.lines().findFirst().orElse(""));
         }
         in.position(i + 4);
         upgraded = true;

@@ -51,7 +51,8 @@ final class Target implements AutoCloseable {
     while (!isHealthy(port)) {
       if (!process.isAlive() || System.nanoTime() - began > START_NANOS) {
         process.destroyForcibly();
-        throw new IOException("server did not become healthy: " + words + "\n" + Files.readString(log));
+        throw new IOException(
+            "server did not become healthy: " + words + "\n" + Files.readString(log));
       }
       sleep(3);
     }
