@@ -94,9 +94,10 @@ final class StreamOutput extends IteratingCallback {
    *
    * @param entries number of entries that the session has with them
    * @param bytes in-flight bytes of messages that now all have their results
+   * @param complete whether the session is complete: then COMPLETE follows, in place of an ACK
    */
-  synchronized void acknowledge(int messages, long entries, long bytes) {
-    acknowledged = !muted;
+  synchronized void acknowledge(int messages, long entries, long bytes, boolean complete) {
+    acknowledged = !muted && !complete;
     this.entries = entries;
     settle(messages, bytes);
   }

@@ -6,7 +6,7 @@ import sessiontree.session.Reply;
 
 /**
  * Receives the results of messages that a stream submitted together. Keeps no reference to the
- * messages: the append has their bytes, so they are garbage before they are stored.
+ * messages: the append has their bytes, so the messages can be collected before it is stored.
  */
 final class Submission implements Reply {
   private final StreamConnection connection;
@@ -25,7 +25,7 @@ final class Submission implements Reply {
 
   @Override
   public void stored(int messages, long entries, boolean complete) {
-    output.acknowledge(messages, entries, freed(messages));
+    output.acknowledge(messages, entries, freed(messages), complete);
   }
 
   @Override

@@ -57,7 +57,8 @@ export class SessionTree {
     this.url = (options.url ?? new URL('.', import.meta.url).href).replace(/\/+$/, '');
     if (!ID.test(this.id)) throw new TypeError(`id must be 1 to 128 of A-Z a-z 0-9 . _ ~ -; got ${this.id}`);
     if (!/^https?:/.test(this.url)) throw new TypeError(`url must begin with http: or https:; got ${this.url}`);
-    this.#settings = {...DEFAULTS, ...options};
+    const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    this.#settings = {...DEFAULTS, ...Object.fromEntries(given)};
     this.#outbox = new Outbox([this.url, this.id, randomId()], this.#settings);
   }
 
@@ -135,6 +136,7 @@ class Outbox {
     keys.forEach(([, , , place], i) => {
       if (place === 0) outbox.stored = values[i];
       else outbox.messages.push(outbox.#sealed(place, values[i]));
+      outbox.#lastPlace = Math.ceil(place); // keys come in order
     });
     return outbox;
   }
@@ -162,7 +164,7 @@ class Outbox {
   }
 
   get hasEvents() {
-    return this.messages.some(({entries}) => entries.some(text => text.startsWith('{"type":"EVENT"')));
+    return this.messages.some(({entries}) => entries.some(text => !text.startsWith('{"type":"SESSION_')));
   }
 
   /** Seals the first unsealed message, after adding as many of the messages behind it as fit. */
@@ -195,16 +197,17 @@ class Outbox {
     this.save();
     this.#changes.delete(0);
     [this.key, this.stored, this.mayArriveLate] = [key, 0, false];
-    if (!this.#database) return;
+    const database = this.#database;
+    if (!database) return;
     try {
-      const transaction = this.#database.transaction(STORE, 'readwrite', {durability: 'relaxed'});
+      const transaction = database.transaction(STORE, 'readwrite', {durability: 'relaxed'});
       const store = transaction.objectStore(STORE);
       store.delete(below(old));
       for (const {place, entries} of this.messages) store.put(entries, [...key, place]);
-      transaction.onabort = () => this.#forget(old);
+      transaction.onabort = () => this.#forget(old, database);
       transaction.commit();
     } catch {
-      this.#forget(old);
+      this.#forget(old, database);
     }
   }
 
@@ -291,9 +294,9 @@ class Outbox {
     }
   }
 
-  #forget(old = this.key) {
+  #forget(old = this.key, database = this.#database) {
     try {
-      const store = this.#database?.transaction(STORE, 'readwrite').objectStore(STORE);
+      const store = database?.transaction(STORE, 'readwrite').objectStore(STORE);
       for (const key of [old, this.key]) store?.delete(below(key));
     } catch {
       // the browser has closed the database
@@ -372,8 +375,8 @@ class Sender {
           if (entries.length > 0) tell(this.#settings, problem, outbox.key[1], entries);
         } else if (problem.status === 401 || problem.status === 403) {
           if (isTokenNew || this.#isLeftover || !this.#settings.getToken) throw problem;
-          this.#settings.token = await this.#settings.getToken();
-          isTokenNew = true;
+          isTokenNew = await this.#renewToken();
+          if (!isTokenNew) await this.#retrying.for(MAX_DELAY_MILLIS * Math.random());
         } else {
           await this.#retrying.for(delay * (0.5 + Math.random() / 2));
           delay = Math.min(2 * delay, MAX_DELAY_MILLIS);
@@ -381,6 +384,16 @@ class Sender {
       }
     }
     outbox.clear();
+  }
+
+  /** Returns whether getToken() has given another token; it may fail while the network does. */
+  async #renewToken() {
+    try {
+      this.#settings.token = await this.#settings.getToken();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async #send(message) {
@@ -405,6 +418,9 @@ class Sender {
     const response = this.#response();
     this.#socket.send(bodyOf(message));
     this.#take(await response);
+    if (!isEnding(message)) return;
+    await this.#response(); // COMPLETE follows the ACK of the end, which is stored even if it does not come
+    throw new Problem({code: 'session_complete'});
   }
 
   #connect() {
@@ -470,7 +486,7 @@ class Sender {
     if (!response.ok) throw new Problem({code: status === 413 ? 'message_too_big' : undefined, ...body, status});
     if (body.session_id !== this.#outbox.key[1]) throw new Error('the response is not the server\'s, but a portal\'s');
     this.#outbox.acknowledge(number);
-    if (body.state === 'complete') throw new Problem({code: 'session_complete'});
+    if (body.state === 'complete' || isEnding(message)) throw new Problem({code: 'session_complete'});
   }
 
   /** Sends the entries not yet sent in a request that outlives the page, as the page may be gone in a moment. */
@@ -547,7 +563,7 @@ const now = () => (lastMillis = Math.max(lastMillis, Date.now())) / 1000;
 
 function tell({onError}, problem, id, texts) {
   const report = Object.assign(problem, {id, entries: texts.map(text => JSON.parse(text))});
-  queueMicrotask(() => onError(report));
+  setTimeout(() => onError(report)); // when the session knows it, too
 }
 
 // --- IndexedDB and Web Locks.
@@ -563,6 +579,7 @@ function openDatabase() {
     request.onupgradeneeded = () => request.result.createObjectStore(STORE);
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
+    setTimeout(() => reject(new Error('IndexedDB does not respond')), RESPONSE_MILLIS);
   });
   return database;
 }

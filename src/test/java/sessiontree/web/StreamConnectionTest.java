@@ -2,6 +2,7 @@ package sessiontree.web;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static sessiontree.Messages.end;
 import static sessiontree.Messages.event;
 import static sessiontree.Messages.start;
 
@@ -20,7 +21,9 @@ import org.eclipse.jetty.websocket.core.OpCode;
 import org.eclipse.jetty.websocket.core.OutgoingEntry;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import sessiontree.event.Batch;
 import sessiontree.metrics.Metrics;
+import sessiontree.session.Session;
 import sessiontree.session.Sessions;
 import sessiontree.store.Append;
 import sessiontree.store.RunningClock;
@@ -100,6 +103,31 @@ class StreamConnectionTest {
   private void flush() {
     unflushed.forEach(Append.Callback::flush);
     unflushed.clear();
+  }
+
+  @Test
+  void end_isAcknowledgedByCompleteAlone_whateverIsWrittenBeforeIt() throws Exception {
+    streams
+        .sessions()
+        .acquire("s")
+        .watch(
+            new Session.Watcher() {
+              @Override
+              public void stored(long before, Batch batch) { // between the result and COMPLETE
+                connection.onFrame(new Frame(OpCode.PING), Callback.NOOP);
+              }
+
+              @Override
+              public void completed(long entries) {}
+
+              @Override
+              public void deleted() {}
+            });
+    receive(start(1) + "," + event(2, "a") + "," + end(3));
+    store(appends.remove());
+    flush();
+    assertThat(sent).element(0).isEqualTo("");
+    assertThat(sent).element(1).asString().contains("COMPLETE", "\"messages\":1");
   }
 
   @Test
