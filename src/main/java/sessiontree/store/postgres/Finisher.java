@@ -31,6 +31,7 @@ final class Finisher {
   private static final Logger LOG = LoggerFactory.getLogger(Finisher.class);
   private static final int MOST = 500;
   private static final int RETRY_MILLIS = 1_000;
+  private static final long RETRY_NANOS = RETRY_MILLIS * 1_000_000L;
 
   /** A session that has ended. */
   record Ended(String id, long born) {}
@@ -52,7 +53,8 @@ final class Finisher {
   private final Set<Ended> large = new LinkedHashSet<>(); // a session that fails goes last
   private final Set<Ended> working = new HashSet<>();
   private final Set<Ended> suspects = new LinkedHashSet<>(); // a batch failed: taken one by one
-  private final Set<Ended> failed = new HashSet<>(); // alone, and that is logged
+  private final Map<Ended, Long> failed =
+      new HashMap<>(); // alone, logged: nanoTime of the last failure
   private boolean closing;
 
   Finisher(
@@ -98,17 +100,20 @@ final class Finisher {
       List<Ended> taken;
       synchronized (this) {
         Set<Ended> from = heavy ? large : suspects.isEmpty() ? queue : suspects;
+        List<Ended> due = due(from, heavy);
         try {
-          while (from.isEmpty() && !closing) {
-            wait();
+          while (due.isEmpty() && !closing) {
+            wait(from.isEmpty() ? 0 : RETRY_MILLIS);
+            from = heavy ? large : suspects.isEmpty() ? queue : suspects;
+            due = due(from, heavy);
           }
         } catch (InterruptedException e) {
           return; // closed before all was done
         }
-        if (from.isEmpty()) {
+        if (due.isEmpty()) {
           return;
         }
-        taken = List.copyOf(from).subList(0, Math.min(from.size(), from == queue ? MOST : 1));
+        taken = due.subList(0, Math.min(due.size(), from == queue ? MOST : 1));
         taken.forEach(from::remove);
         working.addAll(taken);
       }
@@ -116,6 +121,14 @@ final class Finisher {
         return;
       }
     }
+  }
+
+  /** Returns the sessions to take now: of the large, not those that failed in the last second. */
+  private List<Ended> due(Set<Ended> from, boolean heavy) {
+    long now = System.nanoTime();
+    return from.stream()
+        .filter(one -> !heavy || now - failed.getOrDefault(one, now - RETRY_NANOS) >= RETRY_NANOS)
+        .toList();
   }
 
   /** Returns false if the thread must end: if interrupted, or on a failure while closing. */
@@ -132,7 +145,7 @@ final class Finisher {
       logFailure(taken, e);
     }
     try {
-      if (!done) {
+      if (!done && !heavy) { // the heavy thread turns to others meanwhile
         Thread.sleep(RETRY_MILLIS);
       }
     } catch (InterruptedException e) {
@@ -141,7 +154,7 @@ final class Finisher {
     synchronized (this) {
       taken.forEach(working::remove);
       if (done) {
-        taken.forEach(failed::remove);
+        failed.keySet().removeAll(taken);
       } else if (heavy || taken.size() == 1) {
         large.addAll(taken); // so that the small ones do not wait for it
         notifyAll();
@@ -158,7 +171,7 @@ final class Finisher {
   private synchronized void logFailure(List<Ended> taken, Exception e) {
     if (taken.size() > 1) {
       LOG.warn("writing {} trees failed, retrying one by one: {}", taken.size(), e.toString());
-    } else if (failed.add(taken.get(0))) {
+    } else if (failed.put(taken.get(0), System.nanoTime()) == null) {
       String id = taken.get(0).id();
       LOG.error("session={} writing its tree failed, retrying every second: {}", id, e.toString());
     }
