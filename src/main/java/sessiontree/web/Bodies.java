@@ -246,7 +246,7 @@ final class Bodies extends Handler.Wrapper {
           throw Problems.tooBig(maxMessageBytes);
         }
         return body;
-      } catch (IOException e) {
+      } catch (IOException | StackOverflowError e) { // the JDK recurses once for each empty member
         throw new ProblemException(Problem.INVALID_JSON, "the body is not complete gzip data");
       } finally {
         inFlight.subtract(needed);
