@@ -399,10 +399,12 @@ class ClientChromiumIT {
     openTab();
     endSession();
     closeTab(late);
-    browser.executeScript("session.event('late')");
+    browser.executeScript("session.event('late', {0: 'a member that JSON puts first'})");
     Await.until("the problem is shown", () -> problems().equals("[\"session_complete late\"]"));
     browser.executeScript("session.event('later')");
-    assertThat(problems()).isEqualTo("[\"session_complete late\",\"session_complete later\"]");
+    Await.until(
+        "the later event is reported",
+        () -> problems().equals("[\"session_complete late\",\"session_complete later\"]"));
   }
 
   @Test
@@ -484,7 +486,7 @@ class ClientChromiumIT {
                 """
                 const script = document.createElement('script');
                 script.type = 'module';
-                script.textContent = a + ';window.loaded(tree)';
+                script.textContent = a + ';window.loaded(url)';
                 return new Promise((resolve, reject) => {
                   window.loaded = resolve;
                   script.onerror = reject;

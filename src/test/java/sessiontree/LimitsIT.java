@@ -150,6 +150,7 @@ class LimitsIT {
       assertProblem(response, 408, "request_timeout");
     }
     Await.until("it is counted", () -> dropped(strict, "slow_body") == dropped + 1);
+    Await.until("its bytes are released", () -> Scrape.of(strict).own("inflow_bytes") == 0);
     assertThat(HttpResult.send(strict, "GET", "/sessions/" + id).status()).isEqualTo(404);
   }
 

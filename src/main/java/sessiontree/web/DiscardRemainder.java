@@ -47,8 +47,12 @@ final class DiscardRemainder extends Callback.Nested implements Runnable {
     while (System.nanoTime() - sinceNanos < TIMEOUT_NANOS) {
       Content.Chunk chunk = request.read();
       if (chunk == null) {
-        request.demand(this);
-        return;
+        try {
+          request.demand(this);
+          return;
+        } catch (IllegalArgumentException e) { // the body's reader still waits, as it was dropped
+          break;
+        }
       }
       chunk.release();
       if (chunk.isLast() || Content.Chunk.isFailure(chunk)) {
