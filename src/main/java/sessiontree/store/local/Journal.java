@@ -26,9 +26,8 @@ import sessiontree.store.log.NumberFile;
  * lost in a crash are added again by recovery. A session's lines leave the journal before its
  * tombstone leaves the log. Safe for several threads.
  *
- * <p>A file is named after a time: beginnings in older files are earlier, those in it and in newer
- * files are not. Completions in older files are earlier too, except in the files that {@link
- * #begin} wrote.
+ * <p>A file is named after a time that is later than all beginnings in older files. Completions in
+ * older files are earlier too, except in the files that {@link #begin} wrote.
  */
 final class Journal {
   /** Receives lines one by one. */
@@ -98,7 +97,10 @@ final class Journal {
     try {
       journal.beganMicros = NumberFile.read(disk, begunFile);
       journal.saw(JournalLine.time(journal.beganMicros));
-    } catch (NoSuchFileException | DamageException e) {
+    } catch (NoSuchFileException e) {
+      journal.isNew = true;
+    } catch (DamageException e) {
+      LOG.warn("the journal is made anew from the trees, whose times it loses: {}", e.getMessage());
       journal.isNew = true;
     }
     if (!journal.isNew) {

@@ -179,8 +179,9 @@
  * </table>
  *
  * <p>Anything else stops the start with a message that names the file and, if there is one, the
- * offset: a damaged record; a missing segment, run file or record; a damaged index. Then a person
- * must look.
+ * offset: a damaged record; a segment, run file or record that is missing between others; a damaged
+ * index. Then a person must look. A newest segment that is missing, or a run file with all that is
+ * stored of its sessions, is not noticed.
  *
  * <p>Before recovery derives anything from the files, it syncs the directories of log and runs, and
  * writes and forces the bytes of the newest segment again: if the last process ended just after a
