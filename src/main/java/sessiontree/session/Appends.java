@@ -141,9 +141,8 @@ final class Appends {
   // --- Appends in flight. All guarded by this.
 
   /**
-   * Asks the store for the session's state, which another server may have changed. If the session
-   * has ended and no result in flight completes it, as the result of its end was lost, waits for
-   * its tree.
+   * Asks the store for the session's state, which another server may have changed. If the result of
+   * SESSION_END was lost, no result in flight completes the session; then this waits for its tree.
    */
   void refresh() {
     if (!expected.deletionQueued && !parking.hasQueued()) {

@@ -71,9 +71,10 @@ public interface SessionStore extends AutoCloseable {
     }
 
     /**
-     * Returns what is stored, as the base of the appends that follow. Once an earlier append was
-     * not stored, none of those queued before this call are stored any more, because they assumed
-     * its effects, even if another server has brought the session to the sequence that they expect.
+     * Returns what is stored, as the base of the appends that follow. Called after an append was
+     * not stored. Appends that were queued behind it, and before this call, assumed its effects:
+     * none of them is stored, even if another server brings the session to the sequence that they
+     * expect.
      */
     default SessionState resume() {
       return state();

@@ -7,14 +7,15 @@ import sessiontree.session.Message;
 /**
  * The messages that a connection has received and not yet submitted to its session. A lone message
  * is submitted at once. While it is being stored, further messages gather; they are submitted
- * together when it has its result, or when there are many. So they become one append, and one ACK
- * covers them all. Nagle's algorithm (RFC 896) does the same for TCP segments; there is no timer.
+ * together when it has its result, or when they have {@link #MANY_BYTES}. So they become one
+ * append, and one ACK covers them all. Nagle's algorithm (RFC 896) does the same for TCP segments;
+ * there is no timer.
  *
  * <p>Safe for several threads: messages come from the thread that reads frames, results from store
  * threads.
  */
 final class Mailbox {
-  /** Size of the gathered messages at which they do not wait for the previous result. */
+  /** In-flight bytes of gathered messages that are submitted before the previous result. */
   static final int MANY_BYTES = 16 << 10;
 
   /** Messages to submit together, in the order received, and their in-flight bytes. */

@@ -21,7 +21,7 @@ import sessiontree.store.log.WriteAheadLog;
 final class GroupCommit {
   private static final Logger LOG = LoggerFactory.getLogger(GroupCommit.class);
 
-  /** Up to this many callbacks are done here sooner than another thread could begin them. */
+  /** Maximum number of callbacks that the log thread runs itself: waking a thread costs more. */
   private static final int FEW_CALLBACKS = 8;
 
   /** The effects of durable records. */
@@ -33,8 +33,8 @@ final class GroupCommit {
     long apply(LocalSession session, LogRecord record);
 
     /**
-     * Publishes or removes the tree of a session that the record ended or deleted, which its result
-     * waits for; then runs the callback, and the callbacks that the session holds.
+     * Runs the callback of a durable record. If the record ends or deletes the session, its tree is
+     * published or removed first. Also runs the callbacks that waited for that.
      */
     void finish(LocalSession session, LogRecord record, Append.Callback callback);
   }

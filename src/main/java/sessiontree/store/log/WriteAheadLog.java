@@ -17,8 +17,8 @@ import org.slf4j.LoggerFactory;
  * of them durable at once. If one of the two fails, {@link #rollback} undoes everything since the
  * last commit.
  *
- * <p>Not safe for several threads: owned by the log thread, except for what another thread needs to
- * delete segments.
+ * <p>Not safe for several threads: owned by the log thread. Only the list of segments, and their
+ * deletion, are for any thread.
  */
 public final class WriteAheadLog implements AutoCloseable {
   /** Limit of the bytes that {@link Body#putHead} puts. */
@@ -47,8 +47,9 @@ public final class WriteAheadLog implements AutoCloseable {
   private static final int STAGING_BYTES = 1 << 20;
 
   /**
-   * Zeros to preallocate, in bytes, after a group that extends the file and has less than a quarter
-   * of this. A force that need not write a new file length takes two thirds of the time. PostgreSQL
+   * Number of zero bytes that are written behind a group which extends the file. The next groups
+   * overwrite them, so that their force writes no new file length, and takes two thirds of the
+   * time. A group of more than a quarter of this size gains nothing, and writes none. PostgreSQL
    * preallocates its log files likewise.
    */
   private static final int PREALLOCATED_BYTES = 256 << 10;
