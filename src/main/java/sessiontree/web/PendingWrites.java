@@ -7,6 +7,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
 import sessiontree.session.Message;
@@ -20,6 +22,7 @@ import sessiontree.store.RunningClock;
  * whatever the disk does. A later reply is dropped. Safe for several threads.
  */
 final class PendingWrites {
+  private static final Logger LOG = LoggerFactory.getLogger(PendingWrites.class);
   private static final long TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(10);
 
   private final Sessions sessions;
@@ -57,7 +60,7 @@ final class PendingWrites {
    * next session of that id.
    */
   CompletableFuture<Outcome> post(String id, String writer, Message message)
-      throws ProblemException, IOException {
+      throws ProblemException {
     PendingWrite before = late.get(id);
     if (before != null) {
       throw before.refusal();
@@ -66,9 +69,9 @@ final class PendingWrites {
   }
 
   private CompletableFuture<Outcome> post(
-      String id, String writer, Message message, long sinceNanos)
-      throws ProblemException, IOException {
-    PendingWrite write = new PendingWrite(sessions.acquire(id), false, sinceNanos);
+      String id, String writer, Message message, long sinceNanos) throws ProblemException {
+    Session session = acquire(id, "the message was not stored: the session cannot be read");
+    PendingWrite write = new PendingWrite(session, false, sinceNanos);
     waiting.add(write);
     write.session.submit(writer, true, List.of(message), write);
     return write.settled.thenCompose(
@@ -77,7 +80,7 @@ final class PendingWrites {
           if (outcome.problem != null && outcome.problem.problem() == Problem.SESSION_DELETED) {
             try {
               return post(id, writer, message, sinceNanos);
-            } catch (ProblemException | IOException e) {
+            } catch (ProblemException e) {
               return CompletableFuture.failedFuture(e);
             }
           }
@@ -90,12 +93,21 @@ final class PendingWrites {
    *
    * @param expectedTag the tag that its tree must have; null to delete it with or without a tree
    */
-  CompletableFuture<Outcome> delete(String id, String expectedTag)
-      throws ProblemException, IOException {
-    PendingWrite write = new PendingWrite(sessions.acquire(id), true, time.nanos());
+  CompletableFuture<Outcome> delete(String id, String expectedTag) throws ProblemException {
+    Session session = acquire(id, "the session was not deleted: it cannot be read");
+    PendingWrite write = new PendingWrite(session, true, time.nanos());
     waiting.add(write);
     write.session.delete(expectedTag, write);
     return write.settled.thenApply(unused -> write.outcome());
+  }
+
+  private Session acquire(String id, String unreadable) throws ProblemException {
+    try {
+      return sessions.acquire(id);
+    } catch (IOException e) {
+      LOG.error("session={} cannot be read: {}", id, e.toString());
+      throw unavailable(unreadable);
+    }
   }
 
   /** Called about once a second. */

@@ -36,7 +36,7 @@ final class Writes {
     this.metrics = metrics;
   }
 
-  void post(Context ctx) throws ProblemException, IOException {
+  void post(Context ctx) throws ProblemException {
     String id = SessionId.check(ctx.pathParam("id"));
     String writer = Streams.writer(ctx.queryParam("writer"));
     long number = messageNumber(ctx, writer);

@@ -6,11 +6,14 @@ import static sessiontree.Messages.end;
 import static sessiontree.Messages.message;
 import static sessiontree.Messages.start;
 
+import java.io.IOException;
 import java.lang.reflect.Proxy;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import sessiontree.event.Batch;
 import sessiontree.event.Problem;
@@ -31,6 +34,7 @@ class PendingWritesTest {
 
   private final Deque<Append> appends = new ArrayDeque<>();
   private int opened;
+  private boolean unreadable;
 
   private final RunningClock time = new RunningClock(() -> 0);
   private final PendingWrites pending =
@@ -46,6 +50,9 @@ class PendingWritesTest {
             (proxy, method, arguments) ->
                 switch (method.getName()) {
                   case "open" -> {
+                    if (unreadable) {
+                      throw new IOException("the database does not respond");
+                    }
                     opened++;
                     yield new Stored();
                   }
@@ -105,6 +112,17 @@ class PendingWritesTest {
     ProblemException problem = asked.join().problem();
     assertThat(problem.problem()).isEqualTo(Problem.STORAGE_UNAVAILABLE);
     assertThat(problem.detail()).contains(detail);
+  }
+
+  private static void assertUnavailable(ThrowingCallable request, String detail) {
+    assertThatThrownBy(request)
+        .extracting(e -> e instanceof CompletionException ? e.getCause() : e)
+        .isInstanceOfSatisfying(
+            ProblemException.class,
+            e -> {
+              assertThat(e.problem()).isEqualTo(Problem.STORAGE_UNAVAILABLE);
+              assertThat(e.detail()).contains(detail);
+            });
   }
 
   private void stored() {
@@ -187,5 +205,26 @@ class PendingWritesTest {
     stored();
     stored();
     assertThat(appends).isEmpty();
+  }
+
+  @Test
+  void sessionThatCannotBeRead_isReportedAsUnchanged() {
+    unreadable = true;
+    assertUnavailable(() -> post(BEGIN), "the message was not stored");
+    assertUnavailable(() -> pending.delete("a", null), "the session was not deleted");
+  }
+
+  @Test
+  void messageForTheNextSessionOfTheId_whichCannotBeRead_isReportedAsNotStored() throws Exception {
+    post(BEGIN);
+    stored();
+    post(BEGIN);
+    pending.delete("a", null);
+    CompletableFuture<PendingWrites.Outcome> behind = post(WHOLE);
+    unreadable = true;
+    stored();
+    stored();
+    stored();
+    assertUnavailable(behind::join, "the message was not stored");
   }
 }
