@@ -360,7 +360,9 @@ final class Appends {
       }
       if (!behind || !requeued()) {
         failed(
-            "the message could not be stored; nothing of it was kept, and it may be sent again",
+            messages > 0
+                ? "the message could not be stored; nothing of it was kept, and it may be sent again"
+                : "the storage failed; nothing was changed, and the request may be sent again",
             reply::refused);
       }
     }
@@ -368,8 +370,10 @@ final class Appends {
     @Override
     public void unknown() {
       failed(
-          "it is not known whether the message is stored; with writer and message it may be sent"
-              + " again",
+          messages > 0
+              ? "it is not known whether the message is stored; with writer and message it may be"
+                  + " sent again"
+              : "it is not known whether the session was changed; the request may be sent again",
           reply::unknown);
     }
 

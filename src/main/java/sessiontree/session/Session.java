@@ -355,7 +355,9 @@ public final class Session {
         }
       }
     } catch (IOException e) {
-      problem = new ProblemException(STORAGE_UNAVAILABLE, "the tree cannot be read");
+      problem =
+          new ProblemException(
+              STORAGE_UNAVAILABLE, "the session was not deleted: its tree cannot be read");
     }
     refuse(reply, problem);
   }

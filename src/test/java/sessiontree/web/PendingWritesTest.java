@@ -227,4 +227,16 @@ class PendingWritesTest {
     stored();
     assertUnavailable(behind::join, "the message was not stored");
   }
+
+  @Test
+  void deletionThatFails_isReportedAsOne() throws Exception {
+    CompletableFuture<PendingWrites.Outcome> begun = post(BEGIN);
+    CompletableFuture<PendingWrites.Outcome> failed = pending.delete("a", null);
+    stored();
+    assertThat(begun).isCompleted();
+    Append.Callback response = appends.remove().callback();
+    response.failed();
+    response.flush();
+    assertUnavailable(failed, "nothing was changed");
+  }
 }
