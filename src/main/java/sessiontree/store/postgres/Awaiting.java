@@ -1,17 +1,40 @@
 package sessiontree.store.postgres;
 
 import java.io.IOException;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * The sessions in use at this server that have ended, and whose results wait for the tree,
- * whichever server makes it. Safe for several threads.
+ * whichever server makes it, or until it is known that there will be none. Safe for several
+ * threads.
  */
 final class Awaiting {
-  private record One(PostgresSession session, long born) {}
+  /** One statement, as the entries of a session are deleted once its phase is 3. */
+  private static final String DAMAGED =
+      """
+      SELECT id, born FROM sessiontree.session s WHERE id = ANY (?) AND phase = 2 AND (entries - 2, bytes) <> (
+        SELECT coalesce(sum(count), 0), coalesce(sum(length(children)), 0) FROM sessiontree.entry e
+        WHERE e.born = s.born)
+      """;
+
+  private static final class One {
+    final PostgresSession session;
+    final long born;
+    boolean checked; // whether its entries were counted. Owned by the thread that calls look()
+
+    One(PostgresSession session, long born) {
+      this.session = session;
+      this.born = born;
+    }
+  }
 
   private final Connections connections;
   private final Results results;
@@ -28,7 +51,11 @@ final class Awaiting {
 
   /** Releases the results of the session, whose tree can be read. */
   void completed(String id, long born) {
-    results.give(() -> take(id, born).forEach(session -> session.completed(born)));
+    release(id, born, session -> session.completed(born));
+  }
+
+  private void release(String id, long born, Consumer<PostgresSession> how) {
+    results.give(() -> take(id, born).forEach(how));
   }
 
   private synchronized List<PostgresSession> take(String id, long born) {
@@ -51,17 +78,36 @@ final class Awaiting {
       return;
     }
     Map<String, Row> rows = connections.run(connection -> Row.read(connection, asked.keySet()));
+    Set<String> unchecked = new HashSet<>();
     asked.forEach(
         (id, of) -> {
           Row row = rows.getOrDefault(id, Row.NONE);
           for (One one : of) {
             if (row.born() != one.born) {
-              results.give(
-                  () -> take(id, one.born).forEach(session -> session.deletedElsewhere(one.born)));
+              release(id, one.born, session -> session.deletedElsewhere(one.born));
             } else if (row.phase() == Row.COMPLETE) {
               completed(id, one.born);
+            } else if (!one.checked) {
+              one.checked =
+                  true; // even if it fails: it may take long, and would hold up the others
+              unchecked.add(id);
             }
           }
         });
+    if (!unchecked.isEmpty()) {
+      connections
+          .run(connection -> damaged(connection, unchecked))
+          .forEach(one -> release(one.id(), one.born(), PostgresSession::damaged));
+    }
+  }
+
+  /** Returns those sessions that have ended, and whose entries are not all there. */
+  private static List<Finisher.Ended> damaged(Connection connection, Set<String> ids)
+      throws SQLException {
+    return Sql.query(
+        connection,
+        DAMAGED,
+        row -> new Finisher.Ended(row.getString(1), row.getLong(2)),
+        Sql.texts(ids));
   }
 }

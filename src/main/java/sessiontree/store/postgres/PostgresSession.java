@@ -176,6 +176,18 @@ final class PostgresSession implements StoredSession {
     release((one, first) -> one.result.run());
   }
 
+  /** Releases the results: entries are missing, so there is no tree. */
+  void damaged() {
+    release(
+        (one, first) -> {
+          if (one.stored) {
+            one.callback.noTree();
+          } else {
+            one.result.run();
+          }
+        });
+  }
+
   /** Releases the results after a stored append deleted the session: there will be no tree. */
   void deletedHere() {
     release(

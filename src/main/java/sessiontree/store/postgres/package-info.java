@@ -65,6 +65,10 @@
  * cannot be written, such as one with missing entries, is logged once; its server keeps the claim
  * and retries every second, until the session is deleted.
  *
+ * <p>{@link sessiontree.store.postgres.Awaiting} counts the entries of a session whose results
+ * still wait when its row is looked up, once for each server. If some are missing, the results say
+ * that there is no tree.
+ *
  * <h2>What a crash can leave</h2>
  *
  * <table>

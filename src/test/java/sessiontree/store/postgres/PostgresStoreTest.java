@@ -12,6 +12,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -23,7 +24,9 @@ import org.junit.jupiter.api.io.TempDir;
 import sessiontree.Await;
 import sessiontree.Messages;
 import sessiontree.PostgresServers;
+import sessiontree.Watching;
 import sessiontree.metrics.Metrics;
+import sessiontree.session.Sessions;
 import sessiontree.store.Appender;
 import sessiontree.store.RecordedResult;
 import sessiontree.store.SessionState;
@@ -49,6 +52,11 @@ class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
     } catch (SQLException e) {
       throw new IOException(e);
     }
+    return openServer();
+  }
+
+  /** Opens the store of another server, on the same database. */
+  private PostgresStore openServer() throws IOException {
     PostgresStore.Options options =
         new PostgresStore.Options(1 << 20, 1 << 16, folder, 60_000, 200, 5_000, 0);
     return PostgresStore.open(servers.uri("contract"), null, options, new Metrics());
@@ -108,6 +116,24 @@ class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
   }
 
   @Test
+  void sessionWhoseEntriesAreMissing_isReportedAsDamaged_onEveryServer() throws Exception {
+    Appender damaged = appender("damaged");
+    damaged.append(message(start(1), event(2, "x"))).assertStored();
+    servers.sql(0, "contract", "DELETE FROM sessiontree.entry");
+    try (PostgresStore there = openServer()) {
+      Sessions sessions = new Sessions(there, Integer.MAX_VALUE, new Metrics());
+      there.follow(sessions::watched, sessions::changed);
+      CompletableFuture<Void> reported = new CompletableFuture<>();
+      sessions.acquire("damaged").watch(Watching.damage(() -> reported.complete(null)));
+      damaged.append(message(end(3))).assertNoTree();
+      reported.get(30, TimeUnit.SECONDS);
+    }
+    damaged.append(null).assertNoTree();
+    damaged.delete().assertStored();
+    assertThat(store.state("damaged")).isEqualTo(SessionState.NEW);
+  }
+
+  @Test
   void sessionWhoseEntriesAreMissing_isRetried_andHoldsUpNoOther() throws Exception {
     Appender damaged = appender("damaged");
     damaged.append(message(start(1), event(2, "x"))).assertStored();
@@ -115,10 +141,12 @@ class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
     servers.sql(0, "contract", "CREATE TABLE sessiontree.entry (LIKE sessiontree.hidden)");
     RecordedResult ending = damaged.append(message(end(3)));
     appender("other").append(message(start(1), event(2, "x"), end(3))).assertStored();
+    ending.assertNoTree();
     assertThat(store.state("damaged").phase()).isEqualTo(Phase.ENDED);
 
     servers.sql(0, "contract", "INSERT INTO sessiontree.entry SELECT * FROM sessiontree.hidden");
-    ending.assertStored(); // long before the next round of upkeep
+    Await.until( // long before the next round of upkeep
+        "the tree is made", () -> store.state("damaged").phase() == Phase.COMPLETE);
     assertThat(tree("damaged")).isEqualTo(Messages.tree(1, 3, List.of(event(2, "x"))));
   }
 }
