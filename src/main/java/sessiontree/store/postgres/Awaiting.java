@@ -88,8 +88,8 @@ final class Awaiting {
             } else if (row.phase() == Row.COMPLETE) {
               completed(id, one.born);
             } else if (!one.checked) {
-              one.checked =
-                  true; // even if it fails: it may take long, and would hold up the others
+              // Also if counting fails: it can take long, and would hold up the others.
+              one.checked = true;
               unchecked.add(id);
             }
           }

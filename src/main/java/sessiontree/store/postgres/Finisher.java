@@ -100,12 +100,12 @@ final class Finisher {
       List<Ended> taken;
       synchronized (this) {
         Set<Ended> from = heavy ? large : suspects.isEmpty() ? queue : suspects;
-        List<Ended> due = due(from, heavy);
+        List<Ended> due = due(from);
         try {
           while (due.isEmpty() && !closing) {
             wait(from.isEmpty() ? 0 : RETRY_MILLIS);
             from = heavy ? large : suspects.isEmpty() ? queue : suspects;
-            due = due(from, heavy);
+            due = due(from);
           }
         } catch (InterruptedException e) {
           return; // closed before all was done
@@ -123,11 +123,11 @@ final class Finisher {
     }
   }
 
-  /** Returns the sessions to take now: of the large, not those that failed in the last second. */
-  private List<Ended> due(Set<Ended> from, boolean heavy) {
+  /** Returns the sessions to take now: not those that failed alone in the last second. */
+  private List<Ended> due(Set<Ended> from) {
     long now = System.nanoTime();
     return from.stream()
-        .filter(one -> !heavy || now - failed.getOrDefault(one, now - RETRY_NANOS) >= RETRY_NANOS)
+        .filter(one -> now - failed.getOrDefault(one, now - RETRY_NANOS) >= RETRY_NANOS)
         .toList();
   }
 
@@ -143,13 +143,9 @@ final class Finisher {
       done = true;
     } catch (SQLException | IOException | RuntimeException e) {
       logFailure(taken, e);
-    }
-    try {
-      if (!done && !heavy) { // the heavy thread turns to others meanwhile
-        Thread.sleep(RETRY_MILLIS);
+      if (isOutage(e) && !pause()) {
+        return false;
       }
-    } catch (InterruptedException e) {
-      return false;
     }
     synchronized (this) {
       taken.forEach(working::remove);
@@ -162,6 +158,22 @@ final class Finisher {
         suspects.addAll(taken);
       }
       return done || !closing;
+    }
+  }
+
+  /** Returns whether the database may be at fault, so that other sessions would fail too. */
+  private static boolean isOutage(Exception failure) {
+    Throwable cause = failure instanceof SQLException ? failure : failure.getCause();
+    return cause instanceof SQLException sql && Connections.isLost(sql);
+  }
+
+  /** Waits until the next attempt. Returns false if interrupted. */
+  private static boolean pause() {
+    try {
+      Thread.sleep(RETRY_MILLIS);
+      return true;
+    } catch (InterruptedException e) {
+      return false;
     }
   }
 

@@ -116,6 +116,26 @@ class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
   }
 
   @Test
+  void manyDamagedSessions_holdUpNeitherSmallNorLargeOnes() throws Exception {
+    List<Appender> damaged = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      damaged.add(appender("damaged" + i));
+      damaged.get(i).append(message(start(1), event(2, "x"))).assertStored();
+    }
+    servers.sql(0, "contract", "DELETE FROM sessiontree.entry WHERE born % 2 = 0");
+    servers.sql(0, "contract", "UPDATE sessiontree.entry SET children = '\\x00'");
+    for (Appender one : damaged) {
+      one.append(message(end(3)));
+    }
+    String name = "x".repeat(1 << 16);
+    RecordedResult large = appender("large").append(message(start(1), event(2, name), end(3)));
+    RecordedResult small = appender("small").append(message(start(1), event(2, "x"), end(3)));
+    small.assertStored();
+    large.assertStored();
+    assertThat(store.state("damaged99").phase()).isEqualTo(Phase.ENDED);
+  }
+
+  @Test
   void sessionWhoseEntriesAreMissing_isReportedAsDamaged_onEveryServer() throws Exception {
     Appender damaged = appender("damaged");
     damaged.append(message(start(1), event(2, "x"))).assertStored();
