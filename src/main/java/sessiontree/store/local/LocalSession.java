@@ -348,11 +348,16 @@ final class LocalSession implements StoredSession {
   }
 
   /** Logs that the session is damaged, on the first call only. */
-  synchronized void logDamage(DamageException damage) {
-    if (!damageLogged) {
+  void logDamage(DamageException damage) {
+    if (isFirstDamage()) {
       LOG.error("session={} is damaged, and can only be deleted: {}", id, damage.toString());
     }
+  }
+
+  private synchronized boolean isFirstDamage() {
+    boolean first = !damageLogged;
     damageLogged = true;
+    return first;
   }
 
   /** Marks the session as damaged, unless it was deleted meanwhile. */
