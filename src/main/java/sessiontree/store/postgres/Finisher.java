@@ -180,13 +180,18 @@ final class Finisher {
   /**
    * Logs a failure. That of a session alone is logged once, although it is retried every second.
    */
-  private synchronized void logFailure(List<Ended> taken, Exception e) {
+  private void logFailure(List<Ended> taken, Exception e) {
     if (taken.size() > 1) {
       LOG.warn("writing {} trees failed, retrying one by one: {}", taken.size(), e.toString());
-    } else if (failed.put(taken.get(0), System.nanoTime()) == null) {
+    } else if (failsAnew(taken.get(0))) {
       String id = taken.get(0).id();
       LOG.error("session={} writing its tree failed, retrying every second: {}", id, e.toString());
     }
+  }
+
+  /** Registers that a session failed alone. Returns whether its last attempt did not. */
+  private synchronized boolean failsAnew(Ended ended) {
+    return failed.put(ended, System.nanoTime()) == null;
   }
 
   // --- Small sessions
