@@ -1,5 +1,6 @@
 package sessiontree;
 
+import static java.util.Comparator.naturalOrder;
 import static org.assertj.core.api.Assertions.assertThat;
 import static sessiontree.Entries.bound;
 import static sessiontree.Entries.end;
@@ -9,6 +10,7 @@ import static sessiontree.Entries.start;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -19,6 +21,7 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -283,5 +286,29 @@ class ListingIT {
       RawHttp response = RawHttp.get(server.port(), "/sessions?" + query);
       ProblemDetails.assertProblem(response, 400, "invalid_parameter");
     }
+  }
+
+  @Test
+  @FolderOnly
+  void damagedFilesOfTheJournal_areLoggedAtTheStart_andTheServerGoesOn() throws Exception {
+    List<String> ids = open("a", 3);
+    complete(ids);
+    server.close();
+    Path journal = folder.resolve("store/journal");
+    Files.write(journal.resolve("begun"), new byte[12]);
+    server = JarServer.start(folder.resolve("store"));
+    assertThat(server.complaints()).contains("WARN", "the journal is made anew", "begun");
+    assertThat(ids(list(""))).containsExactlyInAnyOrderElementsOf(ids);
+
+    server.close();
+    try (Stream<Path> files = Files.list(journal)) {
+      Path newest =
+          files.filter(file -> file.toString().endsWith(".txt")).max(naturalOrder()).get();
+      Files.delete(newest);
+      Files.createDirectory(newest);
+    }
+    server = JarServer.start(folder.resolve("store"));
+    assertThat(server.complaints()).contains("WARN", "the newest journal file cannot be rewritten");
+    complete(open("b", 1));
   }
 }
