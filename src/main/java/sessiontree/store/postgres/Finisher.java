@@ -8,6 +8,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -123,11 +124,15 @@ final class Finisher {
     }
   }
 
-  /** Returns the sessions to take now: not those that failed alone in the last second. */
+  /**
+   * Returns the sessions to take now: first those that never failed alone, none of those that did
+   * in the last second.
+   */
   private List<Ended> due(Set<Ended> from) {
     long now = System.nanoTime();
     return from.stream()
         .filter(one -> now - failed.getOrDefault(one, now - RETRY_NANOS) >= RETRY_NANOS)
+        .sorted(Comparator.comparing(failed::containsKey))
         .toList();
   }
 

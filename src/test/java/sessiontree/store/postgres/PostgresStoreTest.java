@@ -136,6 +136,32 @@ class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
   }
 
   @Test
+  void largeSession_doesNotWaitForDamagedOnes_whoseRetriesTakeLong() throws Exception {
+    List<Appender> damaged = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      damaged.add(appender("damaged" + i));
+      damaged.get(i).append(message(start(1), event(2, "x"))).assertStored();
+    }
+    servers.sql(0, "contract", "UPDATE sessiontree.session SET bytes = 1000000"); // large
+    servers.sql(0, "contract", "UPDATE sessiontree.entry SET children = '\\x00'");
+    List<RecordedResult> endings = new ArrayList<>();
+    damaged.forEach(one -> endings.add(one.append(message(end(3)))));
+    for (RecordedResult ending : endings) {
+      ending.assertNoTree();
+    }
+    String name = "x".repeat(1 << 16);
+    complete("first", message(start(1), event(2, name), end(3))); // after each has failed once
+    servers.sql(
+        0,
+        "contract",
+        "ALTER TABLE sessiontree.entry RENAME TO stored; CREATE VIEW sessiontree.entry AS SELECT *"
+            + " FROM sessiontree.stored WHERE children <> '\\x00' OR pg_sleep(0.5) IS NOT NULL");
+    String sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    Await.until("retries take long", () -> servers.sql(0, "contract", sleeping).equals("1"));
+    complete("large", message(start(1), event(2, name), end(3)));
+  }
+
+  @Test
   void sessionWhoseEntriesAreMissing_isReportedAsDamaged_onEveryServer() throws Exception {
     Appender damaged = appender("damaged");
     damaged.append(message(start(1), event(2, "x"))).assertStored();
