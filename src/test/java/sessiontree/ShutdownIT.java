@@ -183,7 +183,8 @@ class ShutdownIT {
                   sent.incrementAndGet(i);
                   RawHttp reply =
                       RawHttp.post(server.port(), "/sessions/" + id(i) + "/events", message(entry));
-                  if (reply.status() == 503) { // so it was not stored
+                  if (reply.status() == 503) {
+                    assertThat(reply.body()).contains("nothing was stored");
                     sent.decrementAndGet(i);
                     return;
                   }

@@ -141,7 +141,9 @@ final class ConnectionLimit extends Handler.Wrapper implements Connection.Listen
       Problems.respond(
           response,
           whenRead,
-          new ProblemException(Problem.STORAGE_UNAVAILABLE, "the server is stopping; try again"));
+          new ProblemException(
+              Problem.STORAGE_UNAVAILABLE,
+              "the server is stopping; nothing was stored, try again"));
       return true;
     }
     return super.handle(request, response, whenRead);
