@@ -131,6 +131,23 @@ class TwoNodesIT {
   }
 
   @Test
+  @Order(2)
+  void endOfASessionWithMissingEntries_isRefused_andReportedAtTheOtherNode() throws Exception {
+    assertThat(post(nodes.get(0), "s", message(start("s"), event("1", "x"))).status())
+        .isEqualTo(200);
+    try (StreamClient stream = StreamClient.connect(nodes.get(1).port(), "s")) {
+      stream.next();
+      servers.sql(servers.primary(), "nodes", "DELETE FROM sessiontree.entry");
+      HttpResult ended = post(nodes.get(0), "s", message(end("s")));
+      assertThat(ended.status()).isEqualTo(503);
+      assertThat(ended.body()).contains("the session has its SESSION_END", "damaged");
+      assertThat(stream.closeCode()).isEqualTo(1011);
+    }
+    assertThat(HttpResult.send(nodes.get(1), "DELETE", "/sessions/s").status()).isEqualTo(204);
+    assertThat(post(nodes.get(0), "s", message(start("s"), end("s"))).status()).isEqualTo(200);
+  }
+
+  @Test
   @Order(3)
   void nodesAreKilled_underWriters_andNothingIsLostOrDoubled() throws Exception {
     write(true);
