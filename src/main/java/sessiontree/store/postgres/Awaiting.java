@@ -97,7 +97,7 @@ final class Awaiting {
     if (!unchecked.isEmpty()) {
       connections
           .run(connection -> damaged(connection, unchecked))
-          .forEach(one -> release(one.id(), one.born(), PostgresSession::damaged));
+          .forEach(one -> release(one.id(), one.born(), session -> session.damaged(one.born())));
     }
   }
 

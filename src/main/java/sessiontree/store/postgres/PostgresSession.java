@@ -71,7 +71,7 @@ final class PostgresSession implements StoredSession {
 
   /** Moves the user's view to {@code row}, which a stored append led to. */
   synchronized void moveOn(Row row, Append append) {
-    boolean older = seen.phase() == Row.COMPLETE && row.seq() == seen.seq();
+    boolean older = row.phase() == Row.ENDED && seen.phase() > Row.ENDED && row.seq() == seen.seq();
     seen = older ? seen : row;
     if (append.writer() != null) {
       writers.put(append.writer(), append.number());
@@ -168,16 +168,13 @@ final class PostgresSession implements StoredSession {
 
   /** Releases the results once the tree can be read. */
   void completed(long born) {
-    synchronized (this) {
-      if (seen.born() == born && seen.phase() == Row.ENDED) {
-        seen = new Row(born, Row.COMPLETE, seen.seq(), seen.entries(), seen.startKey());
-      }
-    }
+    endedAs(Row.COMPLETE, born);
     release((one, first) -> one.result.run());
   }
 
   /** Releases the results: entries are missing, so there is no tree. */
-  void damaged() {
+  void damaged(long born) {
+    endedAs(Row.DAMAGED, born);
     release(
         (one, first) -> {
           if (one.stored) {
@@ -186,6 +183,12 @@ final class PostgresSession implements StoredSession {
             one.result.run();
           }
         });
+  }
+
+  private synchronized void endedAs(int phase, long born) {
+    if (seen.born() == born && seen.phase() == Row.ENDED) {
+      seen = seen.inPhase(phase);
+    }
   }
 
   /** Releases the results after a stored append deleted the session: there will be no tree. */

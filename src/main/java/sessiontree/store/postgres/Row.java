@@ -21,12 +21,20 @@ record Row(long born, int phase, long seq, long entries, long startKey) {
   static final int ENDED = 2;
   static final int COMPLETE = 3;
 
+  /** Ended, with entries missing. Never in the table, as each server finds out by itself. */
+  static final int DAMAGED = 4;
+
   /** Nothing is stored under the id. */
   static final Row NONE = new Row(0, 0, 0, 0, 0);
 
   /** Returns the state after the row's deletion: nothing is stored, but the sequence goes on. */
   Row deleted() {
     return new Row(0, 0, seq + 1, 0, 0);
+  }
+
+  /** Returns the row of an ended session in another phase. */
+  Row inPhase(int other) {
+    return new Row(born, other, seq, entries, startKey);
   }
 
   boolean isDeleted() {
@@ -39,6 +47,7 @@ record Row(long born, int phase, long seq, long entries, long startKey) {
           case OPEN -> Phase.OPEN;
           case ENDED -> Phase.ENDED;
           case COMPLETE -> Phase.COMPLETE;
+          case DAMAGED -> Phase.DAMAGED;
           default -> Phase.NEW;
         };
     return new SessionState(of, seq, entries, startKey);

@@ -175,6 +175,7 @@ class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
       reported.get(30, TimeUnit.SECONDS);
     }
     damaged.append(null).assertNoTree();
+    assertThat(damaged.session().resume().phase()).isEqualTo(Phase.DAMAGED);
     damaged.delete().assertStored();
     assertThat(store.state("damaged")).isEqualTo(SessionState.NEW);
   }
