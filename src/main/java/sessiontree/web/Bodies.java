@@ -15,6 +15,7 @@ import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.HttpChannel;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
@@ -73,6 +74,7 @@ final class Bodies extends Handler.Wrapper {
         throw Problems.tooBig(maxMessageBytes);
       }
       Body body = new Body(request, response, callback, isGzip(request));
+      request.addIdleTimeoutListener(idle -> false); // the client is not slow while it is not read
       Request.addCompletionListener(request, failure -> body.completed());
       reading.add(body);
       body.run();
@@ -132,7 +134,7 @@ final class Bodies extends Handler.Wrapper {
     private final Callback callback;
     private final boolean gzip;
 
-    // Owned by the reading thread.
+    // Owned by the reading thread; while blocked, by the thread that ends reading.
     private final PartialMessage bytes = new PartialMessage();
 
     // All guarded by this.
@@ -218,12 +220,17 @@ final class Bodies extends Handler.Wrapper {
       return true;
     }
 
+    /** Frees the partial body, long before a client that sends no more has its response. */
+    private void free() {
+      bytes.clear();
+      setCounted(0);
+    }
+
     private void handle() {
       try {
         byte[] body = gzip ? inflated() : Arrays.copyOf(bytes.array(), bytes.length());
         if (end(body.length)) {
-          bytes.clear();
-          setCounted(0);
+          free();
           request.setAttribute(BODY, body);
           passOn(request, response, callback);
         }
@@ -255,13 +262,16 @@ final class Bodies extends Handler.Wrapper {
 
     private void refuse(ProblemException problem) {
       if (end(0)) {
+        free();
         Problems.respond(response, callback, problem);
       }
     }
 
     private void fail(Throwable cause) {
       if (cause instanceof TimeoutException) {
-        drop();
+        slow.inc();
+        response.getHeaders().put(HttpHeader.CONNECTION, "close");
+        refuse(new ProblemException(Problem.REQUEST_TIMEOUT, "the body did not come in time"));
       } else if (end(0)) { // the client disconnected, or sent invalid HTTP
         callback.failed(cause);
       }
@@ -290,15 +300,21 @@ final class Bodies extends Handler.Wrapper {
           nanos, inFlight.isScarce() ? messageNanos : Math.max(messageNanos, timeoutNanos));
     }
 
+    /**
+     * Fails the read that waits for content, as an idle timeout does, so that the thread that reads
+     * ends reading. Has no effect while no read waits.
+     */
     @Override
     public void drop() {
-      if (end(0)) {
-        slow.inc();
-        response.getHeaders().put(HttpHeader.CONNECTION, "close");
-        Problems.respond(
-            response,
-            callback,
-            new ProblemException(Problem.REQUEST_TIMEOUT, "the body did not come in time"));
+      Runnable failRead = null;
+      synchronized (this) { // otherwise the channel may have another request already
+        if (state == State.READING) {
+          HttpChannel channel = HttpChannel.from(request);
+          failRead = channel.onIdleTimeout(new TimeoutException("the body is too slow")).action();
+        }
+      }
+      if (failRead != null) {
+        request.getComponents().getExecutor().execute(failRead);
       }
     }
 

@@ -3,6 +3,7 @@ package sessiontree.web;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.util.Callback;
 
@@ -16,6 +17,7 @@ final class DiscardRemainder extends Callback.Nested implements Runnable {
 
   private final Request request;
   private long sinceNanos;
+  private long idleMillis; // the connection's own idle timeout, while another is set; otherwise 0
 
   DiscardRemainder(Request request, Callback callback) {
     super(callback);
@@ -47,18 +49,30 @@ final class DiscardRemainder extends Callback.Nested implements Runnable {
     while (System.nanoTime() - sinceNanos < TIMEOUT_NANOS) {
       Content.Chunk chunk = request.read();
       if (chunk == null) {
-        try {
-          request.demand(this);
-          return;
-        } catch (IllegalArgumentException e) { // the body's reader still waits, as it was dropped
-          break;
-        }
+        limitSilence();
+        request.demand(this);
+        return;
       }
       chunk.release();
       if (chunk.isLast() || Content.Chunk.isFailure(chunk)) {
         break;
       }
     }
+    if (idleMillis > 0) {
+      endPoint().setIdleTimeout(idleMillis);
+    }
     super.succeeded();
+  }
+
+  /** Lets the connection's idle timeout end the wait for a client that sends no more. */
+  private void limitSilence() {
+    if (idleMillis == 0) {
+      idleMillis = endPoint().getIdleTimeout();
+      endPoint().setIdleTimeout(Math.min(idleMillis, TimeUnit.NANOSECONDS.toMillis(TIMEOUT_NANOS)));
+    }
+  }
+
+  private EndPoint endPoint() {
+    return request.getConnectionMetaData().getConnection().getEndPoint();
   }
 }
