@@ -215,6 +215,24 @@ class BodiesIT {
     assertThat(hasty.errors()).doesNotContain("Exception");
   }
 
+  @Test
+  void bodyThatWaitsForRoom_isNotSlow() throws Exception {
+    try (JarServer server =
+            JarServer.start(
+                folder.resolve("full"), "--inflow-bytes=65536", "--request-timeout", "1s");
+        RawStream stream = RawStream.connect(server.port(), newId())) {
+      stream.next("OPEN");
+      stream.send(RawStream.TEXT, false, new byte[70_000]); // dropped after 10 s
+      Await.until("no room is left", () -> Scrape.of(server).own("inflow_bytes") >= 65_536);
+      RawHttp response =
+          RawHttp.post(server.port(), "/sessions/" + id + "/events", message(start(id)));
+      if (response.status() != 200) { // it has waited for 10 s
+        assertThat(assertProblem(response, 503, "storage_unavailable").path("detail").asText())
+            .contains("nothing of this message was stored");
+      }
+    }
+  }
+
   // Encodings
 
   private static byte[] gzip(String text) throws IOException {

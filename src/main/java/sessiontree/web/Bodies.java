@@ -140,6 +140,8 @@ final class Bodies extends Handler.Wrapper {
     // All guarded by this.
     private State state = State.READING;
     private final long sinceNanos = time.nanos();
+    private long blockedAtNanos;
+    private long blockedNanos; // in which the server did not read, so the client was not slow
     private boolean admitted; // may read once more, ahead of other waiting readers
     private long received;
     private long counted; // in-flight bytes for the partial body
@@ -180,6 +182,7 @@ final class Bodies extends Handler.Wrapper {
     private synchronized boolean mayRead() {
       if (state == State.READING && !admitted && !inFlight.mayRead(this, bytes.length() > 0)) {
         state = State.BLOCKED;
+        blockedAtNanos = time.nanos();
       }
       return state == State.READING;
     }
@@ -191,6 +194,7 @@ final class Bodies extends Handler.Wrapper {
           return false;
         }
         state = State.READING;
+        blockedNanos += time.nanos() - blockedAtNanos;
         admitted = true;
       }
       request.getComponents().getExecutor().execute(this);
@@ -283,7 +287,7 @@ final class Bodies extends Handler.Wrapper {
       synchronized (this) {
         long nanos = nowNanos - sinceNanos;
         waited = state == State.BLOCKED && nanos > inFlight.messageNanos();
-        late = state == State.READING && nanos > allowedNanos();
+        late = state == State.READING && nanos - blockedNanos > allowedNanos();
       }
       if (waited) {
         refuse(noRoom());
