@@ -392,6 +392,29 @@ class HttpIT {
   }
 
   @ParameterizedTest
+  @ValueSource(strings = {"a=%zz", "a=%", "a=%+1", "%c3%28=1", "a=1&a=1", "a=1&b&%61", "b&b"})
+  void queryThatCannotBeDecoded_orHasAParameterTwice_isRefused(String query) throws Exception {
+    String path = "/sessions/" + id;
+    postWith("", message(start(id)));
+    for (String each : List.of("/sessions", path, path + "/live", path + "/none")) {
+      assertProblem(RawHttp.get(server.port(), each + "?" + query), 400, "invalid_parameter");
+    }
+    assertProblem(
+        RawHttp.upgrade(server.port(), path + "/stream?" + query), 400, "invalid_parameter");
+    assertProblem(
+        RawHttp.post(server.port(), path + "/events?" + query, message(end(id))),
+        400,
+        "invalid_parameter");
+    assertProblem(get(), 409, "session_in_progress");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "&&", "a=1&&b", "access_token=a&access_token=b"})
+  void queryOfEmptyParameters_orOfSeveralTokens_isAccepted(String query) throws Exception {
+    assertThat(RawHttp.get(server.port(), "/health?" + query).status()).isEqualTo(200);
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"%zz", "%", "%c3%28", "%00"})
   void writerThatCannotBeDecoded_isAnInvalidParameter(String writer) throws Exception {
     String path = "/sessions/" + id + "/events?message=1&writer=" + writer;

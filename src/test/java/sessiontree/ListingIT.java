@@ -275,6 +275,8 @@ class ListingIT {
             "limit=x",
             "limit=",
             "limit=99999999999999999999",
+            "limit=%zz",
+            "limit=1&limit=2",
             "state=OPEN",
             "state=new",
             "state=open,complete",

@@ -122,6 +122,12 @@ final class OperationCases {
     String id = operation.id();
     if (operation.hasSession()) {
       add(id, 400, "invalid_session_id", "id !", () -> any(server(), operation, "%21"));
+      add(
+          id,
+          400,
+          "invalid_parameter",
+          "a twice",
+          () -> withQuery("?a&a", server(), operation, newId()));
     }
     if (operation.needsToken()) {
       add(id, 401, "unauthorized", "no token", () -> any(guarded(), operation, newId()));
@@ -238,6 +244,12 @@ final class OperationCases {
         "precondition_failed",
         "another tag",
         () -> send(method, "/sessions/" + complete(), "If-Match", "\"other\""));
+    add(
+        op,
+        400,
+        "invalid_parameter",
+        "?partial=yes",
+        () -> send(method, "/sessions/" + open() + "?partial=yes"));
     add(op, 404, "session_not_found", "a new session", () -> send(method, "/sessions/" + newId()));
     add(op, 409, "session_in_progress", "an open one", () -> send(method, "/sessions/" + open()));
     add(
@@ -289,7 +301,13 @@ final class OperationCases {
     }
     add(op, 200, "", "a second page", this::secondPage);
     for (String query :
-        List.of("?limit=0", "?limit=1001", "?limit=x", "?state=new", "?cursor=%21")) {
+        List.of(
+            "?limit=0",
+            "?limit=1001",
+            "?limit=x",
+            "?limit=1&limit=1",
+            "?state=new",
+            "?cursor=%21")) {
       add(op, 400, "invalid_parameter", query, () -> send("GET", "/sessions" + query));
     }
   }
@@ -337,8 +355,14 @@ final class OperationCases {
   /** Sends a request that is valid for the operation if {@code id} and {@code headers} are. */
   private static HttpResult any(JarServer server, Operation operation, String id, String... headers)
       throws Exception {
-    String path = operation.pathOf(id);
-    if (path.endsWith("/stream")) {
+    return withQuery("", server, operation, id, headers);
+  }
+
+  private static HttpResult withQuery(
+      String query, JarServer server, Operation operation, String id, String... headers)
+      throws Exception {
+    String path = operation.pathOf(id) + query;
+    if (path.contains("/stream")) {
       return upgrade(server, path, headers);
     }
     return operation.method().equals("POST")

@@ -27,7 +27,7 @@ final class RequestCustomizer implements HttpConfiguration.Customizer {
       new PreEncodedHttpField(HttpHeader.CACHE_CONTROL, "no-store");
 
   /** A percent sign that is not followed by two hex digits (RFC 3986, section 2.1). */
-  private static final Pattern BAD_ESCAPE = Pattern.compile("%(?![0-9a-fA-F]{2})");
+  static final Pattern BAD_ESCAPE = Pattern.compile("%(?![0-9a-fA-F]{2})");
 
   @Override
   public Request customize(Request request, HttpFields.Mutable responseHeaders) {

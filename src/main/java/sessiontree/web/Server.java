@@ -164,6 +164,7 @@ public final class Server implements AutoCloseable {
           server.insertHandler(streams.handler(server)); // upgrades of Route.STREAM
           server.insertHandler(trees); // GET and HEAD of Route.SESSION
           server.insertHandler(live); // GET and HEAD of Route.LIVE
+          server.insertHandler(new Queries());
           server.insertHandler(new Access(settings.access()));
           server.insertHandler(new Dispatch());
           server.insertHandler(connectionLimit);
