@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static sessiontree.Entries.event;
 import static sessiontree.Entries.message;
 import static sessiontree.Entries.start;
+import static sessiontree.ProblemDetails.assertProblem;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -18,6 +19,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** SIGTERM at the worst moments. The server must exit within 10 seconds. */
 class ShutdownIT {
@@ -165,6 +168,23 @@ class ShutdownIT {
       for (Socket socket : waiting) {
         socket.close();
       }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"[", ""})
+  void postsWhoseBodiesAreIncomplete_areNotStored_andAreToldSo(String begun) throws Exception {
+    try (JarServer server = startServer();
+        Socket socket = RawHttp.open(server.port())) {
+      String post = "POST /sessions/a/events HTTP/1.1\r\nHost: localhost\r\n";
+      String head = post + "Content-Length: 100\r\n\r\n";
+      socket.getOutputStream().write((head + begun).getBytes(StandardCharsets.US_ASCII));
+      Await.until("it is connected", () -> Scrape.of(server).own("connections") > 1);
+      long asked = System.nanoTime();
+      server.askToEnd();
+      JsonNode problem = assertProblem(RawHttp.read(socket), 503, "storage_unavailable");
+      assertThat(problem.path("detail").asText()).contains("stopping", "nothing", "was stored");
+      assertEnds(server, asked);
     }
   }
 

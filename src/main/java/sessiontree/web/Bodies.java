@@ -50,6 +50,7 @@ final class Bodies extends Handler.Wrapper {
   private final RunningClock time;
   private final CounterDataPoint slow;
   private final Set<Body> reading = ConcurrentHashMap.newKeySet();
+  private volatile boolean closing;
 
   Bodies(
       InFlight inFlight,
@@ -102,14 +103,19 @@ final class Bodies extends Handler.Wrapper {
     return !codings.isEmpty();
   }
 
-  private static ProblemException noRoom() {
+  private ProblemException unavailable() {
+    String why = closing ? "the server is stopping" : "too many bytes are waiting to be stored";
     return new ProblemException(
-        Problem.STORAGE_UNAVAILABLE,
-        "too many bytes are waiting to be stored; nothing of this message was stored");
+        Problem.STORAGE_UNAVAILABLE, why + "; nothing of this message was stored");
   }
 
   private boolean passOn(Request request, Response response, Callback callback) throws Exception {
     return super.handle(request, response, callback);
+  }
+
+  /** Refuses the bodies that are not complete at the next tick, and from then on. */
+  void shutDown() {
+    closing = true;
   }
 
   /** Called about once a second. */
@@ -248,7 +254,7 @@ final class Bodies extends Handler.Wrapper {
     private byte[] inflated() throws ProblemException {
       long needed = 3L * maxMessageBytes; // for the inflated body, and the pieces it is read in
       if (!inFlight.borrow(needed)) {
-        throw noRoom();
+        throw unavailable();
       }
       try (GZIPInputStream in =
           new GZIPInputStream(new ByteArrayInputStream(bytes.array(), 0, bytes.length()))) {
@@ -273,9 +279,13 @@ final class Bodies extends Handler.Wrapper {
 
     private void fail(Throwable cause) {
       if (cause instanceof TimeoutException) {
-        slow.inc();
         response.getHeaders().put(HttpHeader.CONNECTION, "close");
-        refuse(new ProblemException(Problem.REQUEST_TIMEOUT, "the body did not come in time"));
+        if (closing) {
+          refuse(unavailable());
+        } else {
+          slow.inc();
+          refuse(new ProblemException(Problem.REQUEST_TIMEOUT, "the body did not come in time"));
+        }
       } else if (end(0)) { // the client disconnected, or sent invalid HTTP
         callback.failed(cause);
       }
@@ -286,11 +296,11 @@ final class Bodies extends Handler.Wrapper {
       boolean late;
       synchronized (this) {
         long nanos = nowNanos - sinceNanos;
-        waited = state == State.BLOCKED && nanos > inFlight.messageNanos();
-        late = state == State.READING && nanos - blockedNanos > allowedNanos();
+        waited = state == State.BLOCKED && (closing || nanos > inFlight.messageNanos());
+        late = state == State.READING && (closing || nanos - blockedNanos > allowedNanos());
       }
       if (waited) {
-        refuse(noRoom());
+        refuse(unavailable());
       } else if (late) {
         drop();
       }

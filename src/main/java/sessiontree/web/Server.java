@@ -222,6 +222,7 @@ public final class Server implements AutoCloseable {
     try {
       long until = System.nanoTime() + SHUTDOWN.toNanos();
       connectionLimit.refuseAll();
+      bodies.shutDown();
       trees.shutDown();
       live.shutDown();
       streams.shutDown(SHUTDOWN);
