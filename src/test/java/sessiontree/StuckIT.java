@@ -57,7 +57,9 @@ class StuckIT {
     assertThat(assertProblem(response, 503, "storage_unavailable").path("detail").asText())
         .contains("SESSION_END is");
     assertThat(status("GET /health")).isEqualTo(503);
-    assertThat(status("GET /sessions/a")).isEqualTo(409);
+    response = RawHttp.get(server.port(), "/sessions/a");
+    assertThat(assertProblem(response, 409, "session_in_progress").path("detail").asText())
+        .contains("has ended");
     assertThat(post("b", message(event("2", "y"))).status()).as("another session").isEqualTo(200);
 
     Files.delete(temporary);

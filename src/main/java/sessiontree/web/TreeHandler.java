@@ -165,9 +165,11 @@ final class TreeHandler extends Handler.Wrapper {
       } else if (state.phase() == Phase.NEW || state.phase() == Phase.COMPLETE) { // or deleted
         throw Problems.notFound(id);
       } else {
-        throw new ProblemException(
-                Problem.SESSION_IN_PROGRESS,
-                "session " + id + " has no SESSION_END yet; its tree exists once it has one")
+        String why =
+            state.phase() == Phase.ENDED
+                ? " has ended, and its tree is still being made"
+                : " has no SESSION_END yet; its tree exists once it has one";
+        throw new ProblemException(Problem.SESSION_IN_PROGRESS, "session " + id + why)
             .with("entries", state.entries());
       }
     }
