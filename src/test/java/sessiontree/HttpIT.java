@@ -392,6 +392,21 @@ class HttpIT {
   }
 
   @ParameterizedTest
+  @CsvSource({
+    "HTTP/3.0, Accept: */*, 505",
+    "HTTP/0.9, Accept: */*, 505",
+    "HTTP/2.0, Accept: */*, 426",
+    "HTTP/1.1, Expect: a miracle, 417",
+    "HTTP/1.1, Host: two, 400"
+  })
+  void requestThatCannotBeRead_isAFaultOfTheClient(String version, String header, int status)
+      throws Exception {
+    String head = "GET /health %s\r\nHost: localhost\r\nConnection: close\r\n%s\r\n\r\n";
+    RawHttp response = RawHttp.exchange(server.port(), head.formatted(version, header));
+    assertProblem(response, status, "invalid_parameter");
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"a=%zz", "a=%", "a=%+1", "%c3%28=1", "a=1&a=1", "a=1&b&%61", "b&b"})
   void queryThatCannotBeDecoded_orHasAParameterTwice_isRefused(String query) throws Exception {
     String path = "/sessions/" + id;

@@ -43,7 +43,7 @@ final class ProblemErrors extends ErrorHandler {
                       + "\",\"status\":"
                       + code
                       + ",\"code\":\""
-                      + (code < 500 ? Problem.INVALID_PARAMETER.code() : "internal")
+                      + (isOfClient(code) ? Problem.INVALID_PARAMETER.code() : "internal")
                       + "\",\"detail\":\"the server cannot read this request\"}")
                   .getBytes(StandardCharsets.UTF_8);
         };
@@ -51,6 +51,11 @@ final class ProblemErrors extends ErrorHandler {
         response.getHeaders()); // a malformed request skips RequestCustomizer
     response.getHeaders().put(HttpHeader.CONTENT_TYPE, Problems.CONTENT_TYPE);
     response.write(true, ByteBuffer.wrap(body), callback);
+  }
+
+  /** Returns whether the client caused an error; of an unknown version of HTTP, it did. */
+  private static boolean isOfClient(int code) {
+    return code < 500 || code == HttpStatus.HTTP_VERSION_NOT_SUPPORTED_505;
   }
 
   /**
