@@ -54,17 +54,17 @@ final class Flags {
         "write-token",
         "TOKEN",
         null,
-        "A token for streaming and posting; or @FILE, which has one token per line. May be repeated. Default: everybody may.");
+        "A token for streaming and posting; or @FILE, which has one token per line. May be repeated. Default: everybody may, unless a JWT key is set.");
     add(
         "read-token",
         "TOKEN",
         null,
-        "A token for reading, listing and metrics; or @FILE. May be repeated. Default: everybody may.");
+        "A token for reading, listing and metrics; or @FILE. May be repeated. Default: everybody may, unless a JWT key is set.");
     add(
         "admin-token",
         "TOKEN",
         null,
-        "A token for all that, and for deleting; or @FILE. May be repeated. Default: everybody may delete if no token is set, otherwise nobody.");
+        "A token for all that, and for deleting; or @FILE. May be repeated. Default: everybody may delete if no token or key is set, otherwise nobody.");
     add(
         "jwt-key",
         "KEY",
@@ -90,22 +90,26 @@ final class Flags {
         "TIME",
         null,
         "The server deletes a session this time after it completed; counted likewise. Default: never.");
-    add("max-message-bytes", "BYTES", "1048576", "Maximum bytes of one message.");
+    add(
+        "max-message-bytes",
+        "BYTES",
+        "1048576",
+        "Maximum bytes of one message, decompressed; at most 256m.");
     add(
         "max-connections",
         "COUNT",
         null,
-        "Maximum connections at a time; further ones get 503. Default: one for each 64 KiB of the heap, at most 100000.");
+        "Maximum connections at a time; further ones get 503, or are closed if they are far more. Default: one for each 64 KiB of the heap, at most 100000.");
     add(
         "max-open-sessions",
         "COUNT",
         null,
-        "Maximum sessions open at a time; further ones get 503. Default: one for each 4 KiB of the heap.");
+        "Maximum sessions open at a time; the SESSION_START of a further one is refused as too_many_sessions: 503 by POST, ERROR on a stream. Default: one for each 4 KiB of the heap.");
     add(
         "request-timeout",
         "TIME",
         "30s",
-        "Timeout of a request's head and of an idle HTTP connection; a body gets one second more for each KiB received.");
+        "Timeout of a request's head and of an idle HTTP connection; a body gets one second more for each KiB received, but in all no more than 60s (or TIME, if longer), or 10s where in-flight bytes are short.");
     add(
         "memory-bytes",
         "BYTES",
@@ -120,7 +124,7 @@ final class Flags {
         "inflow-bytes",
         "BYTES",
         null,
-        "Maximum bytes received from all clients that have no result yet; at the limit, clients wait. Default: an eighth of the heap.");
+        "Maximum in-flight bytes: those received from all clients that have no result yet. At the limit, clients wait; a POST gets 503 after 10s. Default: an eighth of the heap.");
     add(
         "log-level",
         "LEVEL",
