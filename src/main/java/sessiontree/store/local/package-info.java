@@ -206,13 +206,14 @@
  *
  * <h2>Damage and purges</h2>
  *
- * <p>A damaged run, tree or facts file affects one session, which the server's log names once. That
- * session's tree is not served, the session is not listed and takes no messages, but it can be
- * deleted. Nothing else waits for it, and health does not change. A damaged run is noticed when its
- * session is finished or when run files are merged; a merge copies its bytes as they are, under a
- * checksum that stays wrong. An ended session that is damaged stays in the log, or is spilled like
- * any other, so the log need not wait for it; each start finds the damage again. Only a person
- * repairs damage, by putting a file from a backup in place while no server runs.
+ * <p>A damaged run, tree or facts file affects one session. The store logs the damage once, when it
+ * finds it; the server also logs each read that fails because of it. That session's tree is not
+ * served, the session is not listed and takes no messages, but it can be deleted. Nothing else
+ * waits for it, and health does not change. A damaged run is noticed when its session is finished
+ * or when run files are merged; a merge copies its bytes as they are, under a checksum that stays
+ * wrong. An ended session that is damaged stays in the log, or is spilled like any other, so the
+ * log need not wait for it; each start finds the damage again. Only a person repairs damage, by
+ * putting a file from a backup in place while no server runs.
  *
  * <p>Five minutes after the first tombstone, the active segment is sealed and a checkpoint is made
  * up to its end, so that deleted data leaves the disk. After a start with tombstones in the log
