@@ -276,6 +276,18 @@ class BodiesIT {
     assertProblem(post("Content-Encoding: gzip\r\n", cut), 400, "invalid_json");
   }
 
+  /** The JDK inflates empty members by recursion, up to an overflow of the stack. */
+  @Test
+  void gzippedBodyOfThousandsOfEmptyMembers_isRefused() throws Exception {
+    ByteArrayOutputStream members = new ByteArrayOutputStream();
+    byte[] empty = gzip("");
+    while (members.size() < MAX_MESSAGE_BYTES - empty.length) {
+      members.write(empty);
+    }
+    assertProblem(post("Content-Encoding: gzip\r\n", members.toByteArray()), 400, "invalid_json");
+    assertThat(narrow.errors()).doesNotContain("StackOverflowError");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"br", "deflate", "gzip, gzip", "zstd"})
   void otherEncodings_areRefused(String coding) throws Exception {
