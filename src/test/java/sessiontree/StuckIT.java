@@ -8,6 +8,8 @@ import static sessiontree.Entries.start;
 import static sessiontree.ProblemDetails.assertProblem;
 
 import java.io.IOException;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
@@ -68,6 +70,26 @@ class StuckIT {
     assertThat(response.status()).isEqualTo(200);
     assertThat(response.body()).contains("\"state\":\"complete\"", "\"entries\":3");
     Await.until("it is healthy", () -> status("GET /health") == 200);
+  }
+
+  @Test
+  void endThatHasNoResponseAtSigterm_isToldWhatIsStored() throws Exception {
+    try (Socket socket = RawHttp.open(server.port())) {
+      String head =
+          "POST /sessions/a/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s";
+      String end = message(end("a"));
+      socket
+          .getOutputStream()
+          .write(head.formatted(end.length(), end).getBytes(StandardCharsets.US_ASCII));
+      Await.until("it has ended", () -> status("GET /health") == 503);
+      server.askToEnd();
+      assertThat(
+              assertProblem(RawHttp.read(socket), 503, "storage_unavailable")
+                  .path("detail")
+                  .asText())
+          .contains("SESSION_END is stored");
+      assertThat(server.awaitExit()).isZero();
+    }
   }
 
   @Test

@@ -25,10 +25,14 @@ final class PendingWrites {
   private static final Logger LOG = LoggerFactory.getLogger(PendingWrites.class);
   private static final long TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(10);
 
+  /** Shorter than the server waits for responses while it stops. */
+  private static final long CLOSING_TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(3);
+
   private final Sessions sessions;
   private final Executor executor;
   private final RunningClock time;
   private final Set<PendingWrite> waiting = ConcurrentHashMap.newKeySet();
+  private volatile long timeoutNanos = TIMEOUT_NANOS;
 
   /**
    * For each session, a POST whose reply did not come in time. Until the reply comes, the session
@@ -110,10 +114,15 @@ final class PendingWrites {
     }
   }
 
+  /** Gives requests their outcomes within about three seconds from now on. */
+  void shutDown() {
+    timeoutNanos = CLOSING_TIMEOUT_NANOS;
+  }
+
   /** Called about once a second. */
   void tick(long nowNanos) {
     for (PendingWrite write : waiting) {
-      if (nowNanos - write.sinceNanos > TIMEOUT_NANOS) {
+      if (nowNanos - write.sinceNanos > timeoutNanos) {
         write.settle();
       }
     }

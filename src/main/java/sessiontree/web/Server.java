@@ -223,6 +223,7 @@ public final class Server implements AutoCloseable {
       long until = System.nanoTime() + SHUTDOWN.toNanos();
       connectionLimit.refuseAll();
       bodies.shutDown();
+      pendingWrites.shutDown();
       trees.shutDown();
       live.shutDown();
       streams.shutDown(SHUTDOWN);
