@@ -37,15 +37,7 @@ final class ProblemErrors extends ErrorHandler {
           case 413 ->
               Problems.body(
                   new ProblemException(Problem.MESSAGE_TOO_BIG, "the request is too big"));
-          default ->
-              ("{\"title\":\""
-                      + HttpStatus.getMessage(code)
-                      + "\",\"status\":"
-                      + code
-                      + ",\"code\":\""
-                      + (isOfClient(code) ? Problem.INVALID_PARAMETER.code() : "internal")
-                      + "\",\"detail\":\"the server cannot read this request\"}")
-                  .getBytes(StandardCharsets.UTF_8);
+          default -> other(code);
         };
     RequestCustomizer.addHeaders(
         response.getHeaders()); // a malformed request skips RequestCustomizer
@@ -53,9 +45,15 @@ final class ProblemErrors extends ErrorHandler {
     response.write(true, ByteBuffer.wrap(body), callback);
   }
 
-  /** Returns whether the client caused an error; of an unknown version of HTTP, it did. */
-  private static boolean isOfClient(int code) {
-    return code < 500 || code == HttpStatus.HTTP_VERSION_NOT_SUPPORTED_505;
+  private static byte[] other(int code) {
+    boolean ofClient = code < 500 || code == HttpStatus.HTTP_VERSION_NOT_SUPPORTED_505;
+    return "{\"title\":\"%s\",\"status\":%d,\"code\":\"%s\",\"detail\":\"the server %s this request\"}"
+        .formatted(
+            HttpStatus.getMessage(code),
+            code,
+            ofClient ? Problem.INVALID_PARAMETER.code() : "internal",
+            ofClient ? "cannot read" : "failed on")
+        .getBytes(StandardCharsets.UTF_8);
   }
 
   /**
