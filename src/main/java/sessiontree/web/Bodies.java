@@ -140,7 +140,7 @@ final class Bodies extends Handler.Wrapper {
     private final Callback callback;
     private final boolean gzip;
 
-    // Owned by the reading thread; while blocked, by the thread that ends reading.
+    // Owned by the reading thread.
     private final PartialMessage bytes = new PartialMessage();
 
     // All guarded by this.
@@ -299,8 +299,8 @@ final class Bodies extends Handler.Wrapper {
         waited = state == State.BLOCKED && (closing || nanos > inFlight.messageNanos());
         late = state == State.READING && (closing || nanos - blockedNanos > allowedNanos());
       }
-      if (waited) {
-        refuse(unavailable());
+      if (waited && end(0)) {
+        Problems.respond(response, callback, unavailable());
       } else if (late) {
         drop();
       }
