@@ -269,6 +269,19 @@ class ClientChromiumIT {
     assertThat(problems()).isEqualTo("[]");
   }
 
+  @Test
+  void pathThatIsNotTheServers_isReportedOnce_andRetried() throws Exception {
+    openTab();
+    makeEvents(100, 100);
+    network.respond("404 Not Found", "text/html", "<p>no such page");
+    makeEvents(100, 2000);
+    mendNetwork();
+    makeEvents(1);
+    endSession();
+    assertStored("404");
+    assertThat(problems()).as("one, without a code or entries").isEqualTo("[\"\"]");
+  }
+
   /**
    * The session has begun elsewhere, so the page's SESSION_START is dropped. Its first event was
    * sent as message 2 when the page was left, and must not be stored under that number after it was

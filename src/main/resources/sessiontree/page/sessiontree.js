@@ -27,6 +27,8 @@ const RESERVED = ['type', 'timestamp', 'name', 'session_id'];
 const OVER = /^(session_(complete|deleted|not_started)|message_out_of_order|too_many_writers)$/;
 /** Codes of a message that is refused for good. With any other code, or none, the message may be stored later. */
 const REFUSED = /^(invalid_.*|session_id_mismatch|entry_after_end|message_too_big)$/;
+/** Other statuses that retries will hardly change, such as 404 from a wrong url. */
+const LASTING = /^4(?!08|29)/;
 
 const DEFAULTS = {
   maxEvents: 250_000,
@@ -354,7 +356,7 @@ class Sender {
 
   async #sendAll() {
     const outbox = this.#outbox, {messages} = outbox;
-    let delay = FIRST_DELAY_MILLIS, isTokenNew = false;
+    let delay = FIRST_DELAY_MILLIS, isTokenNew = false, reported;
     while (!this.#isLeftover || messages.length > 0) {
       while (messages.length === 0) await this.#batching.for();
       if (!outbox.isDue) await this.#batching.for(BATCH_MILLIS);
@@ -363,7 +365,7 @@ class Sender {
       if (!this.#isLeftover && isEnding(messages[0])) await this.#sendLeftovers(true);
       try {
         await this.#send(messages[0]);
-        [delay, isTokenNew] = [FIRST_DELAY_MILLIS, false];
+        [delay, isTokenNew, reported] = [FIRST_DELAY_MILLIS, false];
       } catch (problem) {
         if (problem.code === 'session_complete' && !outbox.hasEvents) break;
         if (OVER.test(problem.code)) throw problem;
@@ -378,6 +380,10 @@ class Sender {
           isTokenNew = await this.#renewToken();
           if (!isTokenNew) await this.#retrying.for(MAX_DELAY_MILLIS * Math.random());
         } else {
+          if (LASTING.test(problem.status) && problem.status !== reported && !this.#isLeftover) {
+            reported = problem.status;
+            tell(this.#settings, problem, outbox.key[1], []);
+          }
           await this.#retrying.for(delay * (0.5 + Math.random() / 2));
           delay = Math.min(2 * delay, MAX_DELAY_MILLIS);
         }
@@ -483,7 +489,10 @@ class Sender {
     const {status} = response;
     const body = await response.json().catch(() => ({}));
     if (isLeaving) return; // if the page lives on, it sends the message again
-    if (!response.ok) throw new Problem({code: status === 413 ? 'message_too_big' : undefined, ...body, status});
+    if (!response.ok) {
+      const code = status === 413 ? 'message_too_big' : undefined;
+      throw new Problem({code, detail: `${response.url} responds with status ${status}`, ...body, status});
+    }
     if (body.session_id !== this.#outbox.key[1]) throw new Error('the response is not the server\'s, but a portal\'s');
     this.#outbox.acknowledge(number);
     if (body.state === 'complete' || isEnding(message)) throw new Problem({code: 'session_complete'});
