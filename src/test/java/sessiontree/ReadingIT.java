@@ -28,6 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ReadingIT {
   private static final int WAITING = 3_000;
   private static final int SESSIONS = 100;
+  private static final int HASTY = 1_000;
 
   /** More than Jetty's pool of 64, but far fewer than one thread for each waiting request. */
   private static final int FEW_THREADS = 400;
@@ -39,7 +40,7 @@ class ReadingIT {
 
   @BeforeAll
   static void startServer() throws Exception {
-    server = JarServer.start(folder.resolve("store"), "--request-timeout", "1s");
+    server = JarServer.start(folder.resolve("store"));
   }
 
   @AfterAll
@@ -387,16 +388,41 @@ class ReadingIT {
     }
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {1, 3})
-  void waitingGet_getsInProgress_whenItsTimeIsUp_howeverQuickRequestsMustBe(int seconds)
-      throws Exception {
+  @Test
+  void waitingGet_getsInProgress_whenItsTimeIsUp() throws Exception {
     post(start(id));
     long began = System.nanoTime();
-    HttpResult response = get("Prefer", "wait=" + seconds);
-    assertThat(System.nanoTime() - began).isGreaterThanOrEqualTo(seconds * 1_000_000_000L);
+    HttpResult response = get("Prefer", "wait=1");
+    assertThat(System.nanoTime() - began).isGreaterThanOrEqualTo(1_000_000_000L);
     assertThat(response.status()).isEqualTo(409);
     assertThat(response.body()).contains("\"session_in_progress\"", "\"entries\":1");
+  }
+
+  /** The wait ends when the connection is found idle, or after it was found so. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void waitingGet_getsInProgress_andKeepsItsConnection_howeverQuickRequestsMustBe(int seconds)
+      throws Exception {
+    Socket[] waiting = new Socket[HASTY];
+    String get = "GET %s HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=%d\r\n\r\n";
+    byte[] request = get.formatted(path(), seconds).getBytes(StandardCharsets.US_ASCII);
+    try (JarServer server = JarServer.start(folder.resolve(id), "--request-timeout", "1s");
+        Crowd crowd = new Crowd(HASTY)) {
+      postTo(server, id, start(id));
+      crowd.each(
+          i -> {
+            waiting[i] = RawHttp.open(server.port());
+            waiting[i].getOutputStream().write(request);
+          });
+      crowd.each(
+          i -> {
+            assertProblem(RawHttp.read(waiting[i]), 409, "session_in_progress");
+            waiting[i].getOutputStream().write(request);
+          });
+      crowd.each(i -> assertProblem(RawHttp.read(waiting[i]), 409, "session_in_progress"));
+    } finally {
+      close(waiting);
+    }
   }
 
   @ParameterizedTest
@@ -417,6 +443,14 @@ class ReadingIT {
     RawHttp response =
         RawHttp.send(server.port(), "GET " + path(), "Prefer: " + preferences + "\r\n", "");
     assertProblem(response, 409, "session_in_progress");
+  }
+
+  private static void close(Socket... sockets) throws IOException {
+    for (Socket socket : sockets) {
+      if (socket != null) {
+        socket.close();
+      }
+    }
   }
 
   @Test
@@ -453,11 +487,7 @@ class ReadingIT {
             assertThat(response.body()).isEqualTo(tree(event("1", id + i % SESSIONS)));
           });
     } finally {
-      for (Socket socket : waiting) {
-        if (socket != null) {
-          socket.close();
-        }
-      }
+      close(waiting);
     }
   }
 

@@ -11,6 +11,7 @@ import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpMethod;
+import org.eclipse.jetty.io.AbstractEndPoint;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -96,6 +97,8 @@ final class TreeHandler extends Handler.Wrapper {
     // Written once, while holding the lock that wake() takes.
     private Scheduler.Task timeout;
     private Hangup hangup;
+    private AbstractEndPoint endPoint;
+    private long idleMillis;
 
     /** Whether the wait has ended. Guarded by this. */
     private boolean awake;
@@ -192,6 +195,9 @@ final class TreeHandler extends Handler.Wrapper {
         timeout =
             request.getComponents().getScheduler().schedule(this::wake, seconds, TimeUnit.SECONDS);
         hangup = Hangup.await(request, this::wake); // also on a half-close
+        endPoint = (AbstractEndPoint) request.getConnectionMetaData().getConnection().getEndPoint();
+        idleMillis = endPoint.getIdleTimeout();
+        endPoint.setIdleTimeout(0); // a check at the wait's end would race with the response
         waiting.add(this);
         session.watch(this);
       }
@@ -221,6 +227,8 @@ final class TreeHandler extends Handler.Wrapper {
     private void endWait() throws ProblemException, IOException {
       timeout.cancel();
       hangup.cancel();
+      endPoint.notIdle();
+      endPoint.setIdleTimeout(idleMillis);
       waiting.remove(this);
       session.unwatch(this);
       sessions.release(session);
