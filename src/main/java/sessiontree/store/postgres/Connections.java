@@ -1,6 +1,7 @@
 package sessiontree.store.postgres;
 
 import java.io.IOException;
+import java.net.SocketTimeoutException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -95,8 +96,8 @@ final class Connections implements AutoCloseable {
         try {
           return with(connection, work);
         } catch (SQLException e) {
-          if (!isLost(e)) {
-            throw e;
+          if (!isLost(e) || e.getCause() instanceof SocketTimeoutException) {
+            throw e; // after a silence, an attempt to connect would take as long again
           }
         }
       }
