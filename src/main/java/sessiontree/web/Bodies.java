@@ -37,6 +37,9 @@ final class Bodies extends Handler.Wrapper {
   /** The attribute of the request that holds the body's bytes, decoded. */
   static final String BODY = "sessiontree.body";
 
+  /** The attribute that holds the nanoseconds for which the body waited for room: a Long. */
+  static final String WAITED = "sessiontree.waited";
+
   static final byte[] NONE = new byte[0];
 
   /** Minimum average rate at which a client must have sent, once the request timeout has passed. */
@@ -242,6 +245,7 @@ final class Bodies extends Handler.Wrapper {
         if (end(body.length)) {
           free();
           request.setAttribute(BODY, body);
+          request.setAttribute(WAITED, waited());
           passOn(request, response, callback);
         }
       } catch (ProblemException e) {
@@ -249,6 +253,10 @@ final class Bodies extends Handler.Wrapper {
       } catch (Exception e) {
         Response.writeError(request, response, callback, e);
       }
+    }
+
+    private synchronized long waited() {
+      return blockedNanos;
     }
 
     private byte[] inflated() throws ProblemException {

@@ -62,18 +62,20 @@ final class PendingWrites {
   /**
    * Stores a message. If the session is deleted meanwhile, the message is submitted again, to the
    * next session of that id.
+   *
+   * @param waitedNanos how long the client has waited for the server before
    */
-  CompletableFuture<Outcome> post(String id, String writer, Message message)
+  CompletableFuture<Outcome> post(String id, String writer, Message message, long waitedNanos)
       throws ProblemException {
     PendingWrite before = late.get(id);
     if (before != null) {
       throw before.refusal();
     }
-    return post(id, writer, message, time.nanos());
+    return postSince(time.nanos() - waitedNanos, id, writer, message);
   }
 
-  private CompletableFuture<Outcome> post(
-      String id, String writer, Message message, long sinceNanos) throws ProblemException {
+  private CompletableFuture<Outcome> postSince(
+      long sinceNanos, String id, String writer, Message message) throws ProblemException {
     Session session = acquire(id, "the message was not stored: the session cannot be read");
     PendingWrite write = new PendingWrite(session, false, sinceNanos);
     waiting.add(write);
@@ -83,7 +85,7 @@ final class PendingWrites {
           Outcome outcome = write.outcome();
           if (outcome.problem != null && outcome.problem.problem() == Problem.SESSION_DELETED) {
             try {
-              return post(id, writer, message, sinceNanos);
+              return postSince(sinceNanos, id, writer, message);
             } catch (ProblemException e) {
               return CompletableFuture.failedFuture(e);
             }

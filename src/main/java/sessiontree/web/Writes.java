@@ -42,6 +42,7 @@ final class Writes {
     long number = messageNumber(ctx, writer);
     byte[] message = ctx.attribute(Bodies.BODY);
     message = message == null ? Bodies.NONE : message;
+    Long waitedNanos = ctx.attribute(Bodies.WAITED);
     metrics.messageBytesReceived.inc(message.length);
     Batch batch = null;
     ProblemException unreadable = null;
@@ -54,7 +55,11 @@ final class Writes {
       unreadable = e;
     }
     CompletableFuture<PendingWrites.Outcome> posted =
-        pending.post(id, writer, new Message(number, batch, unreadable));
+        pending.post(
+            id,
+            writer,
+            new Message(number, batch, unreadable),
+            waitedNanos == null ? 0 : waitedNanos);
     respond(ctx, posted, outcome -> setPosted(ctx, id, outcome));
   }
 

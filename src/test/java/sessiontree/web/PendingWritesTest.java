@@ -99,7 +99,7 @@ class PendingWritesTest {
   }
 
   private CompletableFuture<PendingWrites.Outcome> post(Batch batch) throws Exception {
-    return pending.post("a", null, new Message(0, batch, null));
+    return pending.post("a", null, new Message(0, batch, null), 0);
   }
 
   private void passTenSeconds() {
@@ -146,6 +146,17 @@ class PendingWritesTest {
     CompletableFuture<PendingWrites.Outcome> posted = post(WHOLE);
     passTenSeconds();
     assertUnavailable(posted, "not known whether the message is stored");
+  }
+
+  @Test
+  void postThatHasWaitedBefore_waitsForTheDiskForTheRestOfTheTime() throws Exception {
+    long nineSeconds = TimeUnit.SECONDS.toNanos(9);
+    CompletableFuture<PendingWrites.Outcome> posted =
+        pending.post("a", null, new Message(0, BEGIN, null), nineSeconds);
+    pending.tick(TimeUnit.SECONDS.toNanos(1));
+    assertThat(posted).isNotDone();
+    pending.tick(TimeUnit.SECONDS.toNanos(2));
+    assertUnavailable(posted, "it is not known whether the message is stored");
   }
 
   @Test
