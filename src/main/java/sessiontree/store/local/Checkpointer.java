@@ -124,7 +124,7 @@ final class Checkpointer implements AutoCloseable {
    * making room fails: then nothing can be stored.
    */
   synchronized boolean awaitRoom() {
-    while (memory > memoryBytes || log.sealedBytes() > logBytes) {
+    while (memory > memoryBytes || log.sealed().bytes() > logBytes) {
       if (failing) {
         return false;
       }
@@ -183,7 +183,7 @@ final class Checkpointer implements AutoCloseable {
   }
 
   private boolean isLogDue() {
-    return log.sealedBytes() > logBytes / 4 * 3;
+    return log.sealed().bytes() > logBytes / 4 * 3;
   }
 
   /** Returns whether too many ids of deleted sessions wait in memory for a purge of the journal. */
@@ -228,7 +228,7 @@ final class Checkpointer implements AutoCloseable {
         spill(largest());
       }
       if (isLogDue()) {
-        checkpoint(log.firstLsnOfNewest(logBytes / 2));
+        checkpoint(log.sealed().firstLsnOfNewest(logBytes / 2));
       }
       if (isJournalDue()) {
         journal.purge();
@@ -286,12 +286,13 @@ final class Checkpointer implements AutoCloseable {
       }
     }
     spill(needed);
-    long active = log.firstLsnOfActive(); // all earlier records were applied to their sessions
+    // All records before were applied to their sessions.
+    long active = log.sealed().firstLsnOfActive();
     long stillNeeded = active;
     for (LocalSession session : sessions.all()) {
       stillNeeded = Math.min(stillNeeded, session.neededLsn());
     }
-    log.deleteBefore(reclaim(Math.max(lsn, stillNeeded)));
+    log.sealed().deleteBefore(reclaim(Math.max(lsn, stillNeeded)));
   }
 
   /**
@@ -323,7 +324,7 @@ final class Checkpointer implements AutoCloseable {
 
   /** Purges deleted data from the log and the run files. */
   private void purge() throws IOException {
-    long active = log.firstLsnOfActive();
+    long active = log.sealed().firstLsnOfActive();
     boolean sealed = hasTombstoneBefore(active);
     if (sealed) {
       checkpoint(active);

@@ -103,7 +103,7 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     running.atLeast(journal.lastMillis());
     running.epochMicrosAtLeast(journal.lastMicros());
     sessions.setUntimedBegan(journal.isNew() ? running.epochMicros() : journal.beganMicros());
-    log = WriteAheadLog.of(disk, folder.resolve("log"), options.segmentBytes());
+    log = new WriteAheadLog(disk, folder.resolve("log"), options.segmentBytes());
     runs = Runs.open(disk, folder.resolve("runs"), temporary, options.fanIn(), this::load);
     checkpointer =
         new Checkpointer(
@@ -136,12 +136,12 @@ public final class LocalStore implements SessionStore, Listable, Expirable {
     double seconds = (System.nanoTime() - beganNanos) / 1e9;
     metrics.gauge(
         "recovery_seconds", "Seconds that the start took to recover the store.", () -> seconds);
-    metrics.gauge("log_bytes", "Bytes of the log's sealed segments.", log::sealedBytes);
+    metrics.gauge("log_bytes", "Bytes of the log's sealed segments.", log.sealed()::bytes);
     metrics.gauge(
         "log_limit_bytes", "Bytes that the log's sealed segments may have.", options::logBytes);
     metrics.gauge(
         "disk_free_bytes", "Bytes that are free on the store's disk.", () -> freeBytes(folder));
-    metrics.gauge("log_segments", "Segments of the log.", log::segments);
+    metrics.gauge("log_segments", "Segments of the log.", () -> log.sealed().count() + 1);
     metrics.gauge("buffer_bytes", "Bytes of events in memory.", checkpointer::memory);
     metrics.gauge(
         "buffer_limit_bytes", "Bytes of events that may be in memory.", options::memoryBytes);

@@ -240,7 +240,7 @@
  *                    or the journal is purged
  *   Journal          while lines are forced          then Journal.pending
  *   LocalSession, Runs, Journal.pending, TreeCache, Checkpointer, Callbacks, GroupCommit.queueLock,
- *   WriteAheadLog.sealed, RunningTime, RunningClock  none
+ *   SealedSegments, RunningTime, RunningClock        none
  * </pre>
  *
  * <h2>Failures</h2>

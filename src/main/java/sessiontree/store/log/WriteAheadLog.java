@@ -2,12 +2,9 @@ package sessiontree.store.log;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.zip.CRC32C;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -17,8 +14,7 @@ import org.slf4j.LoggerFactory;
  * of them durable at once. If one of the two fails, {@link #rollback} undoes everything since the
  * last commit.
  *
- * <p>Not safe for several threads: owned by the log thread. Only the list of segments, and their
- * deletion, are for any thread.
+ * <p>Not safe for several threads: owned by the log thread, unless a method allows any thread.
  */
 public final class WriteAheadLog implements AutoCloseable {
   /** Limit of the bytes that {@link Body#putHead} puts. */
@@ -43,7 +39,6 @@ public final class WriteAheadLog implements AutoCloseable {
   }
 
   private static final Logger LOG = LoggerFactory.getLogger(WriteAheadLog.class);
-  private static final String CHECKPOINT = "checkpoint";
   private static final int STAGING_BYTES = 1 << 20;
 
   /**
@@ -66,16 +61,7 @@ public final class WriteAheadLog implements AutoCloseable {
   /** Written by the log thread, within {@code synchronized (sealed)} once the log is open. */
   private Segment segment;
 
-  /** Sealed segments, the oldest first. Guarded by itself. */
-  private final ArrayDeque<Sealed> sealed = new ArrayDeque<>();
-
-  private record Sealed(Path path, long firstLsn, long bytes) {}
-
-  /** Guarded by {@link #sealed}. */
-  private long activeFirstLsn;
-
-  /** Total size of the sealed segments. */
-  private final AtomicLong sealedBytes = new AtomicLong();
+  private final SealedSegments sealed;
 
   /** Offset up to which the segment is durable. */
   private long committedEnd;
@@ -97,19 +83,16 @@ public final class WriteAheadLog implements AutoCloseable {
   /** Whether a write or force failed and the file was not cut back to the last commit since. */
   private boolean needsCutBack;
 
-  private WriteAheadLog(Disk disk, Path directory, long segmentBytes) {
-    this.disk = disk;
-    this.directory = directory;
-    this.segmentBytes = segmentBytes;
-  }
-
   /**
-   * Returns the log of a directory; call {@link #recover} before anything else.
+   * Creates the log of a directory; call {@link #recover} before anything else.
    *
    * @param segmentBytes size at which a segment takes no more records
    */
-  public static WriteAheadLog of(Disk disk, Path directory, long segmentBytes) {
-    return new WriteAheadLog(disk, directory, segmentBytes);
+  public WriteAheadLog(Disk disk, Path directory, long segmentBytes) {
+    this.disk = disk;
+    this.directory = directory;
+    this.segmentBytes = segmentBytes;
+    this.sealed = new SealedSegments(disk, directory);
   }
 
   /**
@@ -120,7 +103,7 @@ public final class WriteAheadLog implements AutoCloseable {
   public void recover(Replay replay) throws IOException {
     disk.createDirectories(directory);
     disk.sync(directory); // the last process may have named files just before it ended
-    long needed = readCheckpoint();
+    long needed = sealed.checkpoint();
     List<Path> files = new ArrayList<>(disk.list(directory));
     files.removeIf(file -> !Segment.isSegment(file));
     while (files.size() > 1 && Segment.firstLsn(files.get(1)) <= needed) {
@@ -311,35 +294,10 @@ public final class WriteAheadLog implements AutoCloseable {
   private void activate(Segment next, long previousBytes) {
     synchronized (sealed) {
       if (segment != null) {
-        sealed.add(new Sealed(segment.path(), segment.firstLsn(), previousBytes));
-        sealedBytes.addAndGet(previousBytes);
+        sealed.add(segment, previousBytes);
       }
-      activeFirstLsn = next.firstLsn();
+      sealed.setFirstLsnOfActive(next.firstLsn());
       segment = next;
-    }
-  }
-
-  // --- Checkpoints: called by the spill thread, unless a method allows any thread.
-
-  /** Returns the total size of the sealed segments. Safe for any thread. */
-  public long sealedBytes() {
-    return sealedBytes.get();
-  }
-
-  /**
-   * Returns the LSN from which on the sealed segments have at most {@code limit} bytes together:
-   * the first one of a sealed segment, or of the active one.
-   */
-  public long firstLsnOfNewest(long limit) {
-    synchronized (sealed) {
-      long left = sealedBytes.get();
-      for (Sealed one : sealed) {
-        if (left <= limit) {
-          return one.firstLsn();
-        }
-        left -= one.bytes();
-      }
-      return activeFirstLsn;
     }
   }
 
@@ -359,61 +317,9 @@ public final class WriteAheadLog implements AutoCloseable {
     }
   }
 
-  /** Returns the number of segments. Safe for any thread. */
-  public int segments() {
-    synchronized (sealed) {
-      return sealed.size() + 1;
-    }
-  }
-
-  /** Returns the first LSN of the active segment: the next LSN while the segment is empty. */
-  public long firstLsnOfActive() {
-    synchronized (sealed) {
-      return activeFirstLsn;
-    }
-  }
-
-  /** Deletes the segments that hold only records before {@code needed}, which nobody needs. */
-  public void deleteBefore(long needed) throws IOException {
-    List<Sealed> deleted = new ArrayList<>();
-    synchronized (sealed) {
-      Sealed last = null;
-      for (Sealed one : sealed) {
-        if (last != null && one.firstLsn() <= needed) {
-          deleted.add(last);
-        }
-        last = one;
-      }
-      if (last != null && activeFirstLsn <= needed) {
-        deleted.add(last);
-      }
-    }
-    if (deleted.isEmpty()) {
-      return;
-    }
-    writeCheckpoint(needed);
-    for (Sealed one : deleted) {
-      disk.delete(one.path());
-      synchronized (sealed) {
-        sealed.remove(one);
-        sealedBytes.addAndGet(-one.bytes());
-      }
-    }
-  }
-
-  /** Stores durably that records before {@code needed} may be missing. */
-  private void writeCheckpoint(long needed) throws IOException {
-    Path temporary = directory.resolve(CHECKPOINT + ".tmp");
-    NumberFile.write(disk, directory.resolve(CHECKPOINT), temporary, needed, true);
-    disk.sync(directory);
-  }
-
-  private long readCheckpoint() throws IOException {
-    try {
-      return NumberFile.read(disk, directory.resolve(CHECKPOINT));
-    } catch (NoSuchFileException e) {
-      return 1;
-    }
+  /** Returns the segments that take no more records. Safe for any thread. */
+  public SealedSegments sealed() {
+    return sealed;
   }
 
   @Override

@@ -37,7 +37,7 @@ class ManualTest {
             + "{\"type\":\"EVENT\",\"timestamp\":1569972083,\"name\":\"cart_loaded\"}]";
     byte[] bytes = message.getBytes(StandardCharsets.UTF_8);
     Batch batch = MessageParser.parse(bytes, 0, bytes.length, "a");
-    try (WriteAheadLog log = WriteAheadLog.of(Disk.real(), directory, 1 << 20)) {
+    try (WriteAheadLog log = new WriteAheadLog(Disk.real(), directory, 1 << 20)) {
       log.recover((lsn, body) -> true);
       log.add(
           new LogRecord(

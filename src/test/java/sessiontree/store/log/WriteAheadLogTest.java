@@ -233,7 +233,7 @@ class WriteAheadLogTest {
   @Test
   void recordThatMakesNoSense_thoughItsChecksumIsRight_stopsTheStart() throws IOException {
     commit(ONE_SEGMENT, 2);
-    WriteAheadLog log = WriteAheadLog.of(Disk.real(), directory, ONE_SEGMENT);
+    WriteAheadLog log = new WriteAheadLog(Disk.real(), directory, ONE_SEGMENT);
     assertThatExceptionOfType(DamageException.class)
         .isThrownBy(() -> log.recover((lsn, bytes) -> lsn < 2))
         .withMessageContaining(onlySegment().getFileName() + ": invalid payload of record 2,");
@@ -312,7 +312,7 @@ class WriteAheadLogTest {
   }
 
   private WriteAheadLog recovered(Disk disk, List<Read> read) throws IOException {
-    WriteAheadLog log = WriteAheadLog.of(disk, directory, ONE_SEGMENT);
+    WriteAheadLog log = new WriteAheadLog(disk, directory, ONE_SEGMENT);
     log.recover((lsn, bytes) -> Read.copy(lsn, bytes, read));
     return log;
   }
@@ -417,7 +417,7 @@ class WriteAheadLogTest {
   }
 
   private WriteAheadLog open(long segmentBytes, List<Read> read) throws IOException {
-    WriteAheadLog log = WriteAheadLog.of(Disk.real(), directory, segmentBytes);
+    WriteAheadLog log = new WriteAheadLog(Disk.real(), directory, segmentBytes);
     try {
       log.recover((lsn, bytes) -> Read.copy(lsn, bytes, read));
       return log;
