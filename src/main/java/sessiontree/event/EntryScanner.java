@@ -6,10 +6,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * The fast parser: returns the same batch that {@link MessageParser} makes with Jackson, several
- * times as fast, for messages of common shapes, and null for others. It refuses no message: Jackson
- * finds what is wrong with one, and where. This file is longer than others because it is the hot
- * loop of the server: one pass reads, checks and writes.
+ * The fast parser: returns the same batch that {@link JacksonParser} makes, several times as fast,
+ * for messages of common shapes, and null for others. It refuses no message: Jackson finds what is
+ * wrong with one, and where. It is the hot loop of the server: one pass reads, checks and writes.
  *
  * <p>It accepts strict JSON, compact or with white space; members in any order, and any additional
  * ones; UTF-8; escapes in values. Besides everything that breaks a rule, it leaves to Jackson: byte

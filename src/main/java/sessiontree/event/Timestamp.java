@@ -141,4 +141,25 @@ final class Timestamp {
     }
     return negative ? -value : value;
   }
+
+  /**
+   * Returns why a number is no timestamp.
+   *
+   * @param result the negative result of {@link #nanos}
+   */
+  static String problem(long result, String number) {
+    if (result == OUT_OF_RANGE) {
+      return "a timestamp is at least 0 and less than "
+          + LIMIT_SECONDS
+          + " seconds since 1970; got "
+          + number;
+    }
+    String unit =
+        result == LOOKS_LIKE_MILLIS
+            ? "milliseconds: divide it by 1000"
+            : result == LOOKS_LIKE_MICROS
+                ? "microseconds: divide it by 1000000"
+                : "nanoseconds: divide it by 1000000000";
+    return "a timestamp is in seconds since 1970; " + number + " looks like " + unit;
+  }
 }

@@ -207,7 +207,7 @@ final class EntryScannerTest {
   /** Returns the batch that Jackson makes; null if it refuses the message. */
   private static Batch jackson(byte[] message) {
     try {
-      return MessageParser.parseWithJackson(message, 0, message.length, SESSION);
+      return JacksonParser.parse(message, 0, message.length, SESSION);
     } catch (ProblemException e) {
       return null;
     }
