@@ -18,19 +18,6 @@ import sessiontree.store.SessionStore.StoredSession;
  * the store, but not while replies and watchers are called.
  */
 final class Appends {
-  /** For appends of nothing, whose result only brings the session up to date. */
-  private static final Reply IGNORED =
-      new Reply() {
-        @Override
-        public void stored(int messages, long entries, boolean complete) {}
-
-        @Override
-        public void refused(ProblemException problem) {}
-
-        @Override
-        public void flush() {}
-      };
-
   private final Session session;
   private final StoredSession stored;
   private final Sessions sessions;
@@ -39,7 +26,7 @@ final class Appends {
   // All guarded by this.
   final Expected expected;
   final Parking parking = new Parking(this);
-  private final List<Session.Watcher> watchers = new ArrayList<>(1);
+  final List<Session.Watcher> watchers = new ArrayList<>(1);
   int inFlight; // appends without a result
   private int endsInFlight; // likewise, of those whose results complete the session
   private int fallbacks; // how often the expected state was loaded anew
@@ -64,23 +51,13 @@ final class Appends {
   private void awaitTree() {
     endStored = expected.phase == Phase.ENDED;
     if (endStored) {
-      appendNothing(result(IGNORED, null, true, () -> {}));
+      appendNothing(result(Reply.NONE, null, true, () -> {}));
     }
   }
 
   /** Adds a watcher; returns false if the session is over. Guarded by this. */
   boolean watch(Session.Watcher watcher) {
     return !isOver() && watchers.add(watcher);
-  }
-
-  /** Guarded by this. */
-  void unwatch(Session.Watcher watcher) {
-    watchers.remove(watcher);
-  }
-
-  /** Guarded by this. */
-  List<Session.Watcher> watchers() {
-    return List.copyOf(watchers);
   }
 
   /** Returns whether the session's deletion is done. */
@@ -103,7 +80,7 @@ final class Appends {
     if (!isOver()) {
       return List.of();
     }
-    List<Session.Watcher> taken = watchers();
+    List<Session.Watcher> taken = List.copyOf(watchers);
     watchers.clear();
     return taken;
   }
@@ -147,7 +124,7 @@ final class Appends {
   void refresh() {
     if (!expected.deletionQueued && !parking.hasQueued()) {
       boolean ends = expected.phase == Phase.ENDED && endsInFlight == 0;
-      appendNothing(result(IGNORED, null, ends, () -> {}));
+      appendNothing(result(Reply.NONE, null, ends, () -> {}));
     }
   }
 
@@ -253,7 +230,7 @@ final class Appends {
       List<Session.Watcher> ended;
       synchronized (Appends.this) {
         if (is(Append.Kind.ENTRIES) && batch.count() > 0 && !watchers.isEmpty()) {
-          watching = watchers();
+          watching = List.copyOf(watchers);
         }
         expected.phase = ends ? Phase.COMPLETE : expected.phase;
         deletionDone |= is(Append.Kind.DELETION);

@@ -66,7 +66,7 @@ final class Parking {
           }
           outdated.clear();
           ended = appends.reload();
-          behind = appends.watchers();
+          behind = List.copyOf(appends.watchers);
         }
         next = waiting.poll();
         resuming = next != null;

@@ -8,6 +8,19 @@ import sessiontree.event.ProblemException;
  * so it must not block.
  */
 public interface Reply {
+  /** A callback that ignores all results. */
+  Reply NONE =
+      new Reply() {
+        @Override
+        public void stored(int messages, long entries, boolean complete) {}
+
+        @Override
+        public void refused(ProblemException problem) {}
+
+        @Override
+        public void flush() {}
+      };
+
   /**
    * Called when the next messages are stored, or were stored before.
    *

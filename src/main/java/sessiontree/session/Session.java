@@ -102,14 +102,14 @@ public final class Session {
 
   public void unwatch(Watcher watcher) {
     synchronized (appends) {
-      appends.unwatch(watcher);
+      appends.watchers.remove(watcher);
     }
   }
 
   /** Returns the stored session if somebody watches it, otherwise null. */
   StoredSession watched() {
     synchronized (appends) {
-      return appends.watchers().isEmpty() ? null : stored;
+      return appends.watchers.isEmpty() ? null : stored;
     }
   }
 
