@@ -1,9 +1,6 @@
 package sessiontree.web;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.eclipse.jetty.server.Request;
@@ -16,9 +13,6 @@ import sessiontree.event.Batch;
 import sessiontree.event.ProblemException;
 import sessiontree.session.Session;
 import sessiontree.sort.Cursor;
-import sessiontree.store.PartialTree;
-import sessiontree.store.SessionState;
-import sessiontree.store.Tree;
 
 /**
  * The response to one client that watches a session. It sends the tree so far, then the children
@@ -38,11 +32,6 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   /** How many trees a stream sends at most until it has caught up with the session. */
   private static final int MAX_SNAPSHOTS = 4;
 
-  /** Bytes at the beginning of a tree that include its start, whose length is limited. */
-  private static final int HEAD_BYTES = 1_100;
-
-  private static final String BEFORE_START = "\"start\":";
-
   /** Why a stream ends. */
   private enum End {
     COMPLETE,
@@ -59,10 +48,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   private final AtomicBoolean woken = new AtomicBoolean();
 
   // Owned by the thread that appends events.
-  private Tree snapshot;
-  private boolean isComplete; // whether the snapshot is of a complete session
-  private long position; // offset in the snapshot of the next part
-  private long children; // number of children in the snapshot
+  private LiveTree snapshot;
   private Cursor since; // children stored after those sent, or null
   private boolean watching;
   private long sent; // number of children sent, or known to the client
@@ -136,36 +122,21 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     if (++snapshots > MAX_SNAPSHOTS) {
       throw new IOException("the session grows faster than the client reads");
     }
-    Optional<PartialTree> partial = live.store().partial(session.id());
-    SessionState state = live.store().state(session.id());
-    snapshot =
-        partial.isPresent() ? partial.get().tree() : live.store().tree(session.id()).orElse(null);
+    snapshot = LiveTree.open(live.store(), session.id());
     if (snapshot == null) {
       refusal = Problems.notFound(session.id());
       deleted();
       return;
     }
-    isComplete = partial.isEmpty();
-    long entries = partial.map(PartialTree::entries).orElse(state.entries());
-    children = partial.map(PartialTree::children).orElse(entries - 2);
-    position =
-        again && isComplete && sent == children ? snapshot.bytes() : 0; // all may have been sent
-    if (position == 0) {
-      events.beginTree();
-      if (again) {
-        events.event("reset", "{}", -1);
-      }
-      String data = "{\"session_id\":\"%s\",\"start\":%s,\"entries\":%d}";
-      events.event("session", data.formatted(session.id(), start(snapshot), entries), 0);
+    if (again && snapshot.isComplete() && sent == snapshot.children()) {
+      snapshot.skip(); // all has been sent
+      return;
     }
-  }
-
-  private static String start(Tree tree) throws IOException {
-    ByteBuffer head = ByteBuffer.allocate(HEAD_BYTES);
-    tree.read(head, 0);
-    String text = new String(head.array(), 0, head.position(), StandardCharsets.US_ASCII);
-    int from = text.indexOf(BEFORE_START) + BEFORE_START.length();
-    return text.substring(from, text.indexOf(',', from));
+    events.beginTree();
+    if (again) {
+      events.event("reset", "{}", -1);
+    }
+    events.event("session", snapshot.describe(session.id()), 0);
   }
 
   @Override
@@ -217,18 +188,14 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   }
 
   private void appendFromSnapshot() throws IOException {
-    ByteBuffer part =
-        ByteBuffer.allocate((int) Math.min(PART_BYTES / 2, snapshot.bytes() - position));
-    snapshot.read(part, position);
-    position += part.position();
-    events.tree(part.flip(), children);
-    if (position < snapshot.bytes()) {
+    if (!snapshot.append(events)) {
       return;
     }
+    sent = snapshot.children();
+    boolean complete = snapshot.isComplete();
     snapshot.close();
     snapshot = null;
-    sent = children;
-    if (isComplete) {
+    if (complete) {
       appendComplete();
     } else {
       follow();
