@@ -1,7 +1,6 @@
 package sessiontree.web;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.eclipse.jetty.util.BufferUtil;
@@ -14,10 +13,7 @@ import org.eclipse.jetty.websocket.core.OpCode;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sessiontree.event.Batch;
-import sessiontree.event.MessageParser;
-import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
-import sessiontree.event.Utf8;
 import sessiontree.session.Message;
 import sessiontree.session.Session;
 
@@ -33,7 +29,7 @@ import sessiontree.session.Session;
  *
  * <table>
  * <caption>Where the bytes of a message are counted</caption>
- * <tr><th>{@link PartialMessage}</th><td>until its last frame has come</td></tr>
+ * <tr><th>{@link StreamInput}</th><td>until its last frame has come</td></tr>
  * <tr><th>{@link Mailbox}</th><td>until it is submitted</td></tr>
  * <tr><th>{@link Submission}</th><td>until all messages submitted with it have results</td></tr>
  * <tr><th>{@link StreamOutput}</th><td>from the last frame until its result is written</td></tr>
@@ -41,8 +37,8 @@ import sessiontree.session.Session;
  * </table>
  *
  * <p>Jetty delivers frames one after another; store threads deliver results, in the order of the
- * messages. State that both touch is guarded by this. While this lock is held, only the output, the
- * {@link InFlight} and the mailbox are called.
+ * messages. State that both touch is guarded by this. While this lock is held, only the input, the
+ * output, the {@link InFlight} and the mailbox are called.
  */
 final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.Reader {
   private static final Logger LOG = LoggerFactory.getLogger(StreamConnection.class);
@@ -67,26 +63,17 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
   private final Streams streams;
   private final String sessionId;
   private final String writer;
-  private final int maxMessageBytes;
-  private final int inputBytes;
   private final Mailbox mailbox = new Mailbox();
 
   // Written once, when the connection is opened.
+  private StreamInput input;
   private StreamOutput output;
   private CoreSession jetty;
   private Session session; // null if the session cannot be read
 
-  // Owned by the thread that reads a frame; Jetty's locks publish them to the next one.
-  private final PartialMessage partial = new PartialMessage();
-  private boolean text; // whether the current message is text
-  private boolean largeInput;
-
   // All guarded by this.
   private boolean demanding; // Jetty has been asked for a frame
   private boolean blocked; // waits until the InFlight admits it
-  private long partialBytes; // in-flight bytes for the partial message's memory
-  private long pausedBytes; // in-flight bytes for Jetty's buffer while no frame is requested
-  private long partialNanos; // when the partial message began; advanced while it is not read
   private boolean draining; // further messages are dropped
   private boolean closed;
   private int users = 1; // users of the session: the connection, and messages without a result
@@ -94,11 +81,8 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
   private long heardNanos;
   private long pingedNanos;
 
-  StreamConnection(
-      Streams streams, int maxMessageBytes, int inputBytes, String sessionId, String writer) {
+  StreamConnection(Streams streams, String sessionId, String writer) {
     this.streams = streams;
-    this.maxMessageBytes = maxMessageBytes;
-    this.inputBytes = inputBytes;
     this.sessionId = sessionId;
     this.writer = writer;
     this.heardNanos = streams.nowNanos();
@@ -110,6 +94,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
   @Override
   public void onOpen(CoreSession jetty, Callback callback) {
     this.jetty = jetty;
+    input = new StreamInput(this, streams, jetty, sessionId);
     output = new StreamOutput(jetty, streams.time(), sessionId, this::taken);
     streams.add(this);
     LOG.debug("session={} connection={} opened", sessionId, name);
@@ -143,7 +128,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
       dropped = draining;
     }
     if (frame.getOpCode() == OpCode.CLOSE) {
-      clearPartial();
+      input.clear();
       output.peerCloses(callback); // completed when all received messages have results
       output.flush();
       return;
@@ -152,7 +137,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
       output.pong(BufferUtil.toArray(frame.getPayload()));
       output.flush();
     } else if (frame.isDataFrame() && !dropped) {
-      data(frame);
+      input.add(frame);
     }
     callback.succeeded();
     if (!resume()) {
@@ -171,15 +156,11 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
   public void onClosed(CloseStatus status, Callback callback) {
     streams.remove(this);
     LOG.debug("session={} connection={} closed code={}", sessionId, name, status.getCode());
-    long freed;
     synchronized (this) {
       closed = true;
       draining = true;
-      freed = partialBytes + pausedBytes;
-      partialBytes = 0;
-      pausedBytes = 0;
     }
-    streams.inFlight().subtract(freed);
+    input.close();
     streams.inFlight().forget(this);
     streams.inFlight().endExemption(this);
     output.closed();
@@ -192,84 +173,8 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
 
   // --- Receiving.
 
-  private void data(Frame frame) {
-    ByteBuffer part = frame.getPayload();
-    if (frame.getOpCode() != OpCode.CONTINUATION) {
-      text = frame.getOpCode() == OpCode.TEXT;
-    }
-    if (part.remaining() > maxMessageBytes - partial.length()) {
-      clearPartial();
-      receive(0, null, Problems.tooBig(maxMessageBytes));
-      closeWith(CloseStatus.MESSAGE_TOO_LARGE);
-    } else if (!frame.isFin()) {
-      addPartial(part);
-    } else if (partial.length() == 0 && part.hasArray()) {
-      message(part.array(), part.arrayOffset() + part.position(), part.remaining());
-    } else {
-      partial.add(part);
-      message(partial.array(), 0, partial.length());
-      clearPartial();
-    }
-  }
-
-  private void addPartial(ByteBuffer part) {
-    if (partial.length() + part.remaining() >= Streams.SMALL_INPUT_BYTES) {
-      readMoreAtOnce();
-    }
-    boolean begins = partial.length() == 0;
-    partial.add(part);
-    synchronized (this) {
-      partialNanos = begins ? streams.nowNanos() : partialNanos;
-      countPartial(partial.allocated());
-    }
-  }
-
-  /** Enlarges Jetty's buffer from the next read on, for a client that sends much. */
-  private void readMoreAtOnce() {
-    if (!largeInput) {
-      largeInput = true;
-      jetty.setInputBufferSize(inputBytes);
-    }
-  }
-
-  /** Discards the partial message, which is complete, or never will be. */
-  private void clearPartial() {
-    if (partial.length() > 0) {
-      partial.clear();
-      synchronized (this) {
-        countPartial(0);
-      }
-      streams.inFlight().endExemption(this);
-    }
-  }
-
-  /** Guarded by this. */
-  private void countPartial(long bytes) {
-    if (!closed) {
-      streams.inFlight().add(bytes - partialBytes);
-      partialBytes = bytes;
-    }
-  }
-
-  private void message(byte[] bytes, int offset, int length) {
-    if (!Utf8.isValid(bytes, offset, length)) {
-      if (text) {
-        closeWith(CloseStatus.BAD_PAYLOAD);
-      } else {
-        receive(
-            length, null, new ProblemException(Problem.INVALID_JSON, "the message is not UTF-8"));
-      }
-      return;
-    }
-    try {
-      receive(length, MessageParser.parse(bytes, offset, length, sessionId), null);
-    } catch (ProblemException e) {
-      receive(length, null, e);
-    }
-  }
-
   /** Puts a message into the mailbox. */
-  private void receive(int length, Batch batch, ProblemException unreadable) {
+  void receive(int length, Batch batch, ProblemException unreadable) {
     int bytes = length + MESSAGE_OVERHEAD_BYTES;
     boolean many;
     synchronized (this) {
@@ -284,7 +189,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
               > Streams.SMALL_INPUT_BYTES;
     }
     if (many) {
-      readMoreAtOnce();
+      input.readMoreAtOnce();
     }
     submit();
   }
@@ -338,7 +243,7 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
     if (!output.wantsMore(MAX_UNSETTLED_BYTES)) {
       return false;
     }
-    blocked = !streams.inFlight().mayRead(this, partialBytes > 0);
+    blocked = !streams.inFlight().mayRead(this, input.isPartial());
     return !blocked;
   }
 
@@ -346,15 +251,12 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
   private void demand() {
     blocked = false;
     demanding = true;
-    streams.inFlight().add(-pausedBytes);
-    pausedBytes = 0;
+    input.resume();
   }
 
-  /** Counts the buffer, which Jetty may still hold, as it may have delivered only a part of it. */
   private synchronized void pause() {
-    if (!demanding && !closed) {
-      pausedBytes = largeInput ? inputBytes : Streams.SMALL_INPUT_BYTES;
-      streams.inFlight().add(pausedBytes);
+    if (!demanding) {
+      input.pause();
     }
   }
 
@@ -413,14 +315,10 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
     String reason = null;
     boolean ping;
     synchronized (this) {
-      InFlight inFlight = streams.inFlight();
-      if (!demanding) { // nothing can be heard of the client
-        heardNanos = nowNanos;
-        partialNanos = inFlight.isScarce() ? partialNanos : nowNanos; // others need its room
-      }
+      heardNanos = demanding ? heardNanos : nowNanos; // otherwise the client cannot be heard
       if (nowNanos - heardNanos > SILENCE_NANOS) {
         reason = "silent";
-      } else if (partialBytes > 0 && nowNanos - partialNanos > inFlight.messageNanos()) {
+      } else if (input.isSlow(nowNanos, demanding)) {
         reason = SLOW_MESSAGE;
       }
       ping = nowNanos - pingedNanos > PING_NANOS;

@@ -106,7 +106,7 @@ final class Streams implements WebSocketNegotiator {
   public void customize(Configuration connection) {
     connection.setIdleTimeout(Duration.ZERO); // pings detect clients that are gone
     connection.setAutoFragment(true); // frames are delivered in parts, as read
-    connection.setMaxFrameSize(0); // StreamConnection limits messages
+    connection.setMaxFrameSize(0); // StreamInput limits messages
     connection.setInputBufferSize(SMALL_INPUT_BYTES);
   }
 
@@ -127,7 +127,7 @@ final class Streams implements WebSocketNegotiator {
               ? List.of(MessageCompression.NEGOTIATED)
               : List.of());
       Subprotocols.accept(request.getHeaders(), response.getHeaders());
-      return new StreamConnection(this, maxMessageBytes, inputBytes, id, writer);
+      return new StreamConnection(this, id, writer);
     } catch (ProblemException e) {
       Problems.respond(response, callback, e);
       return null;
@@ -178,6 +178,15 @@ final class Streams implements WebSocketNegotiator {
   /** Returns the time of the last tick: precise enough to detect silent clients, and free. */
   long nowNanos() {
     return nowNanos;
+  }
+
+  int maxMessageBytes() {
+    return maxMessageBytes;
+  }
+
+  /** Returns the size of the input buffer of a connection that sends much. */
+  int inputBytes() {
+    return inputBytes;
   }
 
   InFlight inFlight() {

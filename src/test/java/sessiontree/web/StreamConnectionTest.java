@@ -47,7 +47,7 @@ class StreamConnectionTest {
     Metrics metrics = new Metrics();
     Sessions sessions = new Sessions(store(), Integer.MAX_VALUE, metrics);
     streams = new Streams(sessions, 1 << 20, 1 << 20, new RunningClock(() -> 0), metrics);
-    connection = new StreamConnection(streams, 1 << 20, 4 << 10, "s", null);
+    connection = new StreamConnection(streams, "s", null);
     connection.onOpen(
         new CoreSession.Empty() {
           @Override
