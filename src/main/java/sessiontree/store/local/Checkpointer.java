@@ -281,7 +281,7 @@ final class Checkpointer implements AutoCloseable {
   private void checkpoint(long lsn) throws IOException {
     List<LocalSession> needed = new ArrayList<>();
     for (LocalSession session : sessions.all()) {
-      if (session.needsLogBefore(lsn)) {
+      if (session.neededLsn() < lsn) {
         needed.add(session);
       }
     }

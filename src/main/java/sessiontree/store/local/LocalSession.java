@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.slf4j.Logger;
@@ -44,21 +43,14 @@ final class LocalSession implements StoredSession {
   private volatile boolean deleted;
 
   // All guarded by this.
-  private Phase phase;
-  private long sequence;
-  private long entries;
-  private Map<String, Long> writers;
-  private Begin start;
-  private End end;
+  private final SessionHeader header = new SessionHeader();
   private boolean publishing; // whether its tree is being published
   private boolean damageLogged;
   private final SessionRuns runs = new SessionRuns();
   private final SessionMemory memory = new SessionMemory();
-  private long lastLsn;
-  private long lastMillis; // running time at which lastLsn was appended
   private long firstLsn = NONE; // LSN of the oldest log record that no run covers
   private long firstLsnSinceSpill =
-      NONE; // likewise, among records since the spill in progress began
+      NONE; // likewise, of the records since the spill in progress began
 
   /** The store. */
   interface Owner {
@@ -76,9 +68,11 @@ final class LocalSession implements StoredSession {
   LocalSession(Owner owner, String id, TreeFacts facts) {
     this.owner = owner;
     this.id = id;
-    this.phase = facts == null ? Phase.NEW : Phase.COMPLETE;
-    this.entries = facts == null ? 0 : facts.entries();
-    this.writers = facts == null ? Map.of() : facts.writers();
+    if (facts != null) {
+      header.phase = Phase.COMPLETE;
+      header.entries = facts.entries();
+      header.writers = facts.writers();
+    }
   }
 
   String id() {
@@ -87,31 +81,31 @@ final class LocalSession implements StoredSession {
 
   @Override
   public synchronized SessionState state() {
-    return new SessionState(phase, sequence, entries, start == null ? 0 : start.bound().key());
+    return header.state();
   }
 
   @Override
   public synchronized long lastNumber(String writer) {
-    return writers.getOrDefault(writer, 0L);
+    return header.writers.getOrDefault(writer, 0L);
   }
 
   @Override
   public synchronized int writers() {
-    return writers.size();
+    return header.writers.size();
   }
 
   /** Returns the last number of each named writer. */
   synchronized Map<String, Long> lastNumbers() {
-    return Map.copyOf(writers);
+    return Map.copyOf(header.writers);
   }
 
   synchronized Phase phase() {
-    return phase;
+    return header.phase;
   }
 
   /** Returns how many appends are stored. */
   synchronized long sequence() {
-    return sequence;
+    return header.sequence;
   }
 
   @Override
@@ -121,41 +115,31 @@ final class LocalSession implements StoredSession {
 
   /** Returns the session as a page lists it; null unless it is open or its tree is being made. */
   synchronized Listing.Listed listed(Instant begun) {
-    return isInProgress()
-        ? new Listing.Listed(id, false, begun, null, start.bound().text(), null, entries, 0)
-        : null;
-  }
-
-  /** Returns whether the session is open or its tree is being made. Guarded by this. */
-  private boolean isInProgress() {
-    return phase == Phase.OPEN || phase == Phase.ENDED;
+    return header.isInProgress() ? header.listed(id, begun) : null;
   }
 
   /** Returns when it was begun, in microseconds since the UNIX epoch; 0 if unknown. */
   synchronized long begunMicros() {
-    return start == null ? 0 : start.epochMicros();
+    return header.start == null ? 0 : header.start.epochMicros();
   }
 
   /** Returns the running time of the last append, in milliseconds. */
   synchronized long lastMillis() {
-    return lastMillis;
+    return header.lastMillis;
   }
 
   /** Returns the session if it is open and idle since {@code millis} of running time, or null. */
   synchronized Seen idleSince(long millis) {
-    return phase == Phase.OPEN && lastMillis <= millis ? new Seen(id, lastRecord()) : null;
-  }
-
-  /** Returns the LSN of the last record in hex, which no other record of the log has. */
-  private String lastRecord() {
-    return Long.toHexString(lastLsn);
+    return header.phase == Phase.OPEN && header.lastMillis <= millis
+        ? new Seen(id, header.lastRecord())
+        : null;
   }
 
   @Override
   public String version() throws IOException {
     synchronized (this) {
-      if (phase != Phase.COMPLETE) {
-        return phase == Phase.NEW ? null : lastRecord();
+      if (header.phase != Phase.COMPLETE) {
+        return header.phase == Phase.NEW ? null : header.lastRecord();
       }
     }
     return owner.tag(id);
@@ -163,35 +147,18 @@ final class LocalSession implements StoredSession {
 
   /** Undoes the log thread's changes of {@code expected}: nothing of its group became durable. */
   synchronized void resetExpected() {
-    expected = sequence;
+    expected = header.sequence;
   }
 
   /** Applies a record that is durable. Returns by how many bytes the session's memory grew. */
   synchronized long apply(LogRecord record) {
     long before = memory.bytes();
-    sequence++;
-    expected = sequence;
-    entries += record.entries();
-    lastLsn = record.lsn();
-    lastMillis = record.millis();
-    firstLsn = Math.min(firstLsn, lastLsn);
-    firstLsnSinceSpill = Math.min(firstLsnSinceSpill, lastLsn);
+    header.apply(record);
+    expected = header.sequence;
+    firstLsn = Math.min(firstLsn, record.lsn());
+    firstLsnSinceSpill = Math.min(firstLsnSinceSpill, record.lsn());
     if (record.count() > 0) {
       memory.add(record.children(), record.count());
-    }
-    if (!record.writer().isEmpty()) {
-      if (writers.isEmpty()) {
-        writers = new HashMap<>(2);
-      }
-      writers.put(record.writer(), record.number());
-    }
-    if (record.start() != null) {
-      start = record.start();
-      phase = Phase.OPEN;
-    }
-    if (record.end() != null) {
-      end = record.end();
-      phase = Phase.ENDED;
     }
     return memory.bytes() - before;
   }
@@ -202,11 +169,8 @@ final class LocalSession implements StoredSession {
    */
   synchronized Deleted delete() {
     long bytes = memory.bytes();
-    sequence++;
-    expected = sequence;
-    phase = Phase.NEW;
-    entries = 0;
-    writers = Map.of();
+    header.delete();
+    expected = header.sequence;
     memory.clear();
     firstLsn = NONE;
     deleted = true;
@@ -225,15 +189,8 @@ final class LocalSession implements StoredSession {
    * unnecessary: those of a spill that failed after its file was in place, and was repeated.
    */
   synchronized List<Region> load(RunEntry entry, Region region) {
-    phase = entry.end() == null ? Phase.OPEN : Phase.ENDED;
-    sequence = entry.sequence();
-    expected = sequence;
-    entries = entry.entries();
-    start = entry.start();
-    end = entry.end();
-    writers = entry.writers();
-    lastLsn = entry.lsn();
-    lastMillis = entry.millis();
+    header.load(entry);
+    expected = header.sequence;
     return runs.load(entry.fromLsn(), region);
   }
 
@@ -247,14 +204,9 @@ final class LocalSession implements StoredSession {
     return runs.covered();
   }
 
-  /** Returns whether the session needs log records before {@code lsn}, which no run covers. */
-  synchronized boolean needsLogBefore(long lsn) {
-    return phase != Phase.COMPLETE && firstLsn < lsn;
-  }
-
-  /** Returns the oldest LSN that it needs, or {@link #NONE}; once published, it needs none. */
+  /** Returns the oldest LSN that no run covers, or {@link #NONE}; once published, it needs none. */
   synchronized long neededLsn() {
-    return phase == Phase.COMPLETE ? NONE : firstLsn;
+    return header.phase == Phase.COMPLETE ? NONE : firstLsn;
   }
 
   // --- Spilling. One thread spills, so a session has at most one spill in progress.
@@ -277,26 +229,11 @@ final class LocalSession implements StoredSession {
    * needed: the session is complete, or runs cover all its records.
    */
   synchronized Spill beginSpill() {
-    if (phase == Phase.COMPLETE || firstLsn == NONE) {
+    if (header.phase == Phase.COMPLETE || firstLsn == NONE) {
       return null;
     }
     firstLsnSinceSpill = NONE;
-    RunEntry state =
-        new RunEntry(
-            id,
-            covered(),
-            lastLsn,
-            lastMillis,
-            sequence,
-            entries,
-            start,
-            end,
-            Map.copyOf(writers),
-            0,
-            0,
-            0,
-            0);
-    return new Spill(this, state, memory.beginSpill(), memory.bytes());
+    return new Spill(this, header.entry(id, covered()), memory.beginSpill(), memory.bytes());
   }
 
   /**
@@ -304,7 +241,7 @@ final class LocalSession implements StoredSession {
    * deleted, so that nobody needs the run.
    */
   synchronized boolean endSpill(Region region) {
-    if (phase == Phase.COMPLETE || deleted) {
+    if (header.phase == Phase.COMPLETE || deleted) {
       return false;
     }
     memory.endSpill();
@@ -362,7 +299,7 @@ final class LocalSession implements StoredSession {
 
   /** Marks the session as damaged, unless it was deleted meanwhile. */
   synchronized void damaged() {
-    phase = deleted ? phase : Phase.DAMAGED;
+    header.phase = deleted ? header.phase : Phase.DAMAGED;
   }
 
   synchronized boolean hasRuns() {
@@ -371,12 +308,12 @@ final class LocalSession implements StoredSession {
 
   /** Returns whether the runs hold all children that the state counts. Call before log replay. */
   synchronized boolean hasAllRuns() {
-    return runs.areComplete(children());
+    return runs.areComplete(header.children());
   }
 
   /** Returns how the session ended; null while it has not. */
   synchronized End end() {
-    return end;
+    return header.end;
   }
 
   @Override
@@ -384,7 +321,7 @@ final class LocalSession implements StoredSession {
     Batch.Bound latest;
     List<Region> regions;
     synchronized (this) {
-      latest = memory.latest(start.bound());
+      latest = memory.latest(header.start.bound());
       regions = runs.retain();
     }
     try {
@@ -399,43 +336,38 @@ final class LocalSession implements StoredSession {
 
   /** Returns the completion line of a session that has ended. */
   synchronized JournalLine line() {
-    return JournalLine.completed(end.epochMicros(), lastLsn, lastMillis, id);
+    return JournalLine.completed(header.end.epochMicros(), header.lastLsn, header.lastMillis, id);
   }
 
   /** Returns the facts of a session that has ended: its last record is the one that ended it. */
   synchronized TreeFacts facts() {
-    return new TreeFacts(lastLsn, entries, Map.copyOf(writers));
-  }
-
-  /** Returns how many children are stored. Guarded by this. */
-  private long children() {
-    return entries - 1 - (end == null ? 0 : 1);
+    return new TreeFacts(header.lastLsn, header.entries, Map.copyOf(header.writers));
   }
 
   /** Returns what is stored of a session that is open or whose tree is being made, or null. */
   synchronized SessionSnapshot partialSnapshot() {
-    return isInProgress() ? snapshot(null) : null;
+    return header.isInProgress() ? snapshot(null) : null;
   }
 
   /** Returns a snapshot with that end, or none. Guarded by this. */
   private SessionSnapshot snapshot(End shown) {
     return new SessionSnapshot(
-        this, start.bound(), shown, children(), runs.retain(), memory.snapshot());
+        this, header.start.bound(), shown, header.children(), runs.retain(), memory.snapshot());
   }
 
   @Override
   public synchronized Cursor since(long children) {
     SessionBuffer buffers = memory.snapshot();
-    long before = children() - buffers.count();
+    long before = header.children() - buffers.count();
     boolean known = before <= children && children <= before + buffers.count();
-    return known && isInProgress() ? buffers.since(children - before) : null;
+    return known && header.isInProgress() ? buffers.since(children - before) : null;
   }
 
   /** Writes the tree of a session that has ended, and so does not change any more. */
   void write(OutputStream out) throws IOException {
     SessionSnapshot all;
     synchronized (this) {
-      all = snapshot(end);
+      all = snapshot(header.end);
     }
     try {
       all.write(out);
@@ -453,7 +385,7 @@ final class LocalSession implements StoredSession {
       return 0;
     }
     long bytes = memory.bytes();
-    phase = Phase.COMPLETE;
+    header.phase = Phase.COMPLETE;
     memory.clear();
     return bytes;
   }
