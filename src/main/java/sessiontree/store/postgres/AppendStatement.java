@@ -179,15 +179,4 @@ final class AppendStatement implements AutoCloseable {
             row -> new Fenced(row.getLong(1), row.getLong(2), borns(row.getArray(3))),
             lane));
   }
-
-  /** Reserves {@code count} numbers for new sessions, and returns the first. */
-  static long takeBorns(Connection connection, int count) throws SQLException {
-    return Sql.first(
-            Sql.write(
-                connection,
-                "UPDATE sessiontree.meta SET next_born = next_born + ? RETURNING next_born",
-                row -> row.getLong(1),
-                count))
-        - count;
-  }
 }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -135,6 +136,21 @@ final class Group {
       }
     }
     return changes;
+  }
+
+  /**
+   * Returns the sessions whose rows must be read before the results can be given, as the statement
+   * stored all changes but the {@code missed} ones.
+   */
+  Set<String> unknownRows(Set<Long> missed) {
+    Set<String> unknown = new LinkedHashSet<>();
+    for (SessionAppends part : parts.values()) {
+      part.broken |= part.change != null && missed.contains(part.change.born);
+      if (part.asks() && !part.session.known.isDeleted()) {
+        unknown.add(part.session.id());
+      }
+    }
+    return unknown;
   }
 
   /** Adds the next append, or leaves it and its session's later ones for the next group. */

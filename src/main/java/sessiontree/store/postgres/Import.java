@@ -44,8 +44,7 @@ public final class Import implements AutoCloseable {
   private final PreparedStatement writer;
   private final PreparedStatement session;
   private final List<Added> added = new ArrayList<>();
-  private long nextBorn;
-  private long bornLimit; // end of the reserved numbers, exclusive
+  private final Borns borns = new Borns();
   private long bytes; // in the transaction
   private int unsentBytes; // bytes of parts that were not sent
 
@@ -119,10 +118,7 @@ public final class Import implements AutoCloseable {
           return known.put(one.id(), same && !older);
         },
         Sql.texts(byId.keySet()));
-    if (bornLimit - nextBorn < sessions.size()) {
-      nextBorn = AppendStatement.takeBorns(connection, MAX_SESSIONS);
-      bornLimit = nextBorn + MAX_SESSIONS;
-    }
+    borns.reserve(connection, sessions.size());
     connection.setAutoCommit(false);
     return known;
   }
@@ -134,7 +130,7 @@ public final class Import implements AutoCloseable {
    */
   public void add(Listed listed, long entries, Map<String, Long> writers, Tree tree)
       throws SQLException, IOException {
-    long born = nextBorn++;
+    long born = borns.next();
     MessageDigest digest = sha256();
     try {
       int number = 0;
@@ -174,7 +170,7 @@ public final class Import implements AutoCloseable {
    * @throws IOException if it cannot be read; nothing of the session will then be stored
    */
   public void add(Listed listed, Contents contents) throws SQLException, IOException {
-    long born = nextBorn++;
+    long born = borns.next();
     ByteArrayOutputStream row = new ByteArrayOutputStream();
     byte[] header = new byte[Children.HEADER_BYTES];
     long seq = 0;

@@ -6,7 +6,6 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -27,7 +26,6 @@ final class Lane {
   private static final int MAX_APPENDS = 2_000;
   private static final int RETRY_MILLIS = 1_000;
   private static final int CLOSE_MILLIS = 3_000;
-  private static final int BORNS = 100_000;
   private static final int ATTEMPTS = 3;
   private static final int DEADLOCKS = 20;
 
@@ -62,8 +60,7 @@ final class Lane {
   private boolean registered;
   private long epoch;
   private long number; // of the last group sent
-  private long nextBorn;
-  private long bornsLeft;
+  private final Borns borns = new Borns();
 
   Lane(
       String name,
@@ -144,7 +141,7 @@ final class Lane {
       }
       if (connection != null) {
         try {
-          takeBorns();
+          borns.reserve(connection, MAX_APPENDS);
         } catch (SQLException e) {
           fail(e);
         }
@@ -162,7 +159,7 @@ final class Lane {
 
   /** Guarded by lock. */
   private Group nextGroup() {
-    Group group = new Group(this::nextBorn);
+    Group group = new Group(borns::next);
     int bytes = 0;
     while (!queue.isEmpty() && group.queued.size() + group.later.size() < MAX_APPENDS) {
       bytes += queue.peek().bytes();
@@ -176,11 +173,6 @@ final class Lane {
     }
     group.queued.forEach(one -> one.session.queued--);
     return group;
-  }
-
-  private long nextBorn() {
-    bornsLeft--;
-    return nextBorn++;
   }
 
   /** Connects, and returns whether that succeeded; if not, refuses the queued appends. */
@@ -202,21 +194,13 @@ final class Lane {
       registered = true;
       fence();
     }
-    takeBorns();
+    borns.reserve(connection, MAX_APPENDS);
     statement = new AppendStatement(connection);
     if (failing) {
       LOG.info("the database accepts writes again");
     }
     synchronized (lock) {
       failing = false;
-    }
-  }
-
-  /** Reserves numbers for new sessions if fewer are left than a group can need. */
-  private void takeBorns() throws SQLException {
-    if (bornsLeft < MAX_APPENDS) {
-      nextBorn = AppendStatement.takeBorns(connection, BORNS);
-      bornsLeft = BORNS;
     }
   }
 
@@ -378,13 +362,7 @@ final class Lane {
    * reading the rows and writers that the results need.
    */
   private void settle(Group group, Set<Long> missed) {
-    Set<String> asked = new LinkedHashSet<>();
-    for (Group.SessionAppends part : group.parts()) {
-      part.broken |= part.change != null && missed.contains(part.change.born);
-      if (part.asks() && !part.session.known.isDeleted()) {
-        asked.add(part.session.id());
-      }
-    }
+    Set<String> asked = group.unknownRows(missed);
     Map<String, Row> rows = Map.of();
     Map<Long, List<Row.Writer>> writers = Map.of();
     SQLException unread = null;
