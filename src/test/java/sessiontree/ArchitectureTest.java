@@ -14,9 +14,13 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Checks by import lines that packages depend on each other only in the allowed direction. */
+/**
+ * Checks by import lines that packages depend on each other only in the allowed direction, and that
+ * no file is too long to be read at a time.
+ */
 class ArchitectureTest {
   private static final Path SOURCES = Path.of("src", "main", "java");
+  private static final int MAX_LINES = 400;
   private static final Pattern IMPORT = Pattern.compile("import (?:static )?([\\w.*]+);");
   private static final List<String> HTTP =
       List.of("io.javalin.", "org.eclipse.jetty.", "jakarta.", "java.net.http.");
@@ -94,6 +98,21 @@ class ArchitectureTest {
             "sessiontree/other/A.java:1 is in a package without a rule in ALLOWED");
   }
 
+  @Test
+  void files_haveAtMost400Lines() throws IOException {
+    for (Path file : files(SOURCES)) {
+      assertThat(Files.readAllLines(file)).as(file.toString()).hasSizeLessThanOrEqualTo(MAX_LINES);
+    }
+  }
+
+  private static List<Path> files(Path sources) throws IOException {
+    try (var walk = Files.walk(sources)) {
+      List<Path> files = walk.filter(file -> file.toString().endsWith(".java")).sorted().toList();
+      assertThat(files).isNotEmpty();
+      return files;
+    }
+  }
+
   private static void write(Path sources, String pkg, String... imports) throws IOException {
     Path file = sources.resolve("sessiontree").resolve(pkg).resolve("A.java");
     Files.createDirectories(file.getParent());
@@ -101,13 +120,8 @@ class ArchitectureTest {
   }
 
   private static List<String> wrongImports(Path sources) throws IOException {
-    List<Path> files;
-    try (var walk = Files.walk(sources)) {
-      files = walk.filter(file -> file.toString().endsWith(".java")).sorted().toList();
-    }
-    assertThat(files).isNotEmpty();
     List<String> wrong = new ArrayList<>();
-    for (Path file : files) {
+    for (Path file : files(sources)) {
       String name = sources.relativize(file).toString().replace('\\', '/');
       String pkg = name.substring(0, name.lastIndexOf('/')).replace('/', '.');
       if (!ALLOWED.containsKey(pkg)) {
