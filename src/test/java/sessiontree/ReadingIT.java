@@ -28,6 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ReadingIT {
   private static final int WAITING = 3_000;
   private static final int SESSIONS = 100;
+  private static final int CONNECTIONS = 32;
   private static final int HASTY = 1_000;
 
   /** More than Jetty's pool of 64, but far fewer than one thread for each waiting request. */
@@ -467,6 +468,44 @@ class ReadingIT {
       delete();
       assertProblem(RawHttp.read(get), 404, "session_not_found");
     }
+  }
+
+  /** The selector may report late that a connection has the bytes of a request that is read. */
+  @Test
+  void waitingGets_oneAfterTheOtherOnAConnection_areNotTakenForHungUp() throws Exception {
+    try (Crowd connections = new Crowd(CONNECTIONS)) {
+      connections.each(
+          i -> {
+            try (Socket gets = RawHttp.open(server.port());
+                Socket posts = RawHttp.open(server.port())) {
+              for (int n = 0; n < SESSIONS; n++) {
+                ask(posts, "POST " + events(i, n), message(start(name(i, n))));
+                assertThat(RawHttp.read(posts).status()).isEqualTo(200);
+              }
+              for (int n = 0; n < SESSIONS; n++) {
+                ask(gets, "GET /sessions/" + name(i, n), "");
+                ask(posts, "POST " + events(i, n), message(end(name(i, n))));
+                assertThat(RawHttp.read(posts).status()).isEqualTo(200);
+                assertThat(RawHttp.read(gets).status()).isEqualTo(200);
+              }
+            }
+          });
+    }
+  }
+
+  private String name(int connection, int number) {
+    return id + connection + "-" + number;
+  }
+
+  private String events(int connection, int number) {
+    return "/sessions/" + name(connection, number) + "/events";
+  }
+
+  private static void ask(Socket socket, String requestLine, String body) throws IOException {
+    String head = "%s HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\nContent-Length: %d\r\n\r\n";
+    byte[] bytes =
+        (head.formatted(requestLine, body.length()) + body).getBytes(StandardCharsets.US_ASCII);
+    socket.getOutputStream().write(bytes);
   }
 
   @Test

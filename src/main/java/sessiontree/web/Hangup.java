@@ -17,6 +17,10 @@ final class Hangup implements Callback {
   private final SocketChannel channel;
   private final Runnable action;
 
+  // All guarded by this.
+  private boolean readable; // whether the connection was readable once, although there was no byte
+  private boolean cancelled;
+
   private Hangup(AbstractEndPoint endPoint, Runnable action) {
     this.interest = endPoint.getFillInterest();
     this.channel = endPoint.getTransport() instanceof SocketChannel socket ? socket : null;
@@ -36,21 +40,40 @@ final class Hangup implements Callback {
   }
 
   /** Stops waiting, so that Jetty can read again. Call it before the response is written. */
-  void cancel() {
+  synchronized void cancel() {
+    cancelled = true;
     interest.onFail(new IllegalStateException("nobody waits"));
   }
 
-  /** Called when the connection is readable: there are bytes, or it has ended. */
+  /**
+   * Called when the connection is readable: there are bytes, or it has ended. But the first call
+   * may be late, for the bytes of this request: the interest that an earlier wait registered stays
+   * with the selector when it is cancelled, and Jetty may have read the bytes since.
+   */
   @Override
   public void succeeded() {
-    try {
-      if (channel != null && channel.socket().getInputStream().available() > 0) {
+    if (hasBytes()) {
+      return;
+    }
+    synchronized (this) {
+      if (cancelled) {
         return;
       }
-    } catch (IOException e) {
-      // the connection was reset
+      if (!readable) {
+        readable = true;
+        interest.tryRegister(this);
+        return;
+      }
     }
     action.run();
+  }
+
+  private boolean hasBytes() {
+    try {
+      return channel != null && channel.socket().getInputStream().available() > 0;
+    } catch (IOException e) { // the connection was reset
+      return false;
+    }
   }
 
   @Override
