@@ -444,7 +444,7 @@ class ClientChromiumIT {
     JSON.readTree(RawHttp.get(server.port(), "/sessions/" + id).body())
         .path("children")
         .forEach(child -> names.add(child.path("name").asText()));
-    assertThat(names).hasSize(5000 - dropped).endsWith("event4999").contains("event0");
+    assertThat(names).hasSize(5000 - dropped).endsWith("event4999");
   }
 
   @Test
