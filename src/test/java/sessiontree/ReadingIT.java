@@ -597,6 +597,19 @@ class ReadingIT {
     assertProblem(nothing, 404, "session_not_found");
   }
 
+  @ParameterizedTest
+  @CsvSource({"T, 412", "W/T, 412", "*, 412", "'\"x\", T', 412", "'\"other\"', 204"})
+  void ifNoneMatch_guardsADeletion(String template, int status) throws Exception {
+    String path = "/sessions/" + complete();
+    String tag = RawHttp.get(server.port(), path).headers().get("etag");
+    String header = "If-None-Match: " + tags(template, tag) + "\r\n";
+    assertThat(RawHttp.send(server.port(), "DELETE " + path, header, "").status())
+        .isEqualTo(status);
+    assertThat(RawHttp.get(server.port(), path).status()).isEqualTo(status == 204 ? 404 : 200);
+    RawHttp nothing = RawHttp.send(server.port(), "DELETE " + path + "x", header, "");
+    assertProblem(nothing, 404, "session_not_found");
+  }
+
   @Test
   void oldTag_doesNotDeleteTheIdsNewSession() throws Exception {
     String id = complete();

@@ -30,6 +30,14 @@ final class Preconditions {
     }
   }
 
+  /** Refuses a request that would change a resource of which {@code If-None-Match} names a tag. */
+  static void checkNoneMatch(List<String> ifNoneMatch, Set<String> tags) throws ProblemException {
+    if (isKnown(ifNoneMatch, tags)) {
+      throw new ProblemException(
+          Problem.PRECONDITION_FAILED, "the session's tree has one of the tags in If-None-Match");
+    }
+  }
+
   /** Returns whether {@code If-None-Match} names one of these tags, by weak comparison. */
   static boolean isKnown(List<String> ifNoneMatch, Set<String> tags) {
     return matches(ifNoneMatch, tags, false);

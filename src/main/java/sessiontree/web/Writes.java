@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import sessiontree.event.Batch;
@@ -94,18 +95,22 @@ final class Writes {
   }
 
   /**
-   * Returns the tag that the tree must have when it is deleted, as {@code If-Match} demands; null
-   * if there is no such condition. Also null if nothing is stored of the session, so that the
-   * deletion responds with 404, whatever the condition.
+   * Checks the conditions of a deletion. Returns the tag that the tree must have when it is
+   * deleted, as {@code If-Match} demands; null if there is no such condition. Also null if nothing
+   * is stored of the session, so that the deletion responds with 404, whatever the conditions.
    */
   private String matchedTag(Context ctx, String id) throws ProblemException, IOException {
     List<String> ifMatch = Collections.list(ctx.req().getHeaders("If-Match"));
-    if (ifMatch.isEmpty() || store.state(id).phase() == Phase.NEW) {
+    List<String> ifNoneMatch = Collections.list(ctx.req().getHeaders("If-None-Match"));
+    boolean conditional = !ifMatch.isEmpty() || !ifNoneMatch.isEmpty();
+    if (!conditional || store.state(id).phase() == Phase.NEW) {
       return null;
     }
     try (Tree tree = store.tree(id).orElse(null)) {
-      Preconditions.checkMatch(ifMatch, TreeHandler.tags(Optional.ofNullable(tree)));
-      return tree.tag(); // without a tree, no condition holds
+      Set<String> tags = TreeHandler.tags(Optional.ofNullable(tree));
+      Preconditions.checkMatch(ifMatch, tags); // without a tree, it does not hold
+      Preconditions.checkNoneMatch(ifNoneMatch, tags);
+      return ifMatch.isEmpty() ? null : tree.tag();
     }
   }
 
