@@ -62,16 +62,6 @@ public final class Session {
     }
   }
 
-  /** A callback for what is stored of a session. */
-  public interface Synced {
-    /**
-     * Called like a {@link Reply}.
-     *
-     * @param messages the number of the writer's last message; 0 if there is none
-     */
-    void synced(long entries, long messages);
-  }
-
   private final String id;
   private final StoredSession stored;
   private final Counters counters;
@@ -104,6 +94,11 @@ public final class Session {
     synchronized (appends) {
       appends.watchers.remove(watcher);
     }
+  }
+
+  /** Returns whether the session is deleted, and its id may be used anew. */
+  public boolean isDeleted() {
+    return appends.isDeletionDone();
   }
 
   /** Returns the stored session if somebody watches it, otherwise null. */

@@ -128,6 +128,12 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
       deleted();
       return;
     }
+    if (session.isDeleted()) { // then the tree may be that of the id's next session
+      snapshot.close();
+      snapshot = null;
+      deleted();
+      return;
+    }
     if (again && snapshot.isComplete() && sent == snapshot.children()) {
       snapshot.skip(); // all has been sent
       return;

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executor;
@@ -17,9 +19,11 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 import org.junit.jupiter.api.Test;
 import sessiontree.metrics.Metrics;
+import sessiontree.session.Reply;
 import sessiontree.session.Sessions;
 import sessiontree.sort.Cursor;
 import sessiontree.sort.SessionBuffer;
+import sessiontree.store.Append;
 import sessiontree.store.MemoryTree;
 import sessiontree.store.PartialTree;
 import sessiontree.store.RunningClock;
@@ -62,6 +66,10 @@ class LiveStreamTest {
                       case "state", "resume" -> OPEN;
                       case "since" -> since();
                       case "writers" -> 0;
+                      case "append" -> {
+                        ((Append) arguments[0]).callback().stored();
+                        yield null;
+                      }
                       default -> throw new AssertionError(method);
                     });
     PartialTree partial = new PartialTree(new MemoryTree(TREE, null), 1, 0);
@@ -100,10 +108,14 @@ class LiveStreamTest {
   }
 
   private LiveStream stream() throws Exception {
+    return stream(direct);
+  }
+
+  private LiveStream stream(Executor snapshots) throws Exception {
     SessionStore store = store();
     Metrics metrics = new Metrics();
     Sessions sessions = new Sessions(store, 1, metrics);
-    Live live = new Live(store, sessions, direct, new RunningClock(() -> 0), metrics);
+    Live live = new Live(store, sessions, snapshots, new RunningClock(() -> 0), metrics);
     return new LiveStream(live, sessions.acquire("a"), request(), response(), Callback.NOOP);
   }
 
@@ -125,5 +137,16 @@ class LiveStreamTest {
     forgets = Integer.MAX_VALUE;
     stream.start(-1);
     assertThat(trees()).isEqualTo(4);
+  }
+
+  @Test
+  void sessionThatIsDeletedBeforeItsTreeIsRead_isReportedAsDeleted_notItsIdsNextOne()
+      throws Exception {
+    Deque<Runnable> snapshots = new ArrayDeque<>();
+    LiveStream stream = stream(snapshots::add);
+    stream.start(-1);
+    stream.session().delete(null, Reply.NONE);
+    snapshots.remove().run();
+    assertThat(sent).contains("event: deleted").doesNotContain("event: session");
   }
 }
