@@ -96,6 +96,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
       open(known >= 0);
     } else {
       opening = false;
+      commentDue = true; // so that the client gets the response's head at once
       iterate();
     }
   }

@@ -149,4 +149,10 @@ class LiveStreamTest {
     snapshots.remove().run();
     assertThat(sent).contains("event: deleted").doesNotContain("event: session");
   }
+
+  @Test
+  void clientThatHasAll_getsTheHeadOfTheResponseAtOnce() throws Exception {
+    stream().start(1);
+    assertThat(sent).isNotEmpty();
+  }
 }
