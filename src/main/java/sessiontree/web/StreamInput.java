@@ -26,7 +26,8 @@ final class StreamInput {
   private boolean text; // whether the current message is text
   private boolean large; // whether Jetty's buffer is
 
-  // All guarded by this.
+  // All guarded by this, but the thread that reads a frame may read what only it writes.
+  private boolean begun; // whether a part of a message has come, be it empty
   private long partialBytes; // in-flight bytes for the partial message's memory
   private long partialNanos; // when the partial message began; advanced while it is not read
   private long pausedBytes; // in-flight bytes for Jetty's buffer while no frame is requested
@@ -51,7 +52,7 @@ final class StreamInput {
       connection.closeWith(CloseStatus.MESSAGE_TOO_LARGE);
     } else if (!frame.isFin()) {
       addPartial(part);
-    } else if (partial.length() == 0 && part.hasArray()) {
+    } else if (!begun && part.hasArray()) {
       parse(part.array(), part.arrayOffset() + part.position(), part.remaining());
     } else {
       partial.add(part);
@@ -64,10 +65,10 @@ final class StreamInput {
     if (partial.length() + part.remaining() >= Streams.SMALL_INPUT_BYTES) {
       readMoreAtOnce();
     }
-    boolean begins = partial.length() == 0;
     partial.add(part);
     synchronized (this) {
-      partialNanos = begins ? streams.nowNanos() : partialNanos;
+      partialNanos = begun ? partialNanos : streams.nowNanos();
+      begun = true;
       countPartial(partial.allocated());
     }
   }
@@ -96,9 +97,10 @@ final class StreamInput {
 
   /** Discards the partial message, which is complete, or never will be. */
   void clear() {
-    if (partial.length() > 0) {
+    if (begun) {
       partial.clear();
       synchronized (this) {
+        begun = false;
         countPartial(0);
       }
       streams.inFlight().endExemption(connection);
@@ -128,7 +130,7 @@ final class StreamInput {
     if (!reading && !inFlight.isScarce()) { // the client is not slow, and nobody needs its room
       partialNanos = nowNanos;
     }
-    return partialBytes > 0 && nowNanos - partialNanos > inFlight.messageNanos();
+    return begun && nowNanos - partialNanos > inFlight.messageNanos();
   }
 
   /** Counts the buffer, which Jetty may still hold, as it may have delivered only a part of it. */

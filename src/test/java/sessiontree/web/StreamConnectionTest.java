@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.websocket.core.CoreSession;
@@ -37,6 +38,7 @@ class StreamConnectionTest {
   private final Queue<Append> appends = new ArrayDeque<>();
   private final List<Append.Callback> unflushed = new ArrayList<>();
   private final List<String> sent = new ArrayList<>();
+  private Metrics metrics;
   private Streams streams;
   private StreamConnection connection;
 
@@ -44,7 +46,7 @@ class StreamConnectionTest {
   void open() {
     appends.clear();
     sent.clear();
-    Metrics metrics = new Metrics();
+    metrics = new Metrics();
     Sessions sessions = new Sessions(store(), Integer.MAX_VALUE, metrics);
     streams = new Streams(sessions, 1 << 20, 1 << 20, new RunningClock(() -> 0), metrics);
     connection = new StreamConnection(streams, "s", null);
@@ -128,6 +130,22 @@ class StreamConnectionTest {
     flush();
     assertThat(sent).element(0).isEqualTo("");
     assertThat(sent).element(1).asString().contains("COMPLETE", "\"messages\":1");
+  }
+
+  @Test
+  void messageThatIsBegun_isDroppedAfterAMinute_evenIfNoByteOfItHasCome() {
+    for (int seconds = 0; seconds <= 60; seconds += 20) {
+      Frame part = new Frame(seconds == 0 ? OpCode.TEXT : OpCode.CONTINUATION).setFin(false);
+      connection.onFrame(part, Callback.NOOP);
+      streams.tick(TimeUnit.SECONDS.toNanos(seconds));
+      assertThat(dropped()).isZero();
+    }
+    streams.tick(TimeUnit.SECONDS.toNanos(61));
+    assertThat(dropped()).isOne();
+  }
+
+  private double dropped() {
+    return metrics.connectionsDropped.labelValues("slow_message").get();
   }
 
   @Test
