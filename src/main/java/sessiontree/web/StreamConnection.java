@@ -160,9 +160,8 @@ final class StreamConnection implements FrameHandler, Session.Watcher, InFlight.
       closed = true;
       draining = true;
     }
-    input.close();
     streams.inFlight().forget(this);
-    streams.inFlight().endExemption(this);
+    input.close();
     output.closed();
     if (session != null) {
       session.unwatch(this);

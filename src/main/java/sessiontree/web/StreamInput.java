@@ -31,6 +31,7 @@ final class StreamInput {
   private long partialBytes; // in-flight bytes for the partial message's memory
   private long partialNanos; // when the partial message began; advanced while it is not read
   private long pausedBytes; // in-flight bytes for Jetty's buffer while no frame is requested
+  private boolean adding; // whether a part is being added to the partial message, or that handled
   private boolean closed;
 
   StreamInput(StreamConnection connection, Streams streams, CoreSession jetty, String sessionId) {
@@ -46,18 +47,32 @@ final class StreamInput {
     if (frame.getOpCode() != OpCode.CONTINUATION) {
       text = frame.getOpCode() == OpCode.TEXT;
     }
-    if (part.remaining() > streams.maxMessageBytes() - partial.length()) {
+    boolean fits = part.remaining() <= streams.maxMessageBytes() - partial.length();
+    if (fits && frame.isFin() && !begun && part.hasArray()) {
+      parse(part.array(), part.arrayOffset() + part.position(), part.remaining());
+      return;
+    }
+    synchronized (this) {
+      adding = true;
+    }
+    if (!fits) {
       clear();
       connection.receive(0, null, Problems.tooBig(streams.maxMessageBytes()));
       connection.closeWith(CloseStatus.MESSAGE_TOO_LARGE);
-    } else if (!frame.isFin()) {
-      addPartial(part);
-    } else if (!begun && part.hasArray()) {
-      parse(part.array(), part.arrayOffset() + part.position(), part.remaining());
-    } else {
+    } else if (frame.isFin()) {
       partial.add(part);
       parse(partial.array(), 0, partial.length());
       clear();
+    } else {
+      addPartial(part);
+    }
+    boolean closed;
+    synchronized (this) {
+      adding = false;
+      closed = this.closed;
+    }
+    if (closed) {
+      free();
     }
   }
 
@@ -109,10 +124,8 @@ final class StreamInput {
 
   /** Guarded by this. */
   private void countPartial(long bytes) {
-    if (!closed) {
-      streams.inFlight().add(bytes - partialBytes);
-      partialBytes = bytes;
-    }
+    streams.inFlight().add(bytes - partialBytes);
+    partialBytes = bytes;
   }
 
   /** Returns whether a message has come in part. Safe for any thread. */
@@ -147,15 +160,27 @@ final class StreamInput {
     pausedBytes = 0;
   }
 
-  /** Frees all bytes. */
+  /** Frees all bytes; those of a message that is being handled, when it has been. */
   void close() {
-    long freed;
+    boolean idle;
     synchronized (this) {
       closed = true;
+      idle = !adding;
+    }
+    if (idle) {
+      free();
+    }
+  }
+
+  private void free() {
+    partial.clear(); // Jetty may hold the connection for some time
+    long freed;
+    synchronized (this) {
       freed = partialBytes + pausedBytes;
       partialBytes = 0;
       pausedBytes = 0;
     }
     streams.inFlight().subtract(freed);
+    streams.inFlight().endExemption(connection);
   }
 }

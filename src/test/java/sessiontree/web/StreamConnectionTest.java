@@ -16,6 +16,7 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.websocket.core.CloseStatus;
 import org.eclipse.jetty.websocket.core.CoreSession;
 import org.eclipse.jetty.websocket.core.Frame;
 import org.eclipse.jetty.websocket.core.OpCode;
@@ -39,6 +40,7 @@ class StreamConnectionTest {
   private final List<Append.Callback> unflushed = new ArrayList<>();
   private final List<String> sent = new ArrayList<>();
   private Metrics metrics;
+  private Runnable onAppend = () -> {};
   private Streams streams;
   private StreamConnection connection;
 
@@ -76,6 +78,7 @@ class StreamConnectionTest {
                   case "lastNumber" -> 0L;
                   case "append" -> {
                     appends.add((Append) arguments[0]);
+                    onAppend.run();
                     yield null;
                   }
                   default -> throw new AssertionError(method);
@@ -142,6 +145,25 @@ class StreamConnectionTest {
     }
     streams.tick(TimeUnit.SECONDS.toNanos(61));
     assertThat(dropped()).isOne();
+  }
+
+  @Test
+  void memoryOfAMessage_isCountedWhileItIsHandled_althoughTheConnectionIsClosedMeanwhile() {
+    List<Long> freed = new ArrayList<>();
+    onAppend =
+        () -> {
+          long before = streams.inFlight().bytes();
+          connection.onClosed(CloseStatus.NO_CLOSE_STATUS, Callback.NOOP);
+          freed.add(before - streams.inFlight().bytes());
+        };
+    ByteBuffer message = ByteBuffer.wrap(("[" + start(1) + "]").getBytes(UTF_8));
+    ByteBuffer first = message.slice(0, 10);
+    connection.onFrame(new Frame(OpCode.TEXT, first).setFin(false), Callback.NOOP);
+    connection.onFrame(new Frame(OpCode.CONTINUATION, message.position(10)), Callback.NOOP);
+    store(appends.remove());
+    flush();
+    assertThat(freed).containsExactly(0L);
+    assertThat(streams.inFlight().bytes()).isZero();
   }
 
   private double dropped() {
