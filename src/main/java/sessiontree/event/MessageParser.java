@@ -33,18 +33,20 @@ public final class MessageParser {
    */
   public static Batch parse(byte[] bytes, int offset, int length, String sessionId)
       throws ProblemException {
-    Batch batch = EntryScanner.scan(bytes, offset, length, sessionId);
-    if (batch != null) {
-      return batch;
-    }
     if (length < LARGE_BYTES) {
-      return JacksonParser.parse(bytes, offset, length, sessionId);
+      return parseNow(bytes, offset, length, sessionId);
     }
     LARGE.acquireUninterruptibly();
     try {
-      return JacksonParser.parse(bytes, offset, length, sessionId);
+      return parseNow(bytes, offset, length, sessionId);
     } finally {
       LARGE.release();
     }
+  }
+
+  private static Batch parseNow(byte[] bytes, int offset, int length, String sessionId)
+      throws ProblemException {
+    Batch batch = EntryScanner.scan(bytes, offset, length, sessionId);
+    return batch == null ? JacksonParser.parse(bytes, offset, length, sessionId) : batch;
   }
 }
