@@ -21,7 +21,8 @@ final class StreamInput {
   private final CoreSession jetty;
   private final String sessionId;
 
-  // Owned by the thread that reads a frame; Jetty's locks publish them to the next one.
+  // Owned by the thread that reads a frame; Jetty's locks publish them to the next one. The partial
+  // message is cleared when the connection is closed, but not while that thread adds to it.
   private final PartialMessage partial = new PartialMessage();
   private boolean text; // whether the current message is text
   private boolean large; // whether Jetty's buffer is
@@ -55,23 +56,30 @@ final class StreamInput {
     synchronized (this) {
       adding = true;
     }
-    if (!fits) {
-      clear();
-      connection.receive(0, null, Problems.tooBig(streams.maxMessageBytes()));
-      connection.closeWith(CloseStatus.MESSAGE_TOO_LARGE);
-    } else if (frame.isFin()) {
-      partial.add(part);
-      parse(partial.array(), 0, partial.length());
-      clear();
-    } else {
-      addPartial(part);
+    try {
+      if (!fits) {
+        clear();
+        connection.receive(0, null, Problems.tooBig(streams.maxMessageBytes()));
+        connection.closeWith(CloseStatus.MESSAGE_TOO_LARGE);
+      } else if (frame.isFin()) {
+        partial.add(part);
+        parse(partial.array(), 0, partial.length());
+        clear();
+      } else {
+        addPartial(part);
+      }
+    } finally {
+      added();
     }
-    boolean closed;
+  }
+
+  private void added() {
+    boolean over;
     synchronized (this) {
       adding = false;
-      closed = this.closed;
+      over = closed;
     }
-    if (closed) {
+    if (over) {
       free();
     }
   }
