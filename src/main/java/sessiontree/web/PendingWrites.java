@@ -63,7 +63,8 @@ final class PendingWrites {
    * Stores a message. If the session is deleted meanwhile, the message is submitted again, to the
    * next session of that id.
    *
-   * @param waitedNanos how long the client has waited for the server before
+   * @param waitedNanos how long the message has waited for room among the in-flight bytes; at most
+   *     half of the time limit is counted, so that a disk that is well has time to respond
    */
   CompletableFuture<Outcome> post(String id, String writer, Message message, long waitedNanos)
       throws ProblemException {
@@ -71,7 +72,7 @@ final class PendingWrites {
     if (before != null) {
       throw before.refusal();
     }
-    return postSince(time.nanos() - waitedNanos, id, writer, message);
+    return postSince(time.nanos() - Math.min(waitedNanos, TIMEOUT_NANOS / 2), id, writer, message);
   }
 
   private CompletableFuture<Outcome> postSince(
