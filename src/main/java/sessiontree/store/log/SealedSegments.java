@@ -10,7 +10,8 @@ import java.util.List;
 /**
  * The segments of a write-ahead log that take no more records, the oldest first. The oldest are
  * deleted when nobody needs their records; a file, the checkpoint, says from which record on the
- * log is whole. Safe for several threads, but one at a time deletes.
+ * log is whole. Safe for several threads, but one at a time deletes. The log holds the monitor
+ * while it seals a segment, which takes several steps.
  */
 public final class SealedSegments {
   private static final String CHECKPOINT = "checkpoint";
@@ -20,9 +21,10 @@ public final class SealedSegments {
   private final Disk disk;
   private final Path directory;
 
+  private volatile long bytes; // written while holding this
+
   // All guarded by this.
   private final ArrayDeque<Sealed> sealed = new ArrayDeque<>();
-  private long bytes;
   private long activeFirstLsn;
 
   SealedSegments(Disk disk, Path directory) {
@@ -40,7 +42,7 @@ public final class SealedSegments {
   }
 
   /** Returns the total size of the segments. */
-  public synchronized long bytes() {
+  public long bytes() {
     return bytes;
   }
 
