@@ -29,7 +29,7 @@ import sessiontree.session.Session;
  *
  * <table>
  * <caption>Where the bytes of a message are counted</caption>
- * <tr><th>{@link StreamInput}</th><td>until its last frame has come</td></tr>
+ * <tr><th>{@link StreamInput}</th><td>until it is parsed</td></tr>
  * <tr><th>{@link Mailbox}</th><td>until it is submitted</td></tr>
  * <tr><th>{@link Submission}</th><td>until all messages submitted with it have results</td></tr>
  * <tr><th>{@link StreamOutput}</th><td>from the last frame until its result is written</td></tr>

@@ -25,14 +25,14 @@ final class StreamInput {
   // message is cleared when the connection is closed, but not while that thread adds to it.
   private final PartialMessage partial = new PartialMessage();
   private boolean text; // whether the current message is text
-  private boolean large; // whether Jetty's buffer is
+  private boolean large; // whether Jetty's buffer is large
 
   // All guarded by this, but the thread that reads a frame may read what only it writes.
   private boolean begun; // whether a part of a message has come, be it empty
   private long partialBytes; // in-flight bytes for the partial message's memory
   private long partialNanos; // when the partial message began; advanced while it is not read
   private long pausedBytes; // in-flight bytes for Jetty's buffer while no frame is requested
-  private boolean adding; // whether a part is being added to the partial message, or that handled
+  private boolean adding; // while a part is added, or the complete message is parsed
   private boolean closed;
 
   StreamInput(StreamConnection connection, Streams streams, CoreSession jetty, String sessionId) {
@@ -54,6 +54,9 @@ final class StreamInput {
       return;
     }
     synchronized (this) {
+      if (closed) {
+        return;
+      }
       adding = true;
     }
     try {
@@ -136,7 +139,7 @@ final class StreamInput {
     partialBytes = bytes;
   }
 
-  /** Returns whether a message has come in part. Safe for any thread. */
+  /** Returns whether a partial message takes memory. Safe for any thread. */
   synchronized boolean isPartial() {
     return partialBytes > 0;
   }
