@@ -96,8 +96,12 @@ final class Connections implements AutoCloseable {
         try {
           return with(connection, work);
         } catch (SQLException e) {
-          if (!isLost(e) || e.getCause() instanceof SocketTimeoutException) {
-            throw e; // after a silence, an attempt to connect would take as long again
+          if (e.getCause() instanceof SocketTimeoutException) {
+            closeIdle();
+            throw e; // an attempt to connect could take as long again
+          }
+          if (!isLost(e)) {
+            throw e;
           }
         }
       }
@@ -143,12 +147,15 @@ final class Connections implements AutoCloseable {
       return connect();
     } catch (SQLException e) {
       failedNanos = System.nanoTime();
-      synchronized (this) { // the idle ones are no better
-        while (!idle.isEmpty()) {
-          close(idle.poll());
-        }
-      }
+      closeIdle();
       throw e;
+    }
+  }
+
+  /** Closes the idle connections, which are no better than one that failed. */
+  private synchronized void closeIdle() {
+    while (!idle.isEmpty()) {
+      close(idle.poll());
     }
   }
 
@@ -173,8 +180,6 @@ final class Connections implements AutoCloseable {
   @Override
   public synchronized void close() {
     closed = true;
-    while (!idle.isEmpty()) {
-      close(idle.poll());
-    }
+    closeIdle();
   }
 }
