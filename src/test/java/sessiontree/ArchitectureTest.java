@@ -16,7 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Checks by import lines that packages depend on each other only in the allowed direction, and that
- * no file is too long to be read at a time.
+ * no file has more than 400 lines.
  */
 class ArchitectureTest {
   private static final Path SOURCES = Path.of("src", "main", "java");

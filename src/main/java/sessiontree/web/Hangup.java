@@ -18,7 +18,7 @@ final class Hangup implements Callback {
   private final Runnable action;
 
   // All guarded by this.
-  private boolean readable; // whether the connection was readable once, although there was no byte
+  private boolean noticed; // whether one notice without bytes has come; the second is the hang-up
   private boolean cancelled;
 
   private Hangup(AbstractEndPoint endPoint, Runnable action) {
@@ -59,8 +59,8 @@ final class Hangup implements Callback {
       if (cancelled) {
         return;
       }
-      if (!readable) {
-        readable = true;
+      if (!noticed) {
+        noticed = true;
         interest.tryRegister(this);
         return;
       }

@@ -95,8 +95,10 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     if (since == null) {
       open(known >= 0);
     } else {
+      synchronized (this) {
+        commentDue = true; // so that the client gets the response's head at once
+      }
       opening = false;
-      commentDue = true; // so that the client gets the response's head at once
       iterate();
     }
   }

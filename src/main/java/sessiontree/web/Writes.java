@@ -90,7 +90,7 @@ final class Writes {
 
   void delete(Context ctx) throws ProblemException, IOException {
     String id = SessionId.check(ctx.pathParam("id"));
-    CompletableFuture<PendingWrites.Outcome> deleted = pending.delete(id, matchedTag(ctx, id));
+    CompletableFuture<PendingWrites.Outcome> deleted = pending.delete(id, checkedTag(ctx, id));
     respond(ctx, deleted, outcome -> ctx.status(204).res().setContentType(null));
   }
 
@@ -99,7 +99,7 @@ final class Writes {
    * deleted, as {@code If-Match} demands; null if there is no such condition. Also null if nothing
    * is stored of the session, so that the deletion responds with 404, whatever the conditions.
    */
-  private String matchedTag(Context ctx, String id) throws ProblemException, IOException {
+  private String checkedTag(Context ctx, String id) throws ProblemException, IOException {
     List<String> ifMatch = Collections.list(ctx.req().getHeaders("If-Match"));
     List<String> ifNoneMatch = Collections.list(ctx.req().getHeaders("If-None-Match"));
     boolean conditional = !ifMatch.isEmpty() || !ifNoneMatch.isEmpty();

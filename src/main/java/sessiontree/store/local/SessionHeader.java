@@ -52,7 +52,7 @@ final class SessionHeader {
     }
   }
 
-  /** Forgets everything, as the session is deleted. */
+  /** Resets phase, entries and writers, as the session is deleted; counts the deletion. */
   void delete() {
     sequence++;
     phase = Phase.NEW;

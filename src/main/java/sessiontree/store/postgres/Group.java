@@ -139,10 +139,10 @@ final class Group {
   }
 
   /**
-   * Returns the sessions whose rows must be read before the results can be given, as the statement
-   * stored all changes but the {@code missed} ones.
+   * Marks the {@code missed} changes as broken, as the statement stored all but them. Returns the
+   * sessions whose rows must be read before the results can be given.
    */
-  Set<String> unknownRows(Set<Long> missed) {
+  Set<String> breakMissed(Set<Long> missed) {
     Set<String> unknown = new LinkedHashSet<>();
     for (SessionAppends part : parts.values()) {
       part.broken |= part.change != null && missed.contains(part.change.born);

@@ -362,7 +362,7 @@ final class Lane {
    * reading the rows and writers that the results need.
    */
   private void settle(Group group, Set<Long> missed) {
-    Set<String> asked = group.unknownRows(missed);
+    Set<String> asked = group.breakMissed(missed);
     Map<String, Row> rows = Map.of();
     Map<Long, List<Row.Writer>> writers = Map.of();
     SQLException unread = null;
