@@ -336,7 +336,9 @@ class TwoNodesIT {
     for (int i = 0; i < WRITERS; i += 2) {
       String id = "s" + i / 2;
       Await.until("it ends", () -> postAnywhere(id, "?writer=end&message=1", message(end(id))));
-      List<String> names = names(get(nodes.get(i / 2 % 2), id).body());
+      JarServer node = nodes.get(i / 2 % 2);
+      Await.until("it is read", () -> get(node, id).status() == 200); // 503 soon after a failover
+      List<String> names = names(get(node, id).body());
       Set<String> once = new HashSet<>(names);
       assertThat(names).as("of %s, each once", id).hasSize(once.size());
       for (Writer writer : writers.subList(i, i + 2)) {

@@ -22,7 +22,10 @@ final class Connections implements AutoCloseable {
   private static final int READERS = 8;
   private static final long WAIT_SECONDS = 5;
 
-  /** How long readers fail at once after a failed attempt to connect, so that none waits long. */
+  /**
+   * How long readers fail at once after a failed attempt to connect, so that none waits long,
+   * unless another owner connects meanwhile.
+   */
   private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
   /** The driver's logger, which would quote what clients sent. Held so that its level stays off. */
@@ -39,8 +42,8 @@ final class Connections implements AutoCloseable {
   // Guarded by this.
   private final ArrayDeque<Connection> idle = new ArrayDeque<>();
   private boolean closed;
-
-  private volatile long failedNanos = System.nanoTime() - PAUSE_NANOS;
+  private long failedNanos = System.nanoTime() - PAUSE_NANOS; // of a reader's last failed attempt
+  private long connected; // number of successful attempts
 
   Connections(StoreUri uri) {
     this.uri = uri;
@@ -69,6 +72,7 @@ final class Connections implements AutoCloseable {
                 + " SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s';"
                 + " SET enable_seqscan = off; SET jit = off; SET client_min_messages = warning");
       }
+      succeeded();
       return connection;
     } catch (SQLException e) {
       close(connection);
@@ -140,15 +144,32 @@ final class Connections implements AutoCloseable {
   }
 
   private Connection connectSoon() throws SQLException {
-    if (System.nanoTime() - failedNanos < PAUSE_NANOS) {
-      throw new SQLException("an attempt to connect failed less than 500 ms ago");
-    }
+    long before = connectedUnlessPaused();
     try {
       return connect();
     } catch (SQLException e) {
+      failed(before);
+      throw e;
+    }
+  }
+
+  private synchronized void succeeded() {
+    connected++;
+    failedNanos = System.nanoTime() - PAUSE_NANOS;
+  }
+
+  private synchronized long connectedUnlessPaused() throws SQLException {
+    if (System.nanoTime() - failedNanos < PAUSE_NANOS) {
+      throw new SQLException("an attempt to connect failed less than 500 ms ago");
+    }
+    return connected;
+  }
+
+  /** Makes readers pause, unless there was a connection while the attempt failed. */
+  private synchronized void failed(long connectedBefore) {
+    if (connected == connectedBefore) {
       failedNanos = System.nanoTime();
       closeIdle();
-      throw e;
     }
   }
 
