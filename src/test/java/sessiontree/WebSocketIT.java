@@ -327,6 +327,7 @@ class WebSocketIT {
         "permessage-deflate",
         "permessage-deflate; client_max_window_bits",
         "permessage-deflate; client_max_window_bits=10",
+        "permessage-deflate; client_max_window_bits=\"15\"",
         "permessage-deflate; client_no_context_takeover; server_no_context_takeover",
         "permessage-deflate; server_max_window_bits=9, permessage-deflate",
         "x-webkit-deflate-frame, permessage-deflate"
@@ -346,6 +347,9 @@ class WebSocketIT {
       strings = {
         "permessage-deflate; server_max_window_bits=9",
         "permessage-deflate; unheard_of",
+        "permessage-deflate; client_max_window_bits=16",
+        "permessage-deflate; client_max_window_bits=08",
+        "permessage-deflate; client_no_context_takeover=true",
         "fragment; maxLength=1",
         "identity",
         "@validation",

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -41,8 +42,9 @@ final class Streams implements WebSocketNegotiator {
   private static final int KEY_BYTES = 16;
 
   /** The parameters of RFC 7692, section 7.1, but {@code server_max_window_bits}. */
-  private static final Set<String> COMPRESSION_PARAMETERS =
-      Set.of("client_no_context_takeover", "server_no_context_takeover", "client_max_window_bits");
+  private static final Pattern COMPRESSION_PARAMETER =
+      Pattern.compile(
+          "(client|server)_no_context_takeover|client_max_window_bits(=([89]|1[0-5]))?");
 
   /** Number of connections whose input buffers together take up all in-flight bytes. */
   private static final int INPUT_BUFFERS = 512;
@@ -134,10 +136,12 @@ final class Streams implements WebSocketNegotiator {
     }
   }
 
-  /** Returns whether an extension is compression with supported parameters only. */
+  /** Returns whether an extension is compression with valid and supported parameters only. */
   private static boolean isTaken(ExtensionConfig offered) {
     return offered.getName().equals(MessageCompression.NAME)
-        && COMPRESSION_PARAMETERS.containsAll(offered.getParameterKeys());
+        && offered.getParameters().entrySet().stream()
+            .map(each -> each.getKey() + (each.getValue() == null ? "" : "=" + each.getValue()))
+            .allMatch(each -> COMPRESSION_PARAMETER.matcher(each).matches());
   }
 
   private static void checkQuery(String query) throws ProblemException {
