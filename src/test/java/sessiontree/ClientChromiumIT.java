@@ -236,6 +236,36 @@ class ClientChromiumIT {
     assertThat(problems()).isEqualTo("[]");
   }
 
+  /** A page that holds the closed tab's lock for a while stands for a tab that is slow to close. */
+  @Test
+  void tabThatIsSlowToClose_leavesItsEventsToTheEnd() throws Exception {
+    openTab();
+    String first = browser.getWindowHandle();
+    openTab();
+    makeEvents(1);
+    awaitEntries(2);
+    network.cut();
+    makeEvents(10);
+    String second = browser.getWindowHandle();
+    browser.switchTo().window(first);
+    run(
+        """
+        const {held} = await navigator.locks.query();
+        for (const {name} of held) {
+          if (name.startsWith(a)) navigator.locks.request(name, () => new Promise(end => window.letGo = end));
+        }
+        """,
+        "sessiontree " + network.url() + " " + id);
+    browser.switchTo().window(second);
+    closeTab(first);
+    run("while (!window.letGo) await new Promise(resolve => setTimeout(resolve, 10))");
+    network.mend();
+    run("setTimeout(letGo, 300)");
+    endSession();
+    assertStored("slow to close");
+    assertThat(problems()).isEqualTo("[]");
+  }
+
   @Test
   void whereWebSocketsAreRefused_messagesArePosted() throws Exception {
     network.refuseWebSockets();

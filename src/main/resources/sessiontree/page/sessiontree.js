@@ -16,6 +16,8 @@ const BATCH_BYTES = 16 << 10;
 const MESSAGE_BYTES = 60_000; // browsers allow 64 KiB in flight when a page is left
 const RESPONSE_MILLIS = 20_000; // after which a connection counts as broken
 const BLOCKED_MILLIS = 60_000; // until WebSockets are tried again where only POST got through
+const OTHERS_MILLIS = 2_000; // how long an end waits for the entries of other pages, which may be about to die
+const OTHERS_POLL_MILLIS = 50;
 const FIRST_DELAY_MILLIS = 250;
 const MAX_DELAY_MILLIS = 30_000;
 
@@ -362,7 +364,7 @@ class Sender {
       if (!outbox.isDue) await this.#batching.for(BATCH_MILLIS);
       if (messages.length === 0) continue; // the message was dropped
       if (!messages[0].isSealed) outbox.seal();
-      if (!this.#isLeftover && isEnding(messages[0])) await this.#sendLeftovers(true);
+      if (!this.#isLeftover && isEnding(messages[0])) await this.#sendLeftovers(true, OTHERS_MILLIS);
       try {
         await this.#send(messages[0]);
         [delay, isTokenNew, reported] = [FIRST_DELAY_MILLIS, false];
@@ -512,10 +514,14 @@ class Sender {
     return `${url}/sessions/${id}/${kind}?${new URLSearchParams({writer, ...query})}`;
   }
 
-  async #sendLeftovers(ofThisSession) {
+  /** @param othersMillis how long to wait for entries that other pages have not sent */
+  async #sendLeftovers(ofThisSession, othersMillis = 0) {
+    const until = performance.now() + othersMillis;
     this.#awaited += ofThisSession;
     try {
-      await sendLeftovers(this.#outbox.key, ofThisSession, this.#settings);
+      while (await sendLeftovers(this.#outbox.key, ofThisSession, this.#settings) && performance.now() < until) {
+        await new Pause().for(OTHERS_POLL_MILLIS);
+      }
     } catch {
       // IndexedDB or Web Locks are not available
     } finally {
@@ -524,17 +530,23 @@ class Sender {
   }
 }
 
-/** Sends the leftovers of dead pages, for this session or for all others on the server; those with a SESSION_END last. */
-async function sendLeftovers([url, id], ofThisSession, settings) {
+/**
+ * Sends the leftovers of dead pages, for this session or for all others on the server; those with a SESSION_END last.
+ * Returns whether other pages, which are not dead, have entries to send.
+ */
+async function sendLeftovers(own, ofThisSession, settings) {
+  const [url, id] = own;
+  let isMoreToCome = false;
   await globalThis.navigator.locks.request(`sessiontree leftovers ${url} ${ofThisSession && id}`, async () => {
     const store = (await openDatabase()).transaction(STORE).objectStore(STORE);
     const keys = await result(store.getAllKeys(below([url])));
-    const writers = new Map(keys.map(key => key.slice(0, 3)).map(key => [lockOf(key), key]));
+    const writers = new Map(keys.map(key => [lockOf(key.slice(0, 3)), key])); // the last key of each has its last place
     for (const areEnding of [false, true]) {
       for (const [lock, key] of writers) {
-        if ((key[1] === id) !== ofThisSession) continue;
+        if ((key[1] === id) !== ofThisSession || lock === lockOf(own)) continue;
         await navigator.locks.request(lock, {ifAvailable: true}, async isDead => {
-          const outbox = isDead && await Outbox.load(key, settings);
+          isMoreToCome ||= !isDead && key[3] > 0;
+          const outbox = isDead && await Outbox.load(key.slice(0, 3), settings);
           if (!outbox || outbox.messages.some(isEnding) !== areEnding) return;
           await new Sender(outbox, settings, true).run().catch(() => {}); // run() has reported it
           outbox.release();
@@ -542,6 +554,7 @@ async function sendLeftovers([url, id], ofThisSession, settings) {
       }
     }
   });
+  return isMoreToCome;
 }
 
 /** A wait that can be ended early. */
