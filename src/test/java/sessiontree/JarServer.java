@@ -21,7 +21,7 @@ import java.util.concurrent.TimeUnit;
  * store is in, so tests see every file that it leaves there. Ends no process but its own.
  */
 final class JarServer implements AutoCloseable {
-  private static final long DEADLINE_SECONDS = 30;
+  private static final long DEADLINE_SECONDS = 60;
   private static final String LISTENING = "sessiontree listening on http://";
 
   /** JVM options that use the class archive: null at first, empty while it is being made. */

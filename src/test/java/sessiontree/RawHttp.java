@@ -14,7 +14,7 @@ import java.util.TreeMap;
  * @param headers values by lower-case name
  */
 record RawHttp(int status, Map<String, String> headers, String body) {
-  private static final int DEADLINE_MILLIS = 30_000;
+  private static final int DEADLINE_MILLIS = 60_000;
 
   static final String UPGRADE =
       "Connection: Upgrade\r\nUpgrade: websocket\r\n"

@@ -26,7 +26,7 @@ final class RawStream implements StreamReplies, AutoCloseable {
   private static final int FIN = 0x80;
   private static final int MASKED = 0x80;
   private static final byte[] MASK = {0x37, (byte) 0xfa, 0x21, 0x3d};
-  private static final int DEADLINE_MILLIS = 30_000;
+  private static final int DEADLINE_MILLIS = 60_000;
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Socket socket;

@@ -29,7 +29,7 @@ class ReadingIT {
   private static final int WAITING = 3_000;
   private static final int SESSIONS = 100;
   private static final int CONNECTIONS = 32;
-  private static final int HASTY = 1_000;
+  private static final int HASTY = 500;
 
   /** More than Jetty's pool of 64, but far fewer than one thread for each waiting request. */
   private static final int FEW_THREADS = 400;
@@ -401,13 +401,13 @@ class ReadingIT {
 
   /** The wait ends when the connection is found idle, or after it was found so. */
   @ParameterizedTest
-  @ValueSource(ints = {1, 3})
+  @ValueSource(ints = {3, 6})
   void waitingGet_getsInProgress_andKeepsItsConnection_howeverQuickRequestsMustBe(int seconds)
       throws Exception {
     Socket[] waiting = new Socket[HASTY];
     String get = "GET %s HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=%d\r\n\r\n";
     byte[] request = get.formatted(path(), seconds).getBytes(StandardCharsets.US_ASCII);
-    try (JarServer server = JarServer.start(folder.resolve(id), "--request-timeout", "1s");
+    try (JarServer server = JarServer.start(folder.resolve(id), "--request-timeout", "3s");
         Crowd crowd = new Crowd(HASTY)) {
       postTo(server, id, start(id));
       crowd.each(

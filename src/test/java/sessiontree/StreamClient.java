@@ -19,7 +19,7 @@ import okio.ByteString;
 
 /** A stream into a session, over a WebSocket client that is independent of the server. */
 final class StreamClient implements StreamReplies, AutoCloseable {
-  private static final long DEADLINE_SECONDS = 30;
+  private static final long DEADLINE_SECONDS = 60;
   private static final OkHttpClient HTTP = new OkHttpClient();
   private static final ObjectMapper JSON = new ObjectMapper();
 
