@@ -116,7 +116,10 @@ public final class Main {
     setLogDefault("defaultLogLevel", level.name());
     setLogDefault("showDateTime", "true");
     setLogDefault("dateTimeFormat", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX");
-    setLogDefault("log.org.eclipse.jetty", level == Config.Level.error ? "error" : "warn");
+    String jetty = level == Config.Level.error ? "error" : "warn";
+    setLogDefault("log.org.eclipse.jetty", jetty);
+    // Jetty's extensions log each frame under the name of their subclass.
+    setLogDefault("log.sessiontree.web.MessageCompression", jetty);
     // Both quote the requests that they refuse, at any length and with control characters.
     setLogDefault("log.org.eclipse.jetty.http.HttpParser", "off");
     setLogDefault("log.org.eclipse.jetty.util.HostPort", "off");

@@ -345,11 +345,17 @@ class AccessIT {
         }
       }
     }
-    try (RawStream stream = RawStream.connect(server.port(), id, query)) {
-      stream.next("OPEN");
+    String compression = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    for (String headers : List.of("", compression)) {
+      try (RawStream stream = RawStream.connect(server.port(), id, query, headers)) {
+        stream.next("OPEN");
+        stream.send(message(start(id)));
+        stream.next("ACK");
+      }
     }
     assertThat(server.terminate()).isZero();
-    assertThat(server.errors()).doesNotContain("token.~", READ, ADMIN);
+    // Frames may lie in buffers that held a head with a token before.
+    assertThat(server.errors()).doesNotContain("token.~", READ, ADMIN, "OPEN", "SESSION_START");
   }
 
   @Test
