@@ -214,6 +214,13 @@ class JwtIT {
   }
 
   @Test
+  void criticalExtension_isRefused_asNoneIsKnown() throws Exception {
+    String token =
+        jwt("read", "mine").withHeader(Map.of("crit", List.of("b64"), "b64", true)).sign(HS256);
+    assertProblem(read(token), 401, "unauthorized");
+  }
+
+  @Test
   void whatIsChanged_orNoJwt_isRefused() throws Exception {
     String right = jwt("read", "other").sign(HS256);
     String[] parts = right.split("\\.");

@@ -114,7 +114,9 @@ public final class Jwts {
   Grant verify(String token) {
     for (JWTVerifier verifier : verifiers) {
       try {
-        return Grant.of(verifier.verify(token));
+        DecodedJWT jwt = verifier.verify(token);
+        // It names extensions that must be understood (RFC 7515, 4.1.11), and none is.
+        return jwt.getHeaderClaim("crit").isMissing() ? Grant.of(jwt) : null;
       } catch (TokenExpiredException e) {
         return new Grant(List.of(), null, true);
       } catch (JWTVerificationException e) {
