@@ -2,6 +2,7 @@ package sessiontree.store;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -36,6 +37,11 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
 
   private final AtomicLong lastMicros = new AtomicLong();
   private final AtomicInteger open = new AtomicInteger();
+
+  /** Distinguishes this store's versions from those of an earlier process. */
+  private final String versionPrefix =
+      "m" + Long.toUnsignedString(new SecureRandom().nextLong(), Character.MAX_RADIX) + ".";
+
   private final AtomicLong versions = new AtomicLong();
   private final RunningClock clock = new RunningClock(System::nanoTime);
   private final ExecutorService callbacks =
@@ -246,7 +252,7 @@ public final class MemoryStore implements SessionStore, Listable, Expirable {
       Batch batch = append.batch();
       entries += append.entries();
       appendedMillis = clock.millis();
-      version = "m" + versions.incrementAndGet();
+      version = versionPrefix + versions.incrementAndGet();
       if (append.keepsStart()) {
         start = batch.start();
         begun = now();
