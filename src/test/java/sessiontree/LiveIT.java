@@ -156,9 +156,14 @@ class LiveIT {
     LiveClient watcher = LiveClient.watch(server, id);
     watcher.await(1);
     assertThat(HttpResult.send(server, "DELETE", "/sessions/" + id).status()).isEqualTo(204);
-    assertThat(watcher.awaitEnd()).containsExactly(session(1), new Event("deleted", null, "{}"));
+    assertThat(watcher.awaitEnd()).containsExactly(session(1), new Event("deleted", "0", "{}"));
     assertProblem(
         RawHttp.get(server.port(), "/sessions/" + id + "/live"), 404, "session_not_found");
+
+    post(start(id), event("1", "a"));
+    assertThat(LiveClient.resume(server, id, "0").await(3))
+        .as("all of the session that was begun anew")
+        .containsExactly(RESET, session(2), entry("1", event("1", "a")));
   }
 
   @Test

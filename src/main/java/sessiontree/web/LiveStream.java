@@ -274,7 +274,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     if (end == End.COMPLETE) {
       appendComplete();
     } else {
-      events.event("deleted", "{}", -1);
+      events.event("deleted", "{}", 0); // so that a reconnect does not skip events of a new session
     }
     finished = true;
     return true;
