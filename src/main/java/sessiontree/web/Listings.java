@@ -30,7 +30,7 @@ final class Listings {
 
   private static final Pattern EPOCH_SECONDS = Pattern.compile("[0-9]{1,11}(\\.[0-9]{1,9})?");
 
-  /** Times must be before this, as years have four digits. */
+  /** The latest time, as years have four digits. */
   private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59Z");
 
   private final SessionStore store;
@@ -94,7 +94,7 @@ final class Listings {
       }
       // A "+" in a query decodes to a space.
       Instant instant = OffsetDateTime.parse(time.replace(' ', '+')).toInstant();
-      if (!instant.isBefore(Instant.EPOCH) && instant.isBefore(LATEST)) {
+      if (!instant.isBefore(Instant.EPOCH) && !instant.isAfter(LATEST)) {
         return instant;
       }
     } catch (DateTimeParseException e) {
