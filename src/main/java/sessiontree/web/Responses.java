@@ -91,6 +91,8 @@ final class Responses extends Handler.Wrapper {
       Object set = last ? getRequest().removeAttribute(BODY) : null;
       if (set instanceof Body body) {
         writeBody(body, callback);
+      } else if (last && getStatus() == 304) {
+        endWithoutLength(getWrapped(), callback);
       } else {
         super.write(last, set == null ? part : ByteBuffer.wrap((byte[]) set), callback);
       }
