@@ -64,8 +64,6 @@ final class OperationCases {
     reasons.put(new Outcome("postEvents", 409, "too_many_writers"), writers);
     String connections = "it takes all connections of the server";
     reasons.put(new Outcome("openStream", 503, "too_many_connections"), connections);
-    String sessions = "a stream without a message may be let in; postEvents is refused so";
-    reasons.put(new Outcome("openStream", 503, "too_many_sessions"), sessions);
     return reasons;
   }
 
