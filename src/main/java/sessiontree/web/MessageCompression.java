@@ -1,10 +1,12 @@
 package sessiontree.web;
 
+import java.util.zip.DataFormatException;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.websocket.core.ExtensionConfig;
 import org.eclipse.jetty.websocket.core.Frame;
 import org.eclipse.jetty.websocket.core.OutgoingEntry;
 import org.eclipse.jetty.websocket.core.WebSocketComponents;
+import org.eclipse.jetty.websocket.core.exception.BadPayloadException;
 import org.eclipse.jetty.websocket.core.internal.PerMessageDeflateExtension;
 
 /**
@@ -29,6 +31,19 @@ public final class MessageCompression extends PerMessageDeflateExtension {
   @Override
   public ExtensionConfig getConfig() {
     return NEGOTIATED;
+  }
+
+  @Override
+  public void onFrame(Frame frame, Callback callback) {
+    super.onFrame(
+        frame,
+        new Callback.Nested(callback) {
+          @Override
+          public void failed(Throwable cause) {
+            boolean inflates = !(cause.getCause() instanceof DataFormatException);
+            super.failed(inflates ? cause : new BadPayloadException("not valid DEFLATE", cause));
+          }
+        });
   }
 
   @Override
