@@ -34,6 +34,7 @@ class SlowReadersIT {
   private static final int SESSIONS = 60;
   private static final int LISTED = 600;
   private static final int LISTERS = 150;
+  private static final int WATCHERS = 100;
   private static final int EVENTS = 60; // of each session
 
   @TempDir private Path folder;
@@ -108,6 +109,25 @@ class SlowReadersIT {
           () -> Scrape.of(server).own("connections_dropped_total{reason=\"slow_reader\"}") > 0);
       store(server, "another");
       assertThat(RawHttp.get(server.port(), "/sessions?limit=1000").body()).contains("another");
+    }
+  }
+
+  /** All watchers of a session are sent the same bytes, which are in memory once. */
+  @Test
+  void largeEventsThatWatchersDoNotTake_takeNoMoreMemoryThanThereIs() throws Exception {
+    try (JarServer server = JarServer.of(folder.resolve("store")).java("-Xmx64m").start()) {
+      RawHttp.post(server.port(), "/sessions/s/events", message(start("s")));
+      for (int i = 0; i < WATCHERS; i++) {
+        ask(server, "/sessions/s/live", "");
+      }
+      Await.until("all watch", () -> Scrape.of(server).own("watchers") == WATCHERS);
+      for (int i = 0; i < 5; i++) {
+        String large = message(event("" + i, "x".repeat(1_000_000)));
+        assertThat(RawHttp.post(server.port(), "/sessions/s/events", large).status())
+            .isEqualTo(200);
+      }
+      Await.until("watchers are cut off", () -> Scrape.of(server).own("watchers") == 0);
+      store(server, "another");
     }
   }
 

@@ -4,6 +4,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import sessiontree.event.TreeWriter;
 import sessiontree.sort.Cursor;
 
@@ -17,7 +19,14 @@ final class ChildEvents {
   private static final byte[] AFTER = ascii("\n\n");
   private static final byte[] TYPE = TreeWriter.beforeChild();
 
-  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  /** Longer children are not copied. */
+  private static final int LARGE_BYTES = 4 << 10;
+
+  private static final int PIECE_BYTES = 16 << 10;
+
+  private final Deque<ByteBuffer> before = new ArrayDeque<>(0); // added before those in out
+  private long beforeBytes;
+  private ByteArrayOutputStream out = new ByteArrayOutputStream();
 
   // State of the scan, where the tree's text was cut.
   private boolean inChildren; // after the tree's first "[", which begins its children
@@ -78,12 +87,25 @@ final class ChildEvents {
     child(child.array(), child.offset(), child.length(), id);
   }
 
-  /** Adds a child, given as the text of {@link sessiontree.event.Children}. */
+  /**
+   * Adds a child, given as the text of {@link sessiontree.event.Children}. A large one stays where
+   * it is until it is taken, as many watchers may be sent the same array.
+   */
   void child(byte[] array, int offset, int length, long id) {
     out.writeBytes(BEFORE);
     out.writeBytes(TYPE);
-    out.write(array, offset, length);
+    if (length < LARGE_BYTES) {
+      out.write(array, offset, length);
+    } else {
+      add(takeOut());
+      add(ByteBuffer.wrap(array, offset, length));
+    }
     end(id);
+  }
+
+  private void add(ByteBuffer part) {
+    before.add(part);
+    beforeBytes += part.remaining();
   }
 
   private void end(long id) {
@@ -111,14 +133,30 @@ final class ChildEvents {
     out.writeBytes(ascii(":\n\n"));
   }
 
-  int size() {
-    return out.size();
+  /** Returns the bytes of the events that have not been taken. */
+  long size() {
+    return beforeBytes + out.size();
   }
 
-  /** Returns the events added since the last call, and removes them. */
+  /** Returns the next part of the events that have not been taken, or all of them, and takes it. */
   ByteBuffer take() {
+    ByteBuffer first = before.peek();
+    if (first == null) {
+      return takeOut();
+    }
+    ByteBuffer piece = first.slice(first.position(), Math.min(PIECE_BYTES, first.remaining()));
+    first.position(first.position() + piece.remaining());
+    beforeBytes -= piece.remaining();
+    if (!first.hasRemaining()) {
+      before.remove();
+    }
+    return piece;
+  }
+
+  /** The array is not used again, so that a slow client holds no more than it is sent. */
+  private ByteBuffer takeOut() {
     ByteBuffer taken = ByteBuffer.wrap(out.toByteArray());
-    out.reset();
+    out = new ByteArrayOutputStream();
     return taken;
   }
 

@@ -2,6 +2,7 @@ package sessiontree.web;
 
 import io.prometheus.metrics.core.datapoints.CounterDataPoint;
 import java.io.IOException;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
@@ -14,6 +15,7 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import sessiontree.event.Batch;
 import sessiontree.event.ProblemException;
 import sessiontree.event.SessionId;
 import sessiontree.metrics.Metrics;
@@ -37,6 +39,10 @@ final class Live extends Handler.Wrapper {
 
   private final Set<LiveStream> streams = ConcurrentHashMap.newKeySet();
   private final AtomicLong queuedBytes = new AtomicLong();
+
+  /** How many watchers hold each batch, which they share and which counts once. */
+  private final Map<Batch, Integer> queued = new ConcurrentHashMap<>();
+
   private final long maxQueuedBytes = Runtime.getRuntime().maxMemory() / QUEUED_DIVISOR;
   private final SessionStore store;
   private final Sessions sessions;
@@ -132,9 +138,23 @@ final class Live extends Handler.Wrapper {
     sessions.release(stream.session());
   }
 
-  /** Adds to the bytes queued for all watchers. Returns whether they are within their bound. */
-  boolean addQueuedBytes(long bytes) {
-    return queuedBytes.addAndGet(bytes) <= maxQueuedBytes;
+  /**
+   * Counts a batch as held by one more watcher.
+   *
+   * @return whether all batches that watchers hold are within their bound, or no other is held
+   */
+  boolean hold(Batch batch) {
+    int length = batch.children().length;
+    boolean first = queued.merge(batch, 1, Integer::sum) == 1;
+    long bytes = first ? queuedBytes.addAndGet(length) : queuedBytes.get();
+    return bytes <= maxQueuedBytes || bytes == length;
+  }
+
+  /** Counts a batch as held by one watcher less. */
+  void release(Batch batch) {
+    if (queued.computeIfPresent(batch, (key, n) -> n == 1 ? null : n - 1) == null) {
+      queuedBytes.addAndGet(-batch.children().length);
+    }
   }
 
   void countDropped() {

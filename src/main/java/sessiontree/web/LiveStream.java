@@ -1,6 +1,7 @@
 package sessiontree.web;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.eclipse.jetty.server.Request;
@@ -26,7 +27,7 @@ import sessiontree.sort.Cursor;
  */
 final class LiveStream extends IteratingNestedCallback implements Session.Watcher {
   private static final Logger LOG = LoggerFactory.getLogger(LiveStream.class);
-  private static final int PART_BYTES = 16 << 10;
+  private static final int PART_BYTES = 8 << 10;
   private static final long COMMENT_NANOS = TimeUnit.SECONDS.toNanos(15);
 
   /** How many trees a stream sends at most until it has caught up with the session. */
@@ -166,12 +167,13 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     if (opening || (events.size() == 0 && !finished)) { // no writes while a tree is opened
       return Action.IDLE;
     }
-    lastWritten = finished;
+    ByteBuffer part = events.take();
+    lastWritten = finished && events.size() == 0;
     if (lastWritten) {
       hangup.cancel();
     }
     sentNanos = live.time().nanos();
-    response.write(lastWritten, events.take(), this);
+    response.write(lastWritten, part, this);
     return Action.SCHEDULED;
   }
 

@@ -21,7 +21,8 @@ final class WatchQueue {
   private final Deque<Stored> queue = new ArrayDeque<>(0);
   private int offset; // offset of the next child in the first batch
   private long moved; // number of children already moved from that batch
-  private long bytes;
+  private Batch held; // moved last, and perhaps still being sent; null if none
+  private long bytes; // in the queue
   private boolean closed;
 
   WatchQueue(Live live) {
@@ -35,7 +36,7 @@ final class WatchQueue {
     }
     int added = batch.children().length;
     boolean slow = !queue.isEmpty() && bytes + added > MAX_BYTES;
-    slow |= !live.addQueuedBytes(added) && !queue.isEmpty();
+    slow |= !live.hold(batch);
     queue.add(new Stored(before, batch));
     bytes += added;
     return !slow;
@@ -48,6 +49,7 @@ final class WatchQueue {
    * @return that number afterwards; -1 if the queue is empty
    */
   synchronized long move(long sent, ChildEvents events) {
+    releaseHeld();
     Stored first = queue.peek();
     if (first == null) {
       return -1;
@@ -63,15 +65,23 @@ final class WatchQueue {
     if (moved == first.batch.count()) {
       queue.remove();
       bytes -= array.length;
-      live.addQueuedBytes(-array.length);
+      held = first.batch;
       offset = 0;
       moved = 0;
     }
     return isNew ? sent + 1 : sent;
   }
 
+  private void releaseHeld() {
+    if (held != null) {
+      live.release(held);
+      held = null;
+    }
+  }
+
   synchronized void clear() {
-    live.addQueuedBytes(-bytes);
+    releaseHeld();
+    queue.forEach(one -> live.release(one.batch));
     bytes = 0;
     queue.clear();
     offset = 0;

@@ -19,6 +19,39 @@ class ChildEventsTest {
   }
 
   @Test
+  void largeChild_isTakenInPieces_inItsPlace() {
+    String large = "2,\"name\":\"" + "x".repeat(50_000) + "\"}";
+    String small = "3,\"name\":\"y\"}";
+    add(small, 1);
+    add(large, 2);
+    add(small, 3);
+    StringBuilder all = new StringBuilder();
+    for (long size = events.size(); size > 0; size = events.size()) {
+      ByteBuffer part = events.take();
+      assertThat(part.remaining()).isLessThanOrEqualTo(16 << 10);
+      assertThat(events.size()).isEqualTo(size - part.remaining());
+      all.append(US_ASCII.decode(part));
+    }
+    String begin = "event: entry\ndata: {\"type\":\"EVENT\",\"timestamp\":";
+    assertThat(all.toString())
+        .isEqualTo(
+            begin
+                + small
+                + "\nid: 1\n\n"
+                + begin
+                + large
+                + "\nid: 2\n\n"
+                + begin
+                + small
+                + "\nid: 3\n\n");
+  }
+
+  private void add(String child, long id) {
+    byte[] bytes = child.getBytes(US_ASCII);
+    events.child(bytes, 0, bytes.length, id);
+  }
+
+  @Test
   void tree_behindAnother_isWrittenAsTheFirstWas() {
     String first = tree(TREE);
     assertThat(first)
