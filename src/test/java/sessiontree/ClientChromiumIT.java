@@ -420,6 +420,91 @@ class ClientChromiumIT {
     }
   }
 
+  /**
+   * The page's own stream, which is open, outlives the token; a dead page's leftovers need another.
+   */
+  @Test
+  void tokenThatHasExpired_isReplacedForLeftovers() throws Exception {
+    try (JarServer other = expiring("for leftovers")) {
+      browser.get(page.origin());
+      String writer =
+          run(
+              """
+              begin({url: a, id: b, token: 'wrong'});
+              session.event('event0');
+              while (!problems[0]) await new Promise(end => setTimeout(end, 10));
+              return (await navigator.locks.query()).held.map(lock => lock.name).find(name => name.includes(b));
+              """,
+              network.url(),
+              id);
+      browser.get(page.origin());
+      run(
+          """
+          const dead = JSON.parse(a[2]).split(' ').pop();
+          const send = window.fetch;
+          window.fetch = (url, options) => {
+            if (options.headers.Authorization === 'Bearer ' + b) options.headers.Authorization = 'Bearer expired';
+            return send(url, options);
+          };
+          const Blocked = class extends WebSocket {
+            constructor(url, protocols) {
+              if (url.includes(dead)) throw new Error('blocked');
+              super(url, protocols);
+            }
+          };
+          begin({url: a[0], id: a[1], token: b, getToken: () => 'another', WebSocket: Blocked});
+          """,
+          List.of(network.url(), id, writer),
+          TOKEN);
+      events = 1;
+      makeEvents(1);
+      endSession();
+      assertThat(RawHttp.get(other.port(), "/sessions/" + id + "?access_token=read").body())
+          .contains("\"event0\"", "\"event1\"");
+      assertThat(problems()).isEqualTo("[]");
+    }
+  }
+
+  private JarServer expiring(String name) throws Exception {
+    JarServer other =
+        JarServer.start(
+            folder.resolve(name),
+            "--allowed-origin=" + page.origin(),
+            "--write-token=" + TOKEN,
+            "--write-token=another",
+            "--read-token=read");
+    network.leadTo(other);
+    browser.switchTo().newWindow(WindowType.TAB);
+    return other;
+  }
+
+  @Test
+  void tokenThatHasExpired_whileTheNetworkWasAway_isReplacedAgain() throws Exception {
+    try (JarServer other = expiring("during an outage")) {
+      browser.get(page.origin());
+      run(
+          """
+          const send = window.fetch;
+          let away = false;
+          window.fetch = (...request) => {
+            if (!away) return send(...request);
+            away = false;
+            throw new TypeError('the network is away');
+          };
+          const tokens = ['expired, too', 'another'];
+          const getToken = () => { away = tokens.length === 2; return tokens.shift(); };
+          begin({url: a, id: b, token: 'expired', getToken, WebSocket: null});
+          """,
+          network.url(),
+          id);
+      makeEvents(1);
+      endSession();
+      assertThat(RawHttp.get(other.port(), "/sessions/" + id + "?access_token=read").body())
+          .contains("\"event0\"");
+      assertThat(problems()).isEqualTo("[]");
+    }
+  }
+
   @Test
   void eventThatIsRefused_isTakenOutAlone() throws Exception {
     openTab();

@@ -378,7 +378,8 @@ class Sender {
           const entries = outbox.refuse();
           if (entries.length > 0) tell(this.#settings, problem, outbox.key[1], entries);
         } else if (problem.status === 401 || problem.status === 403) {
-          if (isTokenNew || this.#isLeftover || !this.#settings.getToken) throw problem;
+          const isAnothers = this.#isLeftover && problem.status === 403; // the token may be right for this page's session
+          if (isTokenNew || isAnothers || !this.#settings.getToken) throw problem;
           isTokenNew = await this.#renewToken();
           if (!isTokenNew) await this.#retrying.for(MAX_DELAY_MILLIS * Math.random());
         } else {
@@ -387,6 +388,7 @@ class Sender {
             tell(this.#settings, problem, outbox.key[1], []);
           }
           await this.#retrying.for(delay * (0.5 + Math.random() / 2));
+          isTokenNew = false; // it may have expired meanwhile
           delay = Math.min(2 * delay, MAX_DELAY_MILLIS);
         }
       }
