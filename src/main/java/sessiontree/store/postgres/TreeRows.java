@@ -24,7 +24,14 @@ final class TreeRows {
   /** Maximum number of trees of open sessions that are made at a time, as each takes memory. */
   private static final int PARTIAL = 2;
 
+  /** Maximum size of a tree that is kept in memory for each of its readers. */
+  private static final int SMALL_BYTES = 16 << 10;
+
   private final Semaphore making = new Semaphore(PARTIAL);
+
+  /** Parts kept in memory at a time. Readers without one read just what they are asked for. */
+  private final Semaphore kept;
+
   private final Connections connections;
   private final Path folder;
   private final long memoryBytes;
@@ -33,6 +40,7 @@ final class TreeRows {
     this.connections = connections;
     this.folder = folder;
     this.memoryBytes = memoryBytes;
+    this.kept = new Semaphore((int) Math.min(1_000, memoryBytes / PART_BYTES));
   }
 
   /** Returns the tree of a complete session. One query reads its row and the first part. */
@@ -52,7 +60,7 @@ final class TreeRows {
   }
 
   private Tree tree(long born, long bytes, byte[] first) {
-    return first.length == bytes
+    return bytes <= SMALL_BYTES
         ? new MemoryTree(first, Row.tag(born))
         : new Parts(born, bytes, first);
   }
@@ -86,10 +94,10 @@ final class TreeRows {
     }
   }
 
-  /** Writes a tree into memory or, if it may be larger than a part, into a temporary file. */
+  /** Writes a tree into memory or, if it may not be small, into a temporary file. */
   private Tree write(ExternalSort sort, Unfinished session) throws IOException {
     String tag = Row.tag(session.born());
-    if (sort.bytes() <= PART_BYTES / 2) { // a tree is less than twice as long as its children
+    if (sort.bytes() <= SMALL_BYTES / 2) { // a tree is less than twice as long as its children
       ByteArrayOutputStream tree = new ByteArrayOutputStream();
       Entries.write(sort, tree, session.start(), null, false);
       return new MemoryTree(tree.toByteArray(), tag);
@@ -113,13 +121,15 @@ final class TreeRows {
   private final class Parts implements Tree {
     private final long born;
     private final long bytes;
-    private byte[] part;
+    private final boolean keeps = kept.tryAcquire();
+    private byte[] part; // the last part read, if this reader keeps it
     private int number;
+    private boolean closed;
 
     Parts(long born, long bytes, byte[] first) {
       this.born = born;
       this.bytes = bytes;
-      this.part = first;
+      this.part = keeps ? first : null;
     }
 
     @Override
@@ -137,26 +147,33 @@ final class TreeRows {
       int before = target.remaining();
       for (long at = position; target.hasRemaining() && at < bytes; ) {
         int wanted = (int) (at / PART_BYTES);
-        if (wanted != number) {
-          part = part(wanted);
-          number = wanted;
-        }
         int offset = (int) (at % PART_BYTES);
-        int length = Math.min(target.remaining(), part.length - offset);
-        target.put(part, offset, length);
+        int length = (int) Math.min(Math.min(target.remaining(), PART_BYTES - offset), bytes - at);
+        if (keeps) {
+          if (wanted != number) {
+            part = bytes(wanted, 0, PART_BYTES);
+            number = wanted;
+          }
+          target.put(part, offset, length);
+        } else {
+          target.put(bytes(wanted, offset, length), 0, length);
+        }
         at += length;
       }
       return before - target.remaining();
     }
 
-    private byte[] part(int wanted) throws IOException {
+    private byte[] bytes(int wanted, int offset, int length) throws IOException {
       List<byte[]> rows =
           connections.run(
               connection ->
                   Sql.query(
                       connection,
-                      "SELECT bytes FROM sessiontree.tree WHERE born = ? AND part = ?",
+                      "SELECT substring(bytes FROM ? FOR ?) FROM sessiontree.tree"
+                          + " WHERE born = ? AND part = ?",
                       row -> row.getBytes(1),
+                      offset + 1,
+                      length,
                       born,
                       wanted));
       if (rows.isEmpty()) {
@@ -166,7 +183,12 @@ final class TreeRows {
     }
 
     @Override
-    public void close() {}
+    public synchronized void close() {
+      if (keeps && !closed) {
+        kept.release();
+      }
+      closed = true;
+    }
   }
 
   /** A tree in a temporary file, which is deleted on close. */

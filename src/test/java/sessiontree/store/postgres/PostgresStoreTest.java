@@ -7,6 +7,8 @@ import static sessiontree.Messages.message;
 import static sessiontree.Messages.start;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -18,6 +20,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,6 +35,7 @@ import sessiontree.store.RecordedResult;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionState.Phase;
 import sessiontree.store.SessionStoreContract;
+import sessiontree.store.Tree;
 
 /** The PostgreSQL store keeps the contract. */
 class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
@@ -90,6 +94,39 @@ class PostgresStoreTest extends SessionStoreContract<PostgresStore> {
       servers.sql(0, "contract", "SELECT pg_notify('sessiontree', 'other')");
     } catch (SQLException e) {
       throw new IllegalStateException(e);
+    }
+  }
+
+  /** There is memory for four parts of trees. */
+  @Test
+  void largeTree_isReadByMoreReadersThanCanKeepItsParts() throws Exception {
+    List<String> names = Stream.of("a", "b", "c").map(name -> name.repeat(200_000)).toList();
+    Appender session = appender("a");
+    session.append(message(start(1))).assertStored();
+    for (String name : names) {
+      session.append(message(event(2, name))).assertStored();
+    }
+    session.append(message(end(3))).assertStored();
+    for (int round = 0; round < 2; round++) {
+      List<Tree> trees = new ArrayList<>();
+      List<ByteBuffer> read = new ArrayList<>();
+      for (int i = 0; i < 6; i++) {
+        trees.add(store.tree("a").orElseThrow());
+        read.add(ByteBuffer.allocate((int) trees.get(i).bytes()));
+      }
+      while (read.get(5).hasRemaining()) {
+        for (int i = 0; i < 6; i++) {
+          ByteBuffer all = read.get(i);
+          ByteBuffer piece = all.slice(all.position(), Math.min(16_000, all.remaining()));
+          all.position(all.position() + trees.get(i).read(piece, all.position()));
+        }
+      }
+      for (int i = 0; i < 6; i++) {
+        String tree = new String(read.get(i).array(), StandardCharsets.UTF_8);
+        assertThat(tree).isEqualTo(new String(read.get(0).array(), StandardCharsets.UTF_8));
+        assertThat(tree).startsWith("{\"type\":\"SESSION\"").contains(names).endsWith("]}");
+        trees.get(i).close();
+      }
     }
   }
 
