@@ -14,6 +14,7 @@ import java.time.format.DateTimeParseException;
 import java.time.temporal.ChronoUnit;
 import java.util.Base64;
 import java.util.Set;
+import java.util.concurrent.Semaphore;
 import java.util.regex.Pattern;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
@@ -33,7 +34,14 @@ final class Listings {
   /** The latest time, as years have four digits. */
   private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59Z");
 
+  /**
+   * Heap for each page that is made at a time. The largest, of starts of many digits, takes 8 MiB.
+   */
+  private static final int HEAP_BYTES = 32 << 20;
+
   private final SessionStore store;
+  private final Semaphore making =
+      new Semaphore((int) Math.max(1, Math.min(64, Runtime.getRuntime().maxMemory() / HEAP_BYTES)));
 
   Listings(SessionStore store) {
     this.store = store;
@@ -46,16 +54,21 @@ final class Listings {
             "unknown parameter; a list takes state, order, since, until, limit and cursor");
       }
     }
-    String page =
-        page(new Listing.Query(
-                filter(ctx),
-                isNewestFirst(ctx),
-                time(ctx, "since"),
-                time(ctx, "until"),
-                cursor(ctx),
-                limit(ctx)))
-            .toString();
-    Responses.set(ctx, Responses.JSON, page.getBytes(StandardCharsets.UTF_8));
+    Listing.Query query =
+        new Listing.Query(
+            filter(ctx),
+            isNewestFirst(ctx),
+            time(ctx, "since"),
+            time(ctx, "until"),
+            cursor(ctx),
+            limit(ctx));
+    making.acquireUninterruptibly();
+    try {
+      byte[] page = page(query).toString().getBytes(StandardCharsets.UTF_8);
+      Responses.set(ctx, Responses.JSON, page);
+    } finally {
+      making.release();
+    }
   }
 
   private static Listing.Filter filter(Context ctx) throws ProblemException {
