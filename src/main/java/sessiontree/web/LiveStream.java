@@ -33,18 +33,12 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   /** How many trees a stream sends at most until it has caught up with the session. */
   private static final int MAX_SNAPSHOTS = 4;
 
-  /** Why a stream ends. */
-  private enum End {
-    COMPLETE,
-    DELETED,
-    STOPPED
-  }
-
   private final Live live;
   private final Session session;
   private final Request request;
   private final Response response;
   private final WatchQueue queue;
+  private final LiveNews news = new LiveNews();
   private final ChildEvents events = new ChildEvents();
   private final AtomicBoolean woken = new AtomicBoolean();
 
@@ -61,12 +55,6 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   private volatile boolean opening = true; // while true, the opening thread owns those above
   private volatile ProblemException refusal; // the response if nothing was sent before
   private volatile long sentNanos;
-
-  // All guarded by this.
-  private End end;
-  private long endEntries;
-  private boolean missed; // other servers' messages are in the store, not in the queue
-  private boolean commentDue;
 
   LiveStream(Live live, Session session, Request request, Response response, Callback callback) {
     super(callback);
@@ -96,9 +84,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     if (since == null) {
       open(known >= 0);
     } else {
-      synchronized (this) {
-        commentDue = true; // so that the client gets the response's head at once
-      }
+      news.requestComment(); // so that the client gets the response's head at once
       opening = false;
       iterate();
     }
@@ -123,8 +109,14 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   }
 
   private void openNow(boolean again) throws IOException {
+    if (news.isStopped()) { // the client is gone
+      return;
+    }
     if (++snapshots > MAX_SNAPSHOTS) {
-      throw new IOException("the session grows faster than the client reads");
+      LOG.warn(
+          "session={} grows faster than its watcher reads, which may connect anew", session.id());
+      stop();
+      return;
     }
     snapshot = LiveTree.open(live.store(), session.id());
     if (snapshot == null) {
@@ -179,7 +171,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
 
   /** Appends the next events. Returns false if there are none now. */
   private boolean appendNext() throws IOException {
-    if (isStopped()) {
+    if (news.isStopped()) {
       finished = true;
       return true;
     }
@@ -192,10 +184,6 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
       return true;
     }
     return appendMissed() || appendFromQueue() || appendEnd() || appendComment();
-  }
-
-  private synchronized boolean isStopped() {
-    return end == End.STOPPED;
   }
 
   private void appendFromSnapshot() throws IOException {
@@ -214,8 +202,14 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   }
 
   private void appendSince() throws IOException {
-    if (since.next()) {
-      events.child(since, ++sent);
+    try {
+      if (since.next()) {
+        events.child(since, ++sent);
+        return;
+      }
+    } catch (IOException e) { // the tree was made meanwhile, or the session deleted
+      LOG.debug("session={} sending its tree again", session.id(), e);
+      startAnew();
       return;
     }
     since = null;
@@ -232,12 +226,15 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
   private void follow() {
     since = session.since(sent);
     if (since == null) {
-      stopWatching();
-      synchronized (this) { // the new tree, or the next watch(), reports it again
-        end = end == End.COMPLETE ? null : end;
-      }
-      open(true);
+      startAnew();
     }
+  }
+
+  private void startAnew() {
+    since = null;
+    stopWatching();
+    news.forgetCompletion();
+    open(true);
   }
 
   private void stopWatching() {
@@ -254,26 +251,20 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
 
   /** Continues with the missed batches, which the store has, and then watches again. */
   private boolean appendMissed() {
-    synchronized (this) {
-      if (!missed) {
-        return false;
-      }
-      missed = false;
+    if (!news.takeMissed()) {
+      return false;
     }
     stopWatching();
     follow();
     return true;
   }
 
-  private synchronized boolean appendEnd() {
+  private boolean appendEnd() {
+    LiveNews.End end = news.endAfter(sent);
     if (end == null) {
-      return false;
+      return appendMissed();
     }
-    if (end == End.COMPLETE && sent < endEntries - 2) { // other servers' messages come first
-      missed = true;
-      return true;
-    }
-    if (end == End.COMPLETE) {
+    if (end == LiveNews.End.COMPLETE) {
       appendComplete();
     } else {
       events.event("deleted", "{}", 0); // so that a reconnect does not skip events of a new session
@@ -287,13 +278,12 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     finished = true;
   }
 
-  private synchronized boolean appendComment() {
-    if (commentDue) {
+  private boolean appendComment() {
+    boolean due = news.takeComment();
+    if (due) {
       events.comment();
     }
-    boolean added = commentDue;
-    commentDue = false;
-    return added;
+    return due;
   }
 
   /** Blocking, as the next part may have to be read from the disk. */
@@ -316,45 +306,36 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
 
   @Override
   public void missed() {
-    synchronized (this) {
-      missed = true;
-    }
+    news.miss();
     wake();
   }
 
   @Override
   public void completed(long entries) {
-    synchronized (this) {
-      endEntries = entries;
-    }
-    end(End.COMPLETE);
+    news.complete(entries);
+    wake();
   }
 
   @Override
   public void deleted() {
-    end(End.DELETED);
+    end(LiveNews.End.DELETED);
   }
 
   /** Ends the stream without a final event. */
   void stop() {
-    end(End.STOPPED);
+    end(LiveNews.End.STOPPED);
   }
 
-  private void end(End why) {
-    synchronized (this) {
-      end = end == null || why == End.STOPPED ? why : end;
-    }
+  private void end(LiveNews.End why) {
+    news.end(why);
     wake();
   }
 
   void tick(long nowNanos) {
-    if (nowNanos - sentNanos < COMMENT_NANOS) {
-      return;
+    if (nowNanos - sentNanos >= COMMENT_NANOS) {
+      news.requestComment();
+      wake();
     }
-    synchronized (this) {
-      commentDue = true;
-    }
-    wake();
   }
 
   private void wake() {
@@ -388,12 +369,8 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     queue.close();
     stopWatching();
     live.ended(this);
-    try {
-      if (snapshot != null) {
-        snapshot.close();
-      }
-    } catch (IOException e) { // harmless: it was only read
-      LOG.debug("a tree cannot be closed", e);
+    if (snapshot != null) {
+      snapshot.close();
     }
   }
 }

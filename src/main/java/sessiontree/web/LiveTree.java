@@ -5,6 +5,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import sessiontree.store.PartialTree;
 import sessiontree.store.SessionState;
 import sessiontree.store.SessionStore;
@@ -15,6 +17,7 @@ import sessiontree.store.Tree;
  * safe for several threads.
  */
 final class LiveTree implements Closeable {
+  private static final Logger LOG = LoggerFactory.getLogger(LiveTree.class);
   private static final int PART_BYTES = 8 << 10;
 
   /** Bytes at the beginning of a tree that include its start, whose length is limited. */
@@ -80,7 +83,11 @@ final class LiveTree implements Closeable {
   }
 
   @Override
-  public void close() throws IOException {
-    tree.close();
+  public void close() {
+    try {
+      tree.close();
+    } catch (IOException e) { // harmless: it was only read
+      LOG.debug("a tree cannot be closed", e);
+    }
   }
 }

@@ -33,8 +33,8 @@
  * </tr>
  * <tr>
  *   <th>watching</th>
- *   <td>{@link Live}, {@link LiveStream}, {@link LiveTree}, {@link WatchQueue}, {@link
- *       ChildEvents}</td>
+ *   <td>{@link Live}, {@link LiveStream}, {@link LiveNews}, {@link LiveTree}, {@link WatchQueue},
+ *       {@link ChildEvents}</td>
  * </tr>
  * <tr>
  *   <th>other reads</th>
