@@ -320,6 +320,7 @@ class Sender {
   #blockedUntil;
   #batching = new Pause();
   #retrying = new Pause();
+  #hasWaited = false; // for other pages' entries
   #awaited = 0; // running calls that send leftovers of this session
 
   constructor(outbox, settings, isLeftover = false) {
@@ -381,6 +382,7 @@ class Sender {
           const isAnothers = this.#isLeftover && problem.status === 403; // the token may be right for this page's session
           if (isTokenNew || isAnothers || !this.#settings.getToken) throw problem;
           isTokenNew = await this.#renewToken();
+          if (!isTokenNew && this.#isLeftover) throw problem; // the next look for leftovers tries again
           if (!isTokenNew) await this.#retrying.for(MAX_DELAY_MILLIS * Math.random());
         } else {
           if (LASTING.test(problem.status) && problem.status !== reported && !this.#isLeftover) {
@@ -516,12 +518,13 @@ class Sender {
     return `${url}/sessions/${id}/${kind}?${new URLSearchParams({writer, ...query})}`;
   }
 
-  /** @param othersMillis how long to wait for entries that other pages have not sent */
+  /** @param othersMillis how long to wait for entries that other pages have not sent; only the first time */
   async #sendLeftovers(ofThisSession, othersMillis = 0) {
-    const until = performance.now() + othersMillis;
+    const until = performance.now() + (this.#hasWaited ? 0 : othersMillis), refused = new Set();
+    this.#hasWaited ||= othersMillis > 0;
     this.#awaited += ofThisSession;
     try {
-      while (await sendLeftovers(this.#outbox.key, ofThisSession, this.#settings) && performance.now() < until) {
+      while (await sendLeftovers(this.#outbox.key, ofThisSession, this.#settings, refused) && performance.now() < until) {
         await new Pause().for(OTHERS_POLL_MILLIS);
       }
     } catch {
@@ -535,8 +538,10 @@ class Sender {
 /**
  * Sends the leftovers of dead pages, for this session or for all others on the server; those with a SESSION_END last.
  * Returns whether other pages, which are not dead, have entries to send.
+ *
+ * @param refused locks of those whose leftovers the server refused; they are not tried again
  */
-async function sendLeftovers(own, ofThisSession, settings) {
+async function sendLeftovers(own, ofThisSession, settings, refused) {
   const [url, id] = own;
   let isMoreToCome = false;
   await globalThis.navigator.locks.request(`sessiontree leftovers ${url} ${ofThisSession && id}`, async () => {
@@ -545,12 +550,12 @@ async function sendLeftovers(own, ofThisSession, settings) {
     const writers = new Map(keys.map(key => [lockOf(key.slice(0, 3)), key])); // the last key of each has its last place
     for (const areEnding of [false, true]) {
       for (const [lock, key] of writers) {
-        if ((key[1] === id) !== ofThisSession || lock === lockOf(own)) continue;
+        if ((key[1] === id) !== ofThisSession || lock === lockOf(own) || refused.has(lock)) continue;
         await navigator.locks.request(lock, {ifAvailable: true}, async isDead => {
           isMoreToCome ||= !isDead && key[3] > 0;
           const outbox = isDead && await Outbox.load(key.slice(0, 3), settings);
           if (!outbox || outbox.messages.some(isEnding) !== areEnding) return;
-          await new Sender(outbox, settings, true).run().catch(() => {}); // run() has reported it
+          await new Sender(outbox, settings, true).run().catch(() => refused.add(lock)); // run() has reported it
           outbox.release();
         });
       }
