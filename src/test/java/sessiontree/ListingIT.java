@@ -145,7 +145,7 @@ class ListingIT {
       long second = Instant.parse(tenth).getEpochSecond();
       assertThat(all("since=" + (second + 100))).isEmpty();
       assertThat(all("until=" + (second + 100) + ".5")).isEqualTo(ids);
-      assertThat(all("since=1970-01-01T00:00:00Z&until=9999-12-31T23:59:59Z")).isEqualTo(ids);
+      assertThat(all("since=1970-01-01T00:00:00Z&until=9999-12-31T23:59:59.9Z")).isEqualTo(ids);
       String elsewhere =
           OffsetDateTime.ofInstant(Instant.parse(tenth), ZoneOffset.ofHours(5)).toString();
       assertThat(all("since=" + elsewhere.replace("+", "%2B"))).isEqualTo(ids.subList(10, 30));

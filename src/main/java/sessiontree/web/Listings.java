@@ -15,6 +15,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.Base64;
 import java.util.Set;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import sessiontree.event.Problem;
 import sessiontree.event.ProblemException;
@@ -32,12 +33,12 @@ final class Listings {
   private static final Pattern EPOCH_SECONDS = Pattern.compile("[0-9]{1,11}(\\.[0-9]{1,9})?");
 
   /** The latest time, as years have four digits. */
-  private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59Z");
+  private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59.999999999Z");
 
-  /**
-   * Heap for each page that is made at a time. The largest, of starts of many digits, takes 8 MiB.
-   */
+  /** Heap reserved for each page being made. The largest, of starts of many digits, takes 8 MiB. */
   private static final int HEAP_BYTES = 32 << 20;
+
+  private static final int WAIT_SECONDS = 5;
 
   private final SessionStore store;
   private final Semaphore making =
@@ -62,12 +63,23 @@ final class Listings {
             time(ctx, "until"),
             cursor(ctx),
             limit(ctx));
-    making.acquireUninterruptibly();
+    if (!tryBegin()) {
+      throw new ProblemException(Problem.STORAGE_UNAVAILABLE, "too many lists are being read");
+    }
     try {
       byte[] page = page(query).toString().getBytes(StandardCharsets.UTF_8);
       Responses.set(ctx, Responses.JSON, page);
     } finally {
       making.release();
+    }
+  }
+
+  private boolean tryBegin() {
+    try {
+      return making.tryAcquire(WAIT_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
     }
   }
 
