@@ -115,7 +115,7 @@ public final class Jwts {
     for (JWTVerifier verifier : verifiers) {
       try {
         DecodedJWT jwt = verifier.verify(token);
-        // It names extensions that must be understood (RFC 7515, 4.1.11), and none is.
+        // "crit" names extensions that a verifier must understand (RFC 7515, 4.1.11); none is here.
         return jwt.getHeaderClaim("crit").isMissing() ? Grant.of(jwt) : null;
       } catch (TokenExpiredException e) {
         return new Grant(List.of(), null, true);

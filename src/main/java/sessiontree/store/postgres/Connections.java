@@ -23,8 +23,8 @@ final class Connections implements AutoCloseable {
   private static final long WAIT_SECONDS = 5;
 
   /**
-   * How long readers fail at once after a failed attempt to connect, so that none waits long,
-   * unless another owner connects meanwhile.
+   * After a reader's failed attempt to connect, readers fail at once for so long, so that none
+   * waits long. The pause ends when any owner connects.
    */
   private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
@@ -42,7 +42,7 @@ final class Connections implements AutoCloseable {
   // Guarded by this.
   private final ArrayDeque<Connection> idle = new ArrayDeque<>();
   private boolean closed;
-  private long failedNanos = System.nanoTime() - PAUSE_NANOS; // of a reader's last failed attempt
+  private long failedNanos = System.nanoTime() - PAUSE_NANOS; // when the readers' pause began
   private long connected; // number of successful attempts
 
   Connections(StoreUri uri) {

@@ -53,16 +53,20 @@ final class TreeRows {
                     "SELECT s.born, s.tree_bytes, t.bytes FROM sessiontree.session s JOIN"
                         + " sessiontree.tree t ON t.born = s.born AND t.part = 0"
                         + " WHERE s.id = ? AND s.phase = 3",
-                    row -> tree(row.getLong(1), row.getLong(2), row.getBytes(3)),
+                    row -> new First(row.getLong(1), row.getLong(2), row.getBytes(3)),
                     id))
         .stream()
-        .findFirst();
+        .findFirst()
+        .map(this::tree);
   }
 
-  private Tree tree(long born, long bytes, byte[] first) {
-    return bytes <= SMALL_BYTES
-        ? new MemoryTree(first, Row.tag(born))
-        : new Parts(born, bytes, first);
+  /** The first part of a tree of {@code bytes} bytes. */
+  private record First(long born, long bytes, byte[] part) {}
+
+  private Tree tree(First first) {
+    return first.bytes <= SMALL_BYTES
+        ? new MemoryTree(first.part, Row.tag(first.born))
+        : new Parts(first.born, first.bytes, first.part);
   }
 
   /** Returns the tree so far of a session that is open or has ended, as of one moment. */
