@@ -35,6 +35,7 @@ class SlowReadersIT {
   private static final int LISTED = 600;
   private static final int LISTERS = 150;
   private static final int WATCHERS = 100;
+  private static final int DEAF = 20;
   private static final int EVENTS = 60; // of each session
 
   @TempDir private Path folder;
@@ -128,6 +129,28 @@ class SlowReadersIT {
       }
       Await.until("watchers are cut off", () -> Scrape.of(server).own("watchers") == 0);
       store(server, "another");
+    }
+  }
+
+  @Test
+  void watcherThatReads_isNotCutOffForThoseThatDoNot() throws Exception {
+    try (JarServer server = JarServer.of(folder.resolve("store")).java("-Xmx64m").start()) {
+      RawHttp.post(server.port(), "/sessions/read/events", message(start("read")));
+      LiveClient reader = LiveClient.watch(server, "read");
+      for (int i = 0; i < DEAF; i++) {
+        RawHttp.post(server.port(), "/sessions/" + i + "/events", message(start("" + i)));
+        ask(server, "/sessions/" + i + "/live", "");
+      }
+      Await.until("all watch", () -> Scrape.of(server).own("watchers") == DEAF + 1);
+      String large = message(event("1", "x".repeat(1_000_000)));
+      int sent = 0;
+      while (Scrape.of(server).own("watchers") > DEAF / 2) {
+        RawHttp.post(server.port(), "/sessions/" + sent % DEAF + "/events", large);
+        RawHttp.post(server.port(), "/sessions/read/events", message(event("" + sent, "x")));
+        sent++;
+      }
+      RawHttp.post(server.port(), "/sessions/read/events", message(end("read")));
+      assertThat(reader.awaitEnd()).hasSize(sent + 2);
     }
   }
 

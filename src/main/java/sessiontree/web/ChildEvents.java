@@ -19,8 +19,10 @@ final class ChildEvents {
   private static final byte[] AFTER = ascii("\n\n");
   private static final byte[] TYPE = TreeWriter.beforeChild();
 
-  /** Longer children are not copied. */
-  private static final int LARGE_BYTES = 4 << 10;
+  /** Children of this size or more are not copied. */
+  private static final int LARGE_BYTES = 8 << 10;
+
+  private static final int FULL_BYTES = 8 << 10;
 
   private static final int PIECE_BYTES = 16 << 10;
 
@@ -88,8 +90,9 @@ final class ChildEvents {
   }
 
   /**
-   * Adds a child, given as the text of {@link sessiontree.event.Children}. A large one stays where
-   * it is until it is taken, as many watchers may be sent the same array.
+   * Adds a child, given as the text of {@link sessiontree.event.Children}. A large one is not
+   * copied, as many watchers may be sent the same array, which must not change until all is
+   * written.
    */
   void child(byte[] array, int offset, int length, long id) {
     out.writeBytes(BEFORE);
@@ -133,12 +136,17 @@ final class ChildEvents {
     out.writeBytes(ascii(":\n\n"));
   }
 
+  /** Returns whether what was added must be written before more is added. */
+  boolean isFull() {
+    return !before.isEmpty() || out.size() >= FULL_BYTES;
+  }
+
   /** Returns the bytes of the events that have not been taken. */
   long size() {
     return beforeBytes + out.size();
   }
 
-  /** Returns the next part of the events that have not been taken, or all of them, and takes it. */
+  /** Removes and returns the next bytes to write; of a large child, a piece. */
   ByteBuffer take() {
     ByteBuffer first = before.peek();
     if (first == null) {

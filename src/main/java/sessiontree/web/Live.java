@@ -2,7 +2,9 @@ package sessiontree.web;
 
 import io.prometheus.metrics.core.datapoints.CounterDataPoint;
 import java.io.IOException;
+import java.util.Comparator;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
@@ -138,22 +140,35 @@ final class Live extends Handler.Wrapper {
     sessions.release(stream.session());
   }
 
-  /**
-   * Counts a batch as held by one more watcher.
-   *
-   * @return whether all batches that watchers hold are within their bound, or no other is held
-   */
-  boolean hold(Batch batch) {
-    int length = batch.children().length;
-    boolean first = queued.merge(batch, 1, Integer::sum) == 1;
-    long bytes = first ? queuedBytes.addAndGet(length) : queuedBytes.get();
-    return bytes <= maxQueuedBytes || bytes == length;
+  /** Counts a batch as held by one more watcher. */
+  void hold(Batch batch) {
+    if (queued.merge(batch, 1, Integer::sum) == 1) {
+      queuedBytes.addAndGet(batch.children().length);
+    }
   }
 
   /** Counts a batch as held by one watcher less. */
   void release(Batch batch) {
     if (queued.computeIfPresent(batch, (key, n) -> n == 1 ? null : n - 1) == null) {
       queuedBytes.addAndGet(-batch.children().length);
+    }
+  }
+
+  /**
+   * Drops watchers that hold batches, the slowest first, until all batches are within their bound.
+   *
+   * @param latest has just got a batch, and is not dropped
+   */
+  void keepWithinBound(LiveStream latest) {
+    while (queuedBytes.get() > maxQueuedBytes) {
+      Optional<LiveStream> slowest =
+          streams.stream()
+              .filter(stream -> stream != latest && stream.isBehind())
+              .min(Comparator.comparingLong(LiveStream::sentNanos));
+      if (slowest.isEmpty()) {
+        return;
+      }
+      slowest.get().drop();
     }
   }
 

@@ -36,7 +36,10 @@ final class LiveNews {
     end = end == End.COMPLETE ? null : end;
   }
 
-  /** Returns the end to send; null if there is none yet, or if missed messages come first. */
+  /**
+   * Returns the end to send; null if there is none yet, or if missed messages come first, which
+   * takeMissed() then tells.
+   */
   synchronized End endAfter(long sent) {
     if (end == End.COMPLETE && sent < endEntries - 2) { // other servers' messages come first
       missed = true;

@@ -20,14 +20,13 @@ import sessiontree.sort.Cursor;
  * stored meanwhile, and from then on each batch as it is stored. If the store no longer knows the
  * order of the children stored meanwhile, it sends the tree again. Each part is written when the
  * client has taken the previous one. So a slow client holds a file, and later at most the bytes of
- * a {@link WatchQueue}, beyond which it is cut off.
+ * a {@link WatchQueue} and one batch, beyond which it is cut off.
  *
  * <p>One thread at a time appends events, as {@link org.eclipse.jetty.util.IteratingCallback}
  * guarantees; batches come from the store's threads.
  */
 final class LiveStream extends IteratingNestedCallback implements Session.Watcher {
   private static final Logger LOG = LoggerFactory.getLogger(LiveStream.class);
-  private static final int PART_BYTES = 8 << 10;
   private static final long COMMENT_NANOS = TimeUnit.SECONDS.toNanos(15);
 
   /** How many trees a stream sends at most until it has caught up with the session. */
@@ -100,7 +99,8 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
                 openNow(again);
               } catch (IOException | RuntimeException e) {
                 LOG.warn("session={} cannot be watched: {}", session.id(), e.toString());
-                refusal = Problems.unreadable();
+                refusal =
+                    again ? null : Problems.unreadable(); // a client that connects anew tries again
                 stop();
               }
               opening = false;
@@ -155,7 +155,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
       Problems.respond(response, this, refusal);
       return Action.SCHEDULED;
     }
-    while (!opening && events.size() < PART_BYTES && !finished && appendNext()) {}
+    while (!opening && !events.isFull() && !finished && appendNext()) {}
     if (opening || (events.size() == 0 && !finished)) { // no writes while a tree is opened
       return Action.IDLE;
     }
@@ -296,12 +296,27 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
 
   @Override
   public void stored(long before, Batch batch) {
-    if (!queue.add(before, batch)) {
-      live.countDropped();
-      session.unwatch(this);
-      request.getConnectionMetaData().getConnection().getEndPoint().close();
+    if (queue.add(before, batch)) {
+      live.keepWithinBound(this);
+    } else {
+      drop();
     }
     wake();
+  }
+
+  boolean isBehind() {
+    return !queue.isEmpty();
+  }
+
+  long sentNanos() {
+    return sentNanos;
+  }
+
+  /** Cuts off the client, which is too slow. */
+  void drop() {
+    live.countDropped();
+    queue.close();
+    request.getConnectionMetaData().getConnection().getEndPoint().close();
   }
 
   @Override

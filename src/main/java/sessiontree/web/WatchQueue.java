@@ -36,7 +36,7 @@ final class WatchQueue {
     }
     int added = batch.children().length;
     boolean slow = !queue.isEmpty() && bytes + added > MAX_BYTES;
-    slow |= !live.hold(batch);
+    live.hold(batch);
     queue.add(new Stored(before, batch));
     bytes += added;
     return !slow;
@@ -70,6 +70,11 @@ final class WatchQueue {
       moved = 0;
     }
     return isNew ? sent + 1 : sent;
+  }
+
+  /** Returns whether no batch is held, queued or being sent. */
+  synchronized boolean isEmpty() {
+    return held == null && queue.isEmpty();
   }
 
   private void releaseHeld() {
