@@ -19,15 +19,14 @@ final class ChildEvents {
   private static final byte[] AFTER = ascii("\n\n");
   private static final byte[] TYPE = TreeWriter.beforeChild();
 
-  /** Children of this size or more are not copied. */
-  private static final int LARGE_BYTES = 8 << 10;
-
+  /**
+   * So many bytes are written before more is added. Children of this size or more are not copied.
+   */
   private static final int FULL_BYTES = 8 << 10;
 
   private static final int PIECE_BYTES = 16 << 10;
 
   private final Deque<ByteBuffer> before = new ArrayDeque<>(0); // added before those in out
-  private long beforeBytes;
   private ByteArrayOutputStream out = new ByteArrayOutputStream();
 
   // State of the scan, where the tree's text was cut.
@@ -97,18 +96,13 @@ final class ChildEvents {
   void child(byte[] array, int offset, int length, long id) {
     out.writeBytes(BEFORE);
     out.writeBytes(TYPE);
-    if (length < LARGE_BYTES) {
+    if (length < FULL_BYTES) {
       out.write(array, offset, length);
     } else {
-      add(takeOut());
-      add(ByteBuffer.wrap(array, offset, length));
+      before.add(takeOut());
+      before.add(ByteBuffer.wrap(array, offset, length));
     }
     end(id);
-  }
-
-  private void add(ByteBuffer part) {
-    before.add(part);
-    beforeBytes += part.remaining();
   }
 
   private void end(long id) {
@@ -141,9 +135,9 @@ final class ChildEvents {
     return !before.isEmpty() || out.size() >= FULL_BYTES;
   }
 
-  /** Returns the bytes of the events that have not been taken. */
-  long size() {
-    return beforeBytes + out.size();
+  /** Returns whether all that was added has been taken. */
+  boolean isEmpty() {
+    return before.isEmpty() && out.size() == 0;
   }
 
   /** Removes and returns the next bytes to write; of a large child, a piece. */
@@ -154,7 +148,6 @@ final class ChildEvents {
     }
     ByteBuffer piece = first.slice(first.position(), Math.min(PIECE_BYTES, first.remaining()));
     first.position(first.position() + piece.remaining());
-    beforeBytes -= piece.remaining();
     if (!first.hasRemaining()) {
       before.remove();
     }

@@ -156,11 +156,11 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
       return Action.SCHEDULED;
     }
     while (!opening && !events.isFull() && !finished && appendNext()) {}
-    if (opening || (events.size() == 0 && !finished)) { // no writes while a tree is opened
+    if (opening || (events.isEmpty() && !finished)) { // no writes while a tree is opened
       return Action.IDLE;
     }
     ByteBuffer part = events.take();
-    lastWritten = finished && events.size() == 0;
+    lastWritten = finished && events.isEmpty();
     if (lastWritten) {
       hangup.cancel();
     }
@@ -317,6 +317,7 @@ final class LiveStream extends IteratingNestedCallback implements Session.Watche
     live.countDropped();
     queue.close();
     request.getConnectionMetaData().getConnection().getEndPoint().close();
+    stop();
   }
 
   @Override
